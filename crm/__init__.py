@@ -1,0 +1,1 @@
+"""Doorstep: from a first conversation at a stall to an approved foster home."""
