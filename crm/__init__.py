@@ -1,1 +1,1 @@
-"""Doorstep: from a first conversation at a stall to an approved foster home."""
+"""Doorstep: from a first hello at a recruitment stall to an approved foster carer."""

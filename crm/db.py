@@ -1,0 +1,347 @@
+"""The database: engine, types that refuse unsafe values, sealed columns, and the one place where work is committed.
+
+SQLite (one file) and PostgreSQL run the same code. Three things are set here because getting them wrong is silent:
+
+* SQLite runs WAL with ``synchronous=FULL`` and a writer begins with BEGIN IMMEDIATE, so an acknowledged row survives a
+  power cut and two writers queue instead of failing half-way. Whether a transaction writes is decided before its first
+  statement, by ``writing()``.
+* Times are aware UTC or refused.
+* A sealed value is bound to its table, column and row: moved anywhere else, it can't be opened.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, overload
+
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from crm.settings import Settings
+
+LOCK_WAIT_MS = 10_000
+"""How long a writer waits for another before the person is told that we are busy (milliseconds)."""
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """The parent of every table."""
+
+    metadata = sa.MetaData(naming_convention=NAMING)
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+metadata = Base.metadata
+
+
+# --- Types ------------------------------------------------------------------------------------------------------------
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An instant. Stored as UTC, given back aware; a naive time is refused because its zone can't be guessed.
+
+    On SQLite an ordinary DateTime drops the offset without a word, so 12:00+05:00 would come back as 12:00.
+    """
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone can't be stored")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def KeyText(length: int) -> sa.String:  # noqa: N802  (used as a type)
+    """Text that is looked up by equality or prefix: compared byte by byte on both databases, so an index serves both."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
+def starts_with(column: Any, prefix: str) -> sa.ColumnElement[bool]:
+    """``column`` begins with ``prefix``, as a range that an ordinary index answers on both databases."""
+    return sa.and_(column >= prefix, column < prefix + "\U0010ffff")
+
+
+def one_of(column: str, values: type[StrEnum] | Sequence[str], *, name: str | None = None) -> sa.CheckConstraint:
+    """A CHECK that a text column holds one of the known words (or nothing, where the column may be empty)."""
+    words = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} IN ({words})", name=name or f"{column}_is_known")
+
+
+# --- Sealed columns ---------------------------------------------------------------------------------------------------
+
+
+class SealedValueDamaged(Exception):
+    """A sealed value could not be opened where it stands: it was altered, moved from another row, or its key is gone."""
+
+
+class Keyring:
+    """The field-encryption keys: the first seals, all open."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self.current = next(iter(keys))
+
+    def seal(self, place: str, value: bytes) -> bytes:
+        nonce = os.urandom(12)
+        return self.current.encode() + b":" + nonce + self._ciphers[self.current].encrypt(nonce, value, place.encode())
+
+    def open(self, place: str, sealed: bytes) -> bytes:
+        key_id, _, rest = sealed.partition(b":")
+        cipher = self._ciphers.get(key_id.decode("ascii", "replace"))
+        if cipher is None:
+            raise SealedValueDamaged(f"no key for a sealed value in {place.rsplit('|', 1)[0]}")
+        try:
+            return cipher.decrypt(rest[:12], rest[12:], place.encode())
+        except (InvalidTag, ValueError) as fault:
+            raise SealedValueDamaged(f"a sealed value in {place.rsplit('|', 1)[0]} can't be opened") from fault
+
+
+_keyring: Keyring | None = None
+
+
+def use_keys(keys: Mapping[str, bytes]) -> None:
+    """Take up these keys for every sealed column in this process."""
+    global _keyring
+    _keyring = Keyring(keys)
+
+
+def keyring() -> Keyring:
+    if _keyring is None:
+        raise RuntimeError("the field-encryption keys have not been loaded")
+    return _keyring
+
+
+def new_row_key() -> str:
+    """A random name for a row, made before the row has an id, to which its sealed values are bound."""
+    return secrets.token_hex(16)
+
+
+def place_of_value(table: str, column: str, row_key: str) -> str:
+    return f"{table}|{column}|{row_key}"
+
+
+def seal(table: str, column: str, row_key: str, value: str) -> str:
+    """The sealed form of a text for one table, column and row (for loaders that write rows in bulk)."""
+    return base64.b64encode(keyring().seal(place_of_value(table, column, row_key), value.encode())).decode()
+
+
+def unseal(table: str, column: str, row_key: str, sealed: str) -> str:
+    """The text behind a sealed value. Raises SealedValueDamaged when it does not belong in this place."""
+    return keyring().open(place_of_value(table, column, row_key), base64.b64decode(sealed)).decode()
+
+
+class RowKey:
+    """Mixin of every table with sealed columns."""
+
+    row_key: Mapped[str] = mapped_column(sa.String(32), default=new_row_key, nullable=False)
+
+
+class EncryptedText:
+    """An attribute whose text is sealed in another column of the same row.
+
+    ``detail_sealed: Mapped[str | None] = mapped_column(Text)`` and ``detail = EncryptedText("detail_sealed")``. It can't
+    be searched or sorted on, by design.
+    """
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+
+    @overload
+    def __get__(self, row: None, owner: type) -> EncryptedText: ...
+    @overload
+    def __get__(self, row: Any, owner: type) -> str | None: ...
+    def __get__(self, row: Any, owner: type) -> EncryptedText | str | None:
+        if row is None:
+            return self
+        sealed = getattr(row, self.column)
+        return None if sealed is None else unseal(row.__tablename__, self.column, row.row_key, sealed)
+
+    def __set__(self, row: Any, value: str | None) -> None:
+        if row.row_key is None:
+            row.row_key = new_row_key()
+        setattr(row, self.column, None if value is None else seal(row.__tablename__, self.column, row.row_key, value))
+
+
+class EncryptedBytes(EncryptedText):
+    """As EncryptedText, for bytes in a LargeBinary column."""
+
+    @overload  # type: ignore[override]
+    def __get__(self, row: None, owner: type) -> EncryptedBytes: ...
+    @overload
+    def __get__(self, row: Any, owner: type) -> bytes | None: ...
+    def __get__(self, row: Any, owner: type) -> EncryptedBytes | bytes | None:
+        if row is None:
+            return self
+        sealed = getattr(row, self.column)
+        if sealed is None:
+            return None
+        return keyring().open(place_of_value(row.__tablename__, self.column, row.row_key), sealed)
+
+    def __set__(self, row: Any, value: bytes | None) -> None:  # type: ignore[override]
+        if row.row_key is None:
+            row.row_key = new_row_key()
+        place = place_of_value(row.__tablename__, self.column, row.row_key)
+        setattr(row, self.column, None if value is None else keyring().seal(place, value))
+
+
+def sealed_columns() -> list[tuple[type[Base], str, type]]:
+    """Every (model, sealed column, kind) there is: what rotation walks and tests check."""
+    found: list[tuple[type[Base], str, type]] = []
+    for mapper in Base.registry.mappers:
+        for value in vars(mapper.class_).values():
+            if isinstance(value, EncryptedText):
+                found.append((mapper.class_, value.column, type(value)))
+    return found
+
+
+# --- Transactions -----------------------------------------------------------------------------------------------------
+
+_writing: ContextVar[bool] = ContextVar("crm_writing", default=False)
+
+
+@contextlib.contextmanager
+def writing(on: bool = True) -> Iterator[None]:
+    """Mark the transactions begun inside as writers (BEGIN IMMEDIATE on SQLite) or, with False, as readers."""
+    token = _writing.set(on)
+    try:
+        yield
+    finally:
+        _writing.reset(token)
+
+
+def is_writing() -> bool:
+    return _writing.get()
+
+
+@contextlib.contextmanager
+def transaction(*, write: bool = True) -> Iterator[Any]:
+    """One unit of work: commits at the end, rolls back on any error. Only the edge opens one (web, worker, cli, jobs).
+
+    Refuses to open inside another: what must survive a refusal is written after it, not in the middle.
+    """
+    if db.session.new or db.session.dirty or db.session.deleted:
+        raise RuntimeError("a transaction was opened over unsaved work")
+    db.session.rollback()  # ends a read that may have begun as a deferred transaction
+    with writing(write):
+        try:
+            yield db.session
+            db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            raise
+
+
+def end_read() -> None:
+    """Let go of the database before slow work (a password hash, a mail conversation)."""
+    db.session.rollback()
+
+
+def is_lock_timeout(fault: BaseException) -> bool:
+    """True when the database was too busy for this to start: the person may simply try again."""
+    text = str(getattr(fault, "orig", fault)).lower()
+    return "database is locked" in text or "database table is locked" in text or "lock timeout" in text
+
+
+# --- Engine -----------------------------------------------------------------------------------------------------------
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Arguments of create_engine for this installation."""
+    if settings.is_sqlite:
+        options: dict[str, Any] = {"connect_args": {"timeout": LOCK_WAIT_MS / 1000, "isolation_level": None}}
+        module = sqlite_module()
+        if module is not None:
+            options["module"] = module
+        return options
+    return {
+        "pool_size": 5,
+        "max_overflow": 10,
+        "pool_pre_ping": False,
+        "connect_args": {"options": f"-c timezone=UTC -c lock_timeout={LOCK_WAIT_MS}"},
+    }
+
+
+def sqlite_module() -> Any:
+    """The bundled newer SQLite where it is installed: Debian 12's own can corrupt a WAL under two checkpointers."""
+    try:
+        import pysqlite3.dbapi2 as bundled
+    except ImportError:
+        return None
+    return bundled
+
+
+def database_uri(settings: Settings) -> str:
+    """SQLAlchemy's form of the address."""
+    return settings.database_url
+
+
+def init_db(app: Flask, settings: Settings) -> None:
+    """Attach the database and the keys to an application."""
+    use_keys(settings.encryption_keys)
+    if settings.is_sqlite:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    app.config["SQLALCHEMY_DATABASE_URI"] = database_uri(settings)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+
+
+def prepare_engine(engine: sa.Engine) -> None:
+    """Set the pragmas of each connection and how its transactions begin (SQLite), or refuse an unsafe server."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @sa.event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for attempt in range(50):
+            try:
+                cursor.execute("PRAGMA journal_mode=WAL")
+                break
+            except Exception as fault:  # the first of several processes is switching the file to WAL
+                if "locked" not in str(fault) or attempt == 49:
+                    raise
+                time.sleep(0.05)
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={LOCK_WAIT_MS}")
+        cursor.execute("PRAGMA cache_size=-16000")
+        cursor.execute("PRAGMA temp_store=MEMORY")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing() else "BEGIN")

@@ -1,0 +1,209 @@
+"""Settings, read once from the environment into a frozen dataclass; the product refuses to start on nonsense."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ENVIRONMENTS = ("development", "demo", "test", "production")
+
+
+class UnsafeSettings(Exception):
+    """The environment asks for something that must not run. The message lists every fault, one a line."""
+
+
+@dataclass(frozen=True)
+class SmtpSettings:
+    """How letters leave by email. ``tls`` is none, starttls or tls; ``timeout`` is in seconds."""
+
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: str = "starttls"
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that differs from one installation to the next. Secrets never appear in its repr."""
+
+    env: str
+    data_dir: Path
+    database_url: str
+    base_url: str
+    secret_key: str = field(repr=False)
+    encryption_keys: Mapping[str, bytes] = field(repr=False)
+    """Key id to 32 bytes; the first is used to seal, all are used to open."""
+    mail_transport: str = "files"
+    mail_from: str = "hello@kestrel.example.org"
+    visits_mailbox: str = "visits@kestrel.example.org"
+    smtp: SmtpSettings | None = None
+    cookie_secure: bool = True
+    trusted_hosts: tuple[str, ...] = ()
+    proxies: int = 0
+    """How many reverse proxies in front are ours, so that the client's address can be believed."""
+    argon2_cheap: bool = False
+
+    @property
+    def is_demo(self) -> bool:
+        return self.env == "demo"
+
+    @property
+    def is_production(self) -> bool:
+        return self.env == "production"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read and check the environment. Raises UnsafeSettings naming every fault at once."""
+        env = dict(os.environ if environ is None else environ)
+        faults: list[str] = []
+        name = env.get("CRM_ENV", "development")
+        if name not in ENVIRONMENTS:
+            raise UnsafeSettings(f"CRM_ENV is {name!r}; it must be one of {', '.join(ENVIRONMENTS)}")
+        production = name == "production"
+        data_dir = Path(env.get("CRM_DATA", "./var")).resolve()
+        secret_key, keys = _keys(env, data_dir, production, faults)
+        port = env.get("PORT", "8000")
+        base_url = env.get("CRM_BASE_URL", "" if production else f"http://localhost:{port}").rstrip("/")
+        database_url = env.get("DATABASE_URL") or f"sqlite:///{data_dir / 'doorstep.sqlite3'}"
+        if database_url.startswith("postgres://"):
+            database_url = "postgresql://" + database_url.removeprefix("postgres://")
+        if not database_url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            faults.append("DATABASE_URL must start with postgresql:// or sqlite:///")
+        smtp = _smtp(env, production, faults)
+        transport = env.get("CRM_MAIL_TRANSPORT", "smtp" if smtp else "files")
+        if transport not in ("smtp", "files"):
+            faults.append("CRM_MAIL_TRANSPORT must be smtp or files")
+        if transport == "smtp" and smtp is None:
+            faults.append("CRM_MAIL_TRANSPORT is smtp, so CRM_SMTP_HOST is needed")
+        url = urlsplit(base_url)
+        hosts = tuple(h.strip() for h in env.get("CRM_TRUSTED_HOSTS", url.hostname or "").split(",") if h.strip())
+        proxies = _whole_number(env, "CRM_PROXIES", 0, faults)
+        if production:
+            if url.scheme != "https":
+                faults.append("CRM_BASE_URL must be the https address people type, for example https://foster.example.org")
+            if transport != "smtp":
+                faults.append("letters can't go to files in production: set CRM_SMTP_HOST")
+            for key in ("CRM_MAIL_FROM", "CRM_VISITS_MAILBOX"):
+                if "@" not in env.get(key, ""):
+                    faults.append(f"{key} must be an email address of the service")
+        elif url.hostname and not _is_loopback(url.hostname):
+            faults.append("only CRM_ENV=production may be served on an address other than this machine's own")
+        if faults:
+            raise UnsafeSettings("\n".join(faults))
+        return cls(
+            env=name,
+            data_dir=data_dir,
+            database_url=database_url,
+            base_url=base_url,
+            secret_key=secret_key,
+            encryption_keys=keys,
+            mail_transport=transport,
+            mail_from=env.get("CRM_MAIL_FROM", "hello@kestrel.example.org"),
+            visits_mailbox=env.get("CRM_VISITS_MAILBOX", "visits@kestrel.example.org"),
+            smtp=smtp,
+            cookie_secure=production,
+            trusted_hosts=hosts if production else (),
+            proxies=proxies,
+            argon2_cheap=name == "test",
+        )
+
+
+def _whole_number(env: Mapping[str, str], key: str, default: int, faults: list[str]) -> int:
+    raw = env.get(key)
+    if not raw:
+        return default
+    if not raw.isdigit():
+        faults.append(f"{key} must be a whole number")
+        return default
+    return int(raw)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _smtp(env: Mapping[str, str], production: bool, faults: list[str]) -> SmtpSettings | None:
+    host = env.get("CRM_SMTP_HOST")
+    if not host:
+        return None
+    tls = env.get("CRM_SMTP_TLS", "starttls" if production else "none")
+    if tls not in ("none", "starttls", "tls"):
+        faults.append("CRM_SMTP_TLS must be none, starttls or tls")
+    if production and tls == "none" and not _is_loopback(host):
+        faults.append("CRM_SMTP_TLS=none is allowed only to a mail server on this machine")
+    default_port = {"tls": 465, "starttls": 587}.get(tls, 25)
+    return SmtpSettings(
+        host=host,
+        port=_whole_number(env, "CRM_SMTP_PORT", default_port, faults),
+        username=env.get("CRM_SMTP_USERNAME") or None,
+        password=env.get("CRM_SMTP_PASSWORD") or None,
+        tls=tls,
+    )
+
+
+def _keys(
+    env: Mapping[str, str], data_dir: Path, production: bool, faults: list[str]
+) -> tuple[str, Mapping[str, bytes]]:
+    """The signing secret and the field-encryption keys: given in production, made once and kept otherwise.
+
+    CRM_ENCRYPTION_KEYS is ``id:base64,id:base64``; the first seals, the rest still open what they sealed.
+    """
+    secret_key = env.get("CRM_SECRET_KEY", "")
+    raw_keys = env.get("CRM_ENCRYPTION_KEYS", "")
+    if not production and not (secret_key and raw_keys):
+        kept_secret, kept_keys = _kept_keys(data_dir)
+        secret_key, raw_keys = secret_key or kept_secret, raw_keys or kept_keys
+    if len(secret_key) < 32:
+        faults.append("CRM_SECRET_KEY must be at least 32 characters of randomness")
+    keys: dict[str, bytes] = {}
+    for part in filter(None, (p.strip() for p in raw_keys.split(","))):
+        key_id, _, encoded = part.partition(":")
+        try:
+            value = base64.urlsafe_b64decode(encoded.encode() + b"=" * (-len(encoded) % 4))
+        except (binascii.Error, ValueError):
+            value = b""
+        if not key_id.isalnum() or len(value) != 32:
+            faults.append("CRM_ENCRYPTION_KEYS must be id:base64 of 32 bytes, separated by commas")
+            continue
+        keys[key_id] = value
+    if not keys:
+        faults.append("CRM_ENCRYPTION_KEYS is needed: `crm keys` makes one")
+    return secret_key, keys
+
+
+def new_encryption_key(key_id: str) -> str:
+    """A fresh entry for CRM_ENCRYPTION_KEYS."""
+    return f"{key_id}:{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip('=')}"
+
+
+def _kept_keys(data_dir: Path) -> tuple[str, str]:
+    """Keys of a demo or a developer's own copy, made at the first start and kept beside the data."""
+    path = data_dir / "keys.env"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        fresh = f"{secrets.token_urlsafe(48)}\n{new_encryption_key('k1')}\n"
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+                handle.write(fresh)
+        except FileExistsError:  # another process of the same start made it first
+            pass
+    secret_key, raw_keys = path.read_text().split()
+    return secret_key, raw_keys
