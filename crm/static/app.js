@@ -1,0 +1,60 @@
+// What every page gains when scripts run. Nothing depends on it: each action is also a plain link or form.
+
+import {
+  createAll,
+  isSupported,
+  Button,
+  CharacterCount,
+  Checkboxes,
+  ErrorSummary,
+  NotificationBanner,
+  PasswordInput,
+  Radios,
+  SkipLink,
+  Tabs,
+} from './vendor/govuk-frontend.min.js'
+
+// The GOV.UK template does this with an inline script, which our content security policy rightly refuses.
+document.body.classList.add('js-enabled')
+if (isSupported()) {
+  document.body.classList.add('govuk-frontend-supported')
+  createAll(Button, { preventDoubleClick: true })
+  for (const part of [CharacterCount, Checkboxes, ErrorSummary, NotificationBanner, PasswordInput, Radios, SkipLink, Tabs]) {
+    createAll(part)
+  }
+}
+
+// A character key moves the focus to whatever names it: data-shortcut="/" on the search box, data-shortcut="n" on the
+// note. <body data-shortcuts="off"> turns them off, for people whose speech software types letters.
+document.addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+  if (document.body.dataset.shortcuts === 'off') return
+  if (event.target.closest('input, textarea, select, [contenteditable]')) return
+  const wanted = [...document.querySelectorAll('[data-shortcut]')].find((element) => element.dataset.shortcut === event.key)
+  if (!wanted) return
+  event.preventDefault()
+  wanted.closest('details')?.setAttribute('open', '')
+  wanted.focus()
+})
+
+// Choices that act at once (a filter, a sort order) may send their form themselves; the button stays for everyone else.
+document.addEventListener('change', (event) => {
+  if (event.target.matches('[data-send-on-change]')) event.target.form?.requestSubmit()
+})
+
+// Leaving a half-written note: the browser asks first. Sending the form is not leaving.
+let unsaved = false
+document.addEventListener('input', (event) => {
+  if (event.target.closest('form[data-ask-before-leaving]')) unsaved = true
+})
+document.addEventListener('submit', () => {
+  unsaved = false
+})
+window.addEventListener('beforeunload', (event) => {
+  if (unsaved) event.preventDefault()
+})
+
+for (const button of document.querySelectorAll('[data-print]')) {
+  button.hidden = false
+  button.addEventListener('click', () => window.print())
+}
