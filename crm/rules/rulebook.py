@@ -1,0 +1,59 @@
+"""The rules in force on a day, in one frozen value that is handed on like `today`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+from crm.rules import deadlines, working_days
+from crm.rules.deadlines import ClockReading, DeadlineRule
+from crm.rules.panel import PANEL_EDITIONS, QuorumFigures, panel_required
+from crm.rules.working_days import WorkingDays
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rulebook:
+    """Everything that a regulation, a standard or the service's policy sets, as it stands on `day`."""
+
+    day: date
+    edition: str
+    deadlines: Mapping[str, DeadlineRule]
+    calendar: WorkingDays
+    panel_required: bool = True
+    quorum: QuorumFigures = QuorumFigures()
+
+    def deadline(self, name: str) -> DeadlineRule:
+        """The rule of a clock. KeyError for a clock that doesn't exist."""
+        return self.deadlines[name]
+
+    def due_on(self, name: str, counted_from: date, *, given: date | None = None) -> date:
+        """The last day in time for a clock that counts from a day."""
+        return deadlines.due_on(self.deadlines[name], counted_from, self.calendar, given=given)
+
+    def say_due(self, name: str, due_on: date, *, today: date) -> ClockReading:
+        """A clock of this name read today."""
+        return deadlines.say_due(due_on, today=today, calendar=self.calendar, kind=self.deadlines[name].kind)
+
+    @property
+    def observation_working_days(self) -> int:
+        """How many working days a household has to comment on the report."""
+        return self.deadlines["observations"].length
+
+    @property
+    def promises(self) -> Mapping[str, DeadlineRule]:
+        """The clocks whose length is the service's own promise."""
+        return {name: self.deadlines[name] for name in deadlines.PROMISES if name in self.deadlines}
+
+
+@lru_cache(maxsize=64)
+def default_rulebook(today: date) -> Rulebook:
+    """The rules as they are written here, with nothing of any one service's own."""
+    return Rulebook(
+        day=today,
+        edition="default",
+        deadlines=deadlines.rules_in_force(deadlines.DEADLINE_RULES, today),
+        calendar=working_days.england_around(today),
+        panel_required=panel_required(PANEL_EDITIONS, today),
+    )
