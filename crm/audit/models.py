@@ -54,8 +54,6 @@ class AuditSeal(Base):
     """One link of the chain: the entry at this position, and a keyed digest of it and of everything before it."""
 
     __tablename__ = "audit_seal"
-    __table_args__ = ({"sqlite_autoincrement": True},)
-
     position: Mapped[int] = mapped_column(_BigKey, primary_key=True, autoincrement=False)
     entry_id: Mapped[int] = mapped_column(_BigKey, nullable=False, unique=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), nullable=False)

@@ -1,0 +1,163 @@
+"""Writing a letter into the outbox, in the transaction of the business that it is about."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import datetime
+
+from sqlalchemy import func, or_, select, update
+
+from crm.db import db
+from crm.delivery import mime, render
+from crm.delivery.letters import LETTERS
+from crm.delivery.message import NewMessage, UnsendableAddress, sendable_address
+from crm.delivery.models import Channel, MessageStatus, OutboundMessage
+from crm.delivery.post_room import post_room
+
+TOO_LATE = "too_late"
+NEVER_LEFT = "first_never_left"
+OVERTAKEN = "overtaken"
+
+
+def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
+    """Write a letter, once: its bytes are made here and never again. Gives the row back, flushed.
+
+    1. The same ``dedupe_key`` again gives back the letter that there is.
+    2. An unsent older letter of the same stream is superseded; a CANCEL whose REQUEST can't have left is dropped too.
+    3. An email waits for the worker, a letter by post for the printer.
+
+    Raises UnsendableAddress; jinja2.UndefinedError where a merge field is missing; KeyError for an unknown kind;
+    mime.MessageNotAsMeant where the bytes came out otherwise than meant.
+    """
+    existing = db.session.scalar(select(OutboundMessage).where(OutboundMessage.dedupe_key == message.dedupe_key))
+    if existing is not None:
+        return existing
+    letter = LETTERS[message.kind]
+    if message.channel not in letter.channels:
+        raise UnsendableAddress(f"{letter.title} can't be sent by {message.channel}.")
+    words = render.write_words(letter, message.context, message.channel)
+    message_id = mime.message_id_for(message.dedupe_key, post_room().mail_domain)
+    row = OutboundMessage(
+        dedupe_key=message.dedupe_key,
+        kind=message.kind,
+        channel=message.channel,
+        status=MessageStatus.QUEUED,
+        case_id=message.case_id,
+        person_id=message.person_id,
+        user_id=message.user_id,
+        subject=mime.header_text(words.subject),
+        message_id=message_id,
+        stream=message.stream,
+        stream_sequence=message.sequence if message.stream else None,
+        calendar_method=message.invitation.method if message.invitation else None,
+        queued_at=now,
+        not_before=max(now, message.not_before or now),
+        not_after=message.not_after,
+        next_attempt_at=max(now, message.not_before or now),
+        attempts=0,
+    )
+    if message.channel == Channel.EMAIL:
+        address = sendable_address(message.to.email)
+        row.recipient = address
+        row.recipient_key = recipient_key(message.channel, address)
+        row.payload = _email_bytes(message, words, address, message_id, now)
+    else:
+        lines = tuple(line.strip() for line in message.to.postal if line.strip())
+        if len(lines) < 2:
+            raise UnsendableAddress("A letter by post needs a name and an address.", field="address")
+        row.status = MessageStatus.TO_PRINT
+        row.recipient = "\n".join(lines)
+        row.recipient_key = recipient_key(message.channel, row.recipient)
+        row.payload = render.write_page(letter, words, message.context, message.to, now)
+    if message.stream is not None and message.sequence is not None:
+        supersede(message.stream, message.sequence, now=now)
+        if row.calendar_method == "CANCEL" and not _may_have_left(message.stream):
+            row.status, row.settled_at, row.last_failure = MessageStatus.SUPERSEDED, now, NEVER_LEFT
+    db.session.add(row)
+    db.session.flush()
+    return row
+
+
+def supersede(stream: str, before_sequence: int, *, now: datetime) -> int:
+    """Drop what has not left of the stream's letters older than this one. Returns how many."""
+    result = db.session.execute(
+        update(OutboundMessage)
+        .where(
+            OutboundMessage.stream == stream,
+            OutboundMessage.stream_sequence < before_sequence,
+            OutboundMessage.status.in_((MessageStatus.QUEUED, MessageStatus.HELD, MessageStatus.TO_PRINT)),
+        )
+        .values(status=MessageStatus.SUPERSEDED, settled_at=now, last_failure=OVERTAKEN)
+        .execution_options(synchronize_session="fetch")
+    )
+    return int(result.rowcount)
+
+
+def _may_have_left(stream: str) -> bool:
+    """Whether a copy of any letter of the stream may be in the recipient's mailbox."""
+    left = select(OutboundMessage.id).where(
+        OutboundMessage.stream == stream,
+        or_(
+            OutboundMessage.status.in_((MessageStatus.SENT, MessageStatus.SENDING, MessageStatus.DISPATCHED)),
+            OutboundMessage.may_have_left,
+        ),
+    )
+    return db.session.scalar(left.limit(1)) is not None
+
+
+def recipient_key(channel: str, address: str) -> str:
+    """What letters to one recipient are kept in order by: says nothing about who it is without the secret."""
+    plain = " ".join(address.casefold().split())
+    return hmac.digest(post_room().recipient_secret, f"{channel}|{plain}".encode(), "sha256").hex()[:32]
+
+
+def hold_everything() -> int:
+    """Hold every letter that has not left: what a restored copy does first. Returns how many."""
+    held = 0
+    held += db.session.execute(
+        update(OutboundMessage)
+        .where(OutboundMessage.status == MessageStatus.SENDING)
+        .values(status=MessageStatus.HELD, lease_token=None, lease_until=None, may_have_left=True)
+    ).rowcount
+    held += db.session.execute(
+        update(OutboundMessage)
+        .where(OutboundMessage.status == MessageStatus.QUEUED)
+        .values(status=MessageStatus.HELD)
+    ).rowcount
+    return int(held)
+
+
+def release_held(*, now: datetime) -> int:
+    """Let the held letters go: they queue again in their old order. Returns how many."""
+    result = db.session.execute(
+        update(OutboundMessage)
+        .where(OutboundMessage.status == MessageStatus.HELD)
+        .values(status=MessageStatus.QUEUED, next_attempt_at=now)
+    )
+    return int(result.rowcount)
+
+
+def held_letters() -> int:
+    """How many letters are held."""
+    return db.session.scalar(
+        select(func.count()).select_from(OutboundMessage).where(OutboundMessage.status == MessageStatus.HELD)
+    ) or 0
+
+
+def _email_bytes(message: NewMessage, words: render.Words, to: str, message_id: str, now: datetime) -> bytes:
+    room = post_room()
+    service = message.context["service"]
+    return mime.build(
+        mime.Email(
+            sender=room.visits_mailbox if message.invitation else room.mail_from,
+            sender_name=str(service.name),
+            to=to,
+            subject=words.subject,
+            message_id=message_id,
+            date=now,
+            text=words.text,
+            html=render.write_html(words, service),
+            invitation=message.invitation,
+            attachment=message.attachment,
+        )
+    )

@@ -1,0 +1,247 @@
+"""The only place where the bytes of an email are made, and where they are checked before they are believed.
+
+Python's email package decodes encoded words in a header's value and writes out what it finds, newlines and all, so a
+form field can add a recipient (CVE-2024-6923). A library's version is not enough to rely on: everything that goes into a
+header passes a gate on the way in, and the finished bytes are read back, line by line, against what was meant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.headerregistry import Address
+from email.message import EmailMessage, Message
+from email.utils import format_datetime, getaddresses
+
+from crm.delivery.message import Attachment, Invitation, UnsendableAddress, sendable_address
+
+LONGEST_HEADER_TEXT = 200
+"""Characters of a subject or a name; longer is cut, never refused: a letter must not be lost to a long name."""
+
+HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type")
+METHODS = ("REQUEST", "CANCEL", "REPLY")
+
+_MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+_HEADER_LINE = re.compile(rb"([A-Za-z][A-Za-z-]*): ?([\x20-\x7e]*)")
+_FOLDED_LINE = re.compile(rb"[ \t][\x20-\x7e\t]*")
+
+
+class MessageNotAsMeant(Exception):
+    """The bytes of a message differ from what was asked for. Nothing is sent; somebody has to look."""
+
+
+@dataclass(frozen=True)
+class Email:
+    """All that goes into one email. ``text`` and ``html`` say the same."""
+
+    sender: str
+    sender_name: str
+    to: str
+    subject: str
+    message_id: str
+    date: datetime
+    text: str
+    html: str
+    invitation: Invitation | None = None
+    attachment: Attachment | None = None
+
+
+def header_text(value: str) -> str:
+    """A value that may stand in a header: on one line, with nothing in it that a mail reader acts upon.
+
+    Control and formatting characters become spaces, and the opening of an encoded word is broken.
+    """
+    plain = "".join(" " if _is_control(character) else character for character in value)
+    while "=?" in plain:
+        plain = plain.replace("=?", "= ?")
+    plain = " ".join(plain.split())
+    return plain[:LONGEST_HEADER_TEXT].rstrip()
+
+
+def message_id_for(dedupe_key: str, domain: str) -> str:
+    """The Message-ID of the letter with this key: the same for every copy of it, and telling nothing about it."""
+    return f"<{hashlib.sha256(dedupe_key.encode()).hexdigest()[:40]}@{domain}>"
+
+
+def build(email: Email) -> bytes:
+    """The finished bytes of one email to one recipient, checked. Raises UnsendableAddress or MessageNotAsMeant."""
+    to = sendable_address(email.to)
+    sender = sendable_address(email.sender)
+    message = EmailMessage(policy=policy.SMTP)
+    message["From"] = _mailbox(sender, header_text(email.sender_name))
+    message["To"] = _mailbox(to, "")
+    message["Subject"] = header_text(email.subject)
+    message["Date"] = format_datetime(email.date.astimezone(UTC))
+    message["Message-ID"] = email.message_id
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(_body_text(email.text), cte="quoted-printable")
+    message.add_alternative(_body_text(email.html), subtype="html", cte="quoted-printable")
+    if email.invitation is not None:
+        _add_invitation(message, email.invitation, sender=sender, to=to)
+    if email.attachment is not None:
+        _add_attachment(message, email.attachment)
+    raw = message.as_bytes()
+    check(raw, email, sender=sender, to=to)
+    return raw
+
+
+def check(raw: bytes, email: Email, *, sender: str, to: str) -> None:
+    """Read the finished bytes back as a mail server would. Raises MessageNotAsMeant; never relies on ``assert``."""
+    fields = header_fields(raw)
+    names = [name for name, _ in fields]
+    if sorted(names) != sorted(HEADERS):
+        raise MessageNotAsMeant(f"the headers are {', '.join(names)}")
+    parsed = message_from_bytes(raw)
+    for header, address in (("From", sender), ("To", to)):
+        found = getaddresses([str(parsed[header])])
+        if [mailbox for _, mailbox in found] != [address]:
+            raise MessageNotAsMeant(f"the {header} header does not hold exactly the one address")
+    if parsed["Message-ID"].strip() != email.message_id:
+        raise MessageNotAsMeant("the Message-ID is not the letter's own")
+    expected = ["text/plain", "text/html"]
+    if email.invitation is not None:
+        expected += ["text/calendar", "application/ics"]
+    if email.attachment is not None:
+        expected.append(email.attachment.mime_type)
+    leaves = [part for part in parsed.walk() if not part.is_multipart()]
+    if [part.get_content_type() for part in leaves] != expected:
+        raise MessageNotAsMeant("the parts of the message are not the ones asked for")
+    for part in leaves:
+        _check_part(part)
+    if email.invitation is not None:
+        for part in leaves[2:4]:
+            if part.get_payload(decode=True) != email.invitation.ics:
+                raise MessageNotAsMeant("the invitation does not arrive byte for byte")
+    if email.attachment is not None and leaves[-1].get_payload(decode=True) != email.attachment.content:
+        raise MessageNotAsMeant("the attachment does not arrive byte for byte")
+
+
+def header_fields(raw: bytes) -> list[tuple[str, bytes]]:
+    """The header block as (name, unfolded value) pairs. Raises MessageNotAsMeant where a line is not a header's."""
+    block, blank, _ = raw.partition(b"\r\n\r\n")
+    if not blank:
+        raise MessageNotAsMeant("the message has no end of headers")
+    fields: list[tuple[str, bytes]] = []
+    for line in block.split(b"\r\n"):
+        if match := _HEADER_LINE.fullmatch(line):
+            fields.append((match.group(1).decode("ascii"), match.group(2)))
+        elif fields and _FOLDED_LINE.fullmatch(line) and line.strip():
+            fields[-1] = (fields[-1][0], fields[-1][1] + line)
+        else:
+            raise MessageNotAsMeant("a line among the headers is not a header")
+    return fields
+
+
+def ics_properties(ics: bytes) -> list[str]:
+    """The names of the content lines of a calendar object, in order, however a reader may split lines."""
+    unfolded = re.sub(rb"\r\n[ \t]", b"", ics)
+    return [re.split(rb"[:;]", line, maxsplit=1)[0].decode("ascii", "replace") for line in re.split(rb"[\r\n]+", unfolded) if line]
+
+
+def _mailbox(address: str, name: str) -> Address:
+    local, _, domain = address.rpartition("@")
+    return Address(display_name=name, username=local, domain=domain)
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def _body_text(text: str) -> str:
+    """A body in which a line ends in one way only, and with nothing that a text can't hold."""
+    lines = re.split(r"\r\n|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", text)
+    return "\n".join("".join(c for c in line if c == "\t" or not _is_unprintable(c)).rstrip() for line in lines)
+
+
+def _is_unprintable(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs")
+
+
+def _add_invitation(message: EmailMessage, invitation: Invitation, *, sender: str, to: str) -> None:
+    """The calendar part twice, as every reader needs it (calendar.md 1b): as the last alternative, and as a file."""
+    check_invitation(invitation, organiser=sender, attendee=to)
+    text = invitation.ics.decode("utf-8")
+    message.add_alternative(text, subtype="calendar", params={"method": invitation.method}, cte="base64")
+    message.add_attachment(invitation.ics, maintype="application", subtype="ics", filename="invite.ics")
+
+
+def check_invitation(invitation: Invitation, *, organiser: str, attendee: str) -> None:
+    """That the calendar object is one event, for this recipient alone, from the service. Raises MessageNotAsMeant."""
+    ics = invitation.ics
+    if invitation.method not in METHODS:
+        raise MessageNotAsMeant(f"{invitation.method!r} is not a method that we send")
+    try:
+        ics.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise MessageNotAsMeant("the invitation is not UTF-8") from fault
+    if not ics.endswith(b"\r\n") or re.search(rb"\r(?!\n)|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", ics):
+        raise MessageNotAsMeant("the invitation holds a bare line break or a control character")
+    unfolded = re.sub(rb"\r\n[ \t]", b"", ics).decode("utf-8")
+    if re.search("[\x80-\x9f\u2028\u2029]", unfolded):
+        raise MessageNotAsMeant("the invitation holds a line break of another kind")
+    lines = unfolded.split("\r\n")
+    for line, times in (("BEGIN:VCALENDAR", 1), ("BEGIN:VEVENT", 1), (f"METHOD:{invitation.method}", 1)):
+        if lines.count(line) != times:
+            raise MessageNotAsMeant(f"the invitation has not exactly one {line}")
+    mailboxes = {"ORGANIZER": [], "ATTENDEE": []}
+    for line in lines:
+        name = re.split("[:;]", line, maxsplit=1)[0].upper()
+        if name in mailboxes:
+            mailboxes[name].append(_calendar_address(line))
+    if invitation.method == "REPLY":  # an answer to somebody else's meeting: we are the attendee
+        organiser, attendee = attendee, organiser
+    if mailboxes["ORGANIZER"] not in ([organiser.lower()], []) or mailboxes["ATTENDEE"] != [attendee.lower()]:
+        raise MessageNotAsMeant("the invitation names somebody besides the service and this recipient")
+    if invitation.method != "REPLY" and not mailboxes["ORGANIZER"]:
+        raise MessageNotAsMeant("the invitation has no organiser")
+
+
+def _calendar_address(line: str) -> str:
+    """The address of an ORGANIZER or ATTENDEE line: what follows the colon outside quotation marks."""
+    value = re.sub('"[^"]*"', "", line).partition(":")[2]
+    return value.lower().removeprefix("mailto:")
+
+
+def _add_attachment(message: EmailMessage, attachment: Attachment) -> None:
+    if not _MIME_TYPE.fullmatch(attachment.mime_type):
+        raise MessageNotAsMeant("the attachment has no proper type")
+    maintype, _, subtype = attachment.mime_type.partition("/")
+    message.add_attachment(
+        attachment.content, maintype=maintype, subtype=subtype, filename=safe_filename(attachment.filename)
+    )
+
+
+def safe_filename(name: str) -> str:
+    """A file name that means the same in every mail reader: plain letters, digits, dots, hyphens and underscores."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[-80:].lstrip("-._")
+    return plain or "document"
+
+
+def _check_part(part: Message) -> None:
+    headers = [name.lower() for name in part.keys()]  # noqa: SIM118  (a Message is not a dict: keys may repeat)
+    known = {"content-type", "content-transfer-encoding", "content-disposition", "mime-version"}
+    if len(headers) != len(set(headers)) or not set(headers) <= known:
+        raise MessageNotAsMeant("a part of the message has a header that nobody asked for")
+    disposition = part.get_content_disposition()
+    if disposition == "attachment" and part.get_content_type() == "text/calendar":
+        raise MessageNotAsMeant("the invitation would arrive as a mere file")
+
+
+def only_recipient(raw: bytes) -> str:
+    """The one address in a finished message's To header. Raises MessageNotAsMeant where there is not exactly one."""
+    names: Sequence[str] = [name.lower() for name, _ in header_fields(raw)]
+    if names.count("to") != 1 or {"cc", "bcc"} & set(names):
+        raise MessageNotAsMeant("the message has not exactly one recipient")
+    found = getaddresses([str(message_from_bytes(raw)["To"])])
+    if len(found) != 1:
+        raise MessageNotAsMeant("the message has not exactly one recipient")
+    try:
+        return sendable_address(found[0][1])
+    except UnsendableAddress as fault:
+        raise MessageNotAsMeant("the recipient is not an address") from fault

@@ -1,0 +1,152 @@
+"""The outbox: one row a letter, holding the very bytes that leave."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, Date, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from crm.db import Base, EncryptedBytes, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
+
+
+class Channel(StrEnum):
+    """How a letter travels."""
+
+    EMAIL = "email"
+    POST = "post"
+
+
+class MessageStatus(StrEnum):
+    """Where a letter is."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    """Leased to a worker. A lease that has run out means that the worker died: the letter may have left."""
+    SENT = "sent"
+    GIVEN_UP = "given_up"
+    SUPERSEDED = "superseded"
+    """Overtaken by newer news, or too late to be of use, before it left."""
+    HELD = "held"
+    """Restored from a backup: goes nowhere until a person lets it."""
+    TO_PRINT = "to_print"
+    DISPATCHED = "dispatched"
+    """Posted, on the date and by the method recorded."""
+
+
+OPEN_STATUSES = (MessageStatus.QUEUED, MessageStatus.SENDING)
+"""A worker still has something to do with these."""
+FINAL_STATUSES = (MessageStatus.SENT, MessageStatus.GIVEN_UP, MessageStatus.SUPERSEDED, MessageStatus.DISPATCHED)
+
+STATUS_WORDS = {
+    MessageStatus.QUEUED: "Waiting to go",
+    MessageStatus.SENDING: "Going out",
+    MessageStatus.SENT: "Sent",
+    MessageStatus.GIVEN_UP: "Not delivered",
+    MessageStatus.SUPERSEDED: "Not needed",
+    MessageStatus.HELD: "Held",
+    MessageStatus.TO_PRINT: "To print",
+    MessageStatus.DISPATCHED: "Posted",
+}
+
+_OPEN = text("status IN ('queued', 'sending')")
+_WAITING = text("status IN ('queued', 'sending', 'held', 'to_print', 'given_up')")
+
+
+class OutboundMessage(RowKey, Base):
+    """One letter to exactly one recipient.
+
+    The ids of the case, person and user are not foreign keys: this package knows nothing of them, and the record that a
+    letter was sent outlives what it was about.
+    """
+
+    __tablename__ = "outbound_message"
+    __table_args__ = (
+        one_of("channel", Channel),
+        one_of("status", MessageStatus),
+        CheckConstraint(
+            "(status = 'sending') = (lease_token IS NOT NULL) AND (lease_token IS NULL) = (lease_until IS NULL)",
+            name="sending_means_leased",
+        ),
+        CheckConstraint("(status = 'sent') = (sent_at IS NOT NULL)", name="sent_has_its_time"),
+        CheckConstraint(
+            "(status = 'dispatched') = (dispatched_on IS NOT NULL) "
+            "AND (dispatched_on IS NULL) = (dispatch_method IS NULL)",
+            name="dispatched_has_its_date_and_method",
+        ),
+        CheckConstraint(
+            "(channel = 'post' AND status IN ('to_print', 'dispatched', 'superseded')) "
+            "OR (channel <> 'post' AND status NOT IN ('to_print', 'dispatched'))",
+            name="post_is_printed_and_email_is_sent",
+        ),
+        CheckConstraint("(stream IS NULL) = (stream_sequence IS NULL)", name="stream_has_a_sequence"),
+        CheckConstraint("attempts >= 0", name="attempts_are_counted"),
+        # The worker's questions: what is due, and is anything earlier for the same person still waiting. Partial, so
+        # that they stay as small as the queue, however many letters have gone.
+        Index("ix_outbound_message_due", "next_attempt_at", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_outbound_message_waiting_for", "recipient_key", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        # The outbox screen and the counters: all that is not settled.
+        Index("ix_outbound_message_unsettled", "status", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index("ix_outbound_message_case_id_id", "case_id", "id"),
+        Index("ix_outbound_message_user_id", "user_id", sqlite_where=text("user_id IS NOT NULL"),
+              postgresql_where=text("user_id IS NOT NULL")),
+        Index("ix_outbound_message_stream", "stream", "stream_sequence", sqlite_where=text("stream IS NOT NULL"),
+              postgresql_where=text("stream IS NOT NULL")),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dedupe_key: Mapped[str] = mapped_column(KeyText(160), nullable=False, unique=True)
+    """What this letter is, once: enqueued again with the same key, it is the same letter."""
+    kind: Mapped[str] = mapped_column(String(60), nullable=False)
+    channel: Mapped[str] = mapped_column(String(10), nullable=False)
+    status: Mapped[str] = mapped_column(String(12), nullable=False)
+
+    case_id: Mapped[int | None] = mapped_column(Integer)
+    person_id: Mapped[int | None] = mapped_column(Integer)
+    user_id: Mapped[int | None] = mapped_column(Integer)
+
+    recipient_sealed: Mapped[str] = mapped_column(Text, nullable=False)
+    recipient = EncryptedText("recipient_sealed")
+    """The email address, or the lines of the postal one."""
+    recipient_key: Mapped[str] = mapped_column(KeyText(32), nullable=False)
+    """Keyed digest of the address: keeps letters to one recipient in order without saying who it is."""
+    subject: Mapped[str] = mapped_column(String(200), nullable=False)
+    """Neutral by rule: no name, no address, nothing about anybody."""
+    message_id: Mapped[str] = mapped_column(String(120), nullable=False)
+    payload_sealed: Mapped[bytes] = mapped_column(LargeBinary, nullable=False)
+    payload = EncryptedBytes("payload_sealed")
+    """The whole email message, or the PDF to print. Never rebuilt."""
+
+    stream: Mapped[str | None] = mapped_column(KeyText(120))
+    """Letters of which only the newest matters: the states of one visit for one mailbox. The UID of an invitation."""
+    stream_sequence: Mapped[int | None] = mapped_column(Integer)
+    calendar_method: Mapped[str | None] = mapped_column(String(10))
+
+    queued_at: Mapped[datetime] = mapped_column(UTCDateTime, nullable=False)
+    not_before: Mapped[datetime] = mapped_column(UTCDateTime, nullable=False)
+    not_after: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """Of no use any more after this: a reminder of something past."""
+    next_attempt_at: Mapped[datetime] = mapped_column(UTCDateTime, nullable=False)
+    attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    """The fence: only the worker holding this may say what became of the letter."""
+    may_have_left: Mapped[bool] = mapped_column(nullable=False, default=False)
+    """An attempt ended in doubt, so a copy may be in the recipient's mailbox."""
+    last_failure: Mapped[str | None] = mapped_column(String(60))
+    """A code of ``failures``, never a server's words: those may quote the address."""
+    sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When it reached a final state other than sent."""
+    dispatched_on: Mapped[date | None] = mapped_column(Date)
+    dispatch_method: Mapped[str | None] = mapped_column(String(40))
+    dispatched_by_id: Mapped[int | None] = mapped_column(Integer)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.status in FINAL_STATUSES
+
+    @property
+    def is_email(self) -> bool:
+        return self.channel == Channel.EMAIL
