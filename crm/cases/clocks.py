@@ -1,0 +1,75 @@
+"""Clocks of a case: a deadline is a stored date plus the rule and the edition that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from sqlalchemy import select
+
+from crm.cases.models import Case, Deadline
+from crm.db import db
+from crm.rules.rulebook import Rulebook
+
+
+def start(
+    case: Case,
+    rule_name: str,
+    *,
+    counted_from: date,
+    rulebook: Rulebook,
+    due_on: date | None = None,
+    subject: str = "",
+    about: str | None = None,
+) -> Deadline:
+    """Start a clock, counted from a London date by the rule of that name; ``due_on`` is given only where a person chose it.
+
+    A clock of the same rule and subject that is still running is replaced by the new one.
+    """
+    rule = rulebook.deadline(rule_name)
+    due = rulebook.due_on(rule_name, counted_from, given=due_on) if due_on is None else due_on
+    for running in running_clocks(case, (rule_name,), subject=subject):
+        running.stopped_on, running.stopped_how = counted_from, "replaced"
+    db.session.flush()
+    deadline = Deadline(
+        case_id=case.id,
+        rule=rule_name,
+        edition=rulebook.edition,
+        subject=subject,
+        about=about,
+        counted_from_on=counted_from,
+        due_on=due,
+        turn=rule.whose_turn,
+    )
+    db.session.add(deadline)
+    db.session.flush()
+    return deadline
+
+
+def stop(case: Case, rule_names: Iterable[str], *, on: date, how: str = "met", subject: str | None = None) -> None:
+    """Stop the running clocks of these rules: ``met`` when the thing was done, ``ended`` when it no longer matters."""
+    for running in running_clocks(case, tuple(rule_names), subject=subject):
+        running.stopped_on, running.stopped_how = on, how
+
+
+def stop_all(case: Case, *, on: date, kept: tuple[str, ...] = ()) -> None:
+    """End every clock still running on a case, but for the rules named in ``kept``."""
+    for running in running_clocks(case):
+        if running.rule not in kept:
+            running.stopped_on, running.stopped_how = on, "ended"
+
+
+def running_clocks(
+    case: Case, rule_names: tuple[str, ...] | None = None, *, subject: str | None = None
+) -> list[Deadline]:
+    """The running clocks of a case, the nearest first; of these rules and this subject, where given."""
+    query = (
+        select(Deadline)
+        .where(Deadline.case_id == case.id, Deadline.stopped_on.is_(None))
+        .order_by(Deadline.due_on, Deadline.id)
+    )
+    if rule_names is not None:
+        query = query.where(Deadline.rule.in_(rule_names))
+    if subject is not None:
+        query = query.where(Deadline.subject == subject)
+    return list(db.session.scalars(query))

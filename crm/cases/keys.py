@@ -1,0 +1,97 @@
+"""What a name, a phone number, an email address or a postcode is looked up by.
+
+Each key is a lossy, repeatable form of what was typed; what was typed is always kept beside it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import phonenumbers
+
+_POSTCODE = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})")
+_DISTRICT = re.compile(r"[A-Z]{1,2}[0-9][A-Z0-9]?")
+
+
+def name_key(name: str | None) -> str | None:
+    """Lower case, without accents, apostrophes or doubled spaces: "Zoë  O’Connell" is "zoe oconnell"."""
+    if not name:
+        return None
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    plain = "".join(c for c in plain if not unicodedata.combining(c) and c not in "'’`‘")
+    return re.sub(r"[^\w]+", " ", plain).strip()[:120] or None
+
+
+def email_key(email: str | None) -> str | None:
+    """An email address in lower case, without the spaces around it."""
+    return email.strip().casefold() or None if email else None
+
+
+def postcode_key(postcode: str | None) -> str | None:
+    """Letters and digits in upper case, without spaces: "br1 3qd" is "BR13QD". A district alone stays one: "SE18"."""
+    if not postcode:
+        return None
+    return re.sub(r"[^A-Z0-9]", "", postcode.upper())[:12] or None
+
+
+def tidy_postcode(postcode: str | None) -> str | None:
+    """A postcode as it is written: "br13qd" becomes "BR1 3QD". What can't be read is given back as typed."""
+    key = postcode_key(postcode)
+    if key is None or postcode is None:
+        return None
+    match = _POSTCODE.fullmatch(key)
+    return f"{match[1]} {match[2]}" if match else postcode.strip()
+
+
+def is_whole_postcode(postcode: str) -> bool:
+    return _POSTCODE.fullmatch(postcode_key(postcode) or "") is not None
+
+
+def district(postcode: str | None) -> str | None:
+    """The postcode district ("BR1") of a postcode or of a district typed alone; None when neither."""
+    key = postcode_key(postcode) or ""
+    match = _POSTCODE.fullmatch(key)
+    if match:
+        return match[1]
+    return key if _DISTRICT.fullmatch(key) else None
+
+
+def phone_key(phone: str | None) -> str | None:
+    """E.164 for a number that can be read as one in the UK or abroad, otherwise its digits as typed."""
+    if not phone:
+        return None
+    try:
+        number = phonenumbers.parse(phone, "GB")
+        if phonenumbers.is_possible_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    except phonenumbers.NumberParseException:
+        pass
+    return re.sub(r"\D", "", phone)[:20] or None
+
+
+def phone_doubt(phone: str) -> str | None:
+    """A gentle warning about a number that may be mistyped; never a reason to refuse it.
+
+    The ranges set aside for fiction are possible but not valid, so only length and shape are doubted.
+    """
+    try:
+        number = phonenumbers.parse(phone, "GB")
+    except phonenumbers.NumberParseException:
+        return "This does not look like a phone number. Check it if you can."
+    national = str(number.national_number)
+    if number.country_code == 44 and len(national) != 10:
+        return f"This number has {len(national) + 1} digits; UK numbers usually have 11. Check it if you can."
+    if not phonenumbers.is_possible_number(number):
+        return "This number looks too short or too long. Check it if you can."
+    return None
+
+
+def say_phone(phone: str | None) -> str | None:
+    """A UK number with its usual spaces: "07700 900118"."""
+    if not phone:
+        return None
+    digits = re.sub(r"\D", "", phone)
+    if digits.startswith("44"):
+        digits = "0" + digits[2:]
+    return f"{digits[:5]} {digits[5:]}" if len(digits) == 11 and digits.startswith("0") else phone.strip()

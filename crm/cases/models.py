@@ -1,0 +1,423 @@
+"""Tables of a household's journey.
+
+Three summaries are stored because lists must stay quick at a million cases: where a case stands (``place``, ``band``,
+``is_open``), and what is to be done next. They are rewritten with every change in ``summary.py`` and checked, never
+silently mended, by ``crm check``.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
+from crm.rules.permissions import Sensitivity
+from crm.rules.stages import TrackName
+
+
+class Channel(StrEnum):
+    """How an enquiry reached the service (domain.md 4.5, the first of the two levels of source)."""
+
+    WEB = "web"
+    PHONE = "phone"
+    EMAIL = "email"
+    EVENT = "event"
+    REFERRAL = "referral"
+    HUB = "hub"
+    OTHER = "other"
+
+
+CHANNEL_WORDS = {
+    Channel.WEB: "Web form",
+    Channel.PHONE: "Phone",
+    Channel.EMAIL: "Email",
+    Channel.EVENT: "Event",
+    Channel.REFERRAL: "Referral",
+    Channel.HUB: "Hub",
+    Channel.OTHER: "Other",
+}
+
+
+class PersonRole(StrEnum):
+    """A person's part in the household, in the law's words."""
+
+    APPLICANT_1 = "applicant_1"
+    APPLICANT_2 = "applicant_2"
+    HOUSEHOLD_ADULT = "household_adult"
+    CHILD = "child"
+    CHILD_ELSEWHERE = "child_elsewhere"
+
+
+ROLE_WORDS = {
+    PersonRole.APPLICANT_1: "Applicant",
+    PersonRole.APPLICANT_2: "Applicant",
+    PersonRole.HOUSEHOLD_ADULT: "Adult at home",
+    PersonRole.CHILD: "Child at home",
+    PersonRole.CHILD_ELSEWHERE: "Child living elsewhere",
+}
+APPLICANT_ROLES = (PersonRole.APPLICANT_1, PersonRole.APPLICANT_2)
+
+
+class AssignmentRole(StrEnum):
+    """Why a member of staff may open a case that their role alone does not open."""
+
+    OWNER = "owner"
+    ASSESSOR = "assessor"
+    VISITING_OFFICER = "visiting_officer"
+    PANEL_MEMBER = "panel_member"
+
+
+class Band(StrEnum):
+    """Which part of the journey a case is in: what the staff lists are made from."""
+
+    ENQUIRY = "enquiry"
+    APPLICATION = "application"
+    ENDED = "ended"
+
+
+class Household(RowKey, Base):
+    """People in one home: the unit that Ofsted counts."""
+
+    __tablename__ = "household"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(300))
+    address_sealed: Mapped[str | None] = mapped_column(Text)
+    address = EncryptedText("address_sealed")
+    postcode: Mapped[str | None] = mapped_column(String(20))
+    postcode_key: Mapped[str | None] = mapped_column(KeyText(12), index=True)
+    """Upper case without spaces: BR13QO."""
+    local_authority: Mapped[str | None] = mapped_column(String(120))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    people: Mapped[list[Person]] = relationship(back_populates="household", order_by="Person.id")
+
+
+class Person(RowKey, Base):
+    """Somebody in a household, with how they may and may not be reached."""
+
+    __tablename__ = "person"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    household_id: Mapped[int] = mapped_column(ForeignKey("household.id"), index=True)
+    role: Mapped[str] = mapped_column(String(20))
+    given_name: Mapped[str] = mapped_column(String(120))
+    family_name: Mapped[str | None] = mapped_column(String(120))
+    given_key: Mapped[str] = mapped_column(KeyText(120), index=True)
+    family_key: Mapped[str | None] = mapped_column(KeyText(120), index=True)
+    born_on: Mapped[date | None] = mapped_column(Date)
+    email: Mapped[str | None] = mapped_column(String(254))
+    email_key: Mapped[str | None] = mapped_column(KeyText(254), index=True)
+    phone: Mapped[str | None] = mapped_column(String(40))
+    phone_key: Mapped[str | None] = mapped_column(KeyText(20), index=True)
+    """E.164 where the number can be read (+447700900118), else the digits as typed."""
+    prefers: Mapped[str | None] = mapped_column(String(10))
+    contact_times: Mapped[str | None] = mapped_column(String(200))
+    no_calls: Mapped[bool] = mapped_column(default=False)
+    no_voicemail: Mapped[bool] = mapped_column(default=False)
+    no_contact: Mapped[bool] = mapped_column(default=False)
+    """They asked us to stop: nothing goes out on any channel but what the law makes us send."""
+    safe_contact_sealed: Mapped[str | None] = mapped_column(Text)
+    safe_contact = EncryptedText("safe_contact_sealed")
+    """Why, and what else to mind, in words for staff."""
+    left_household_on: Mapped[date | None] = mapped_column(Date)
+
+    household: Mapped[Household] = relationship(back_populates="people")
+
+    __table_args__ = (
+        one_of("role", PersonRole),
+        CheckConstraint("prefers IN ('phone', 'text', 'email', 'post')", name="prefers_is_known"),
+        Index("ix_person_name", "family_key", "given_key"),
+    )
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.given_name} {self.family_name}" if self.family_name else self.given_name
+
+    @property
+    def is_applicant(self) -> bool:
+        return self.role in APPLICANT_ROLES
+
+
+class Campaign(Base):
+    """The second level of source: a leaflet, a radio week, an event. Free records, not a fixed list."""
+
+    __tablename__ = "campaign"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(KeyText(40), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    cost_pence: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class Case(Base):
+    """One journey of a household, from first hello to a decision. Kept as ``case_file``: CASE is a word of SQL."""
+
+    __tablename__ = "case_file"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(KeyText(16), unique=True)
+    household_id: Mapped[int] = mapped_column(ForeignKey("household.id"), index=True)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    """Rises with every change: what a form carries as ``seen``."""
+    opened_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    channel: Mapped[str] = mapped_column(String(20))
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"), index=True)
+    edition: Mapped[str] = mapped_column(String(40))
+    """The edition of the rules that the case began under."""
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+
+    is_open: Mapped[bool] = mapped_column(default=True)
+    place: Mapped[str] = mapped_column(String(24))
+    band: Mapped[str] = mapped_column(String(12))
+    next_action: Mapped[str | None] = mapped_column(String(200))
+    next_action_due_on: Mapped[date | None] = mapped_column(Date)
+    next_action_turn: Mapped[str | None] = mapped_column(String(12))
+
+    eligibility_outcome: Mapped[str | None] = mapped_column(String(20))
+    """What a person decided after screening: eligible, conversation, not_now or not_eligible."""
+    application_received_on: Mapped[date | None] = mapped_column(Date)
+    closed_on: Mapped[date | None] = mapped_column(Date)
+    closed_reason: Mapped[str | None] = mapped_column(String(40))
+    retain_until_on: Mapped[date | None] = mapped_column(Date)
+
+    household: Mapped[Household] = relationship()
+    tracks: Mapped[list[Track]] = relationship(back_populates="case", order_by="Track.name")
+
+    __table_args__ = (
+        # An open case without an owner, a next action and a due date is a household that somebody forgets.
+        CheckConstraint(
+            "NOT is_open OR (owner_id IS NOT NULL AND next_action IS NOT NULL AND next_action_due_on IS NOT NULL)",
+            name="open_is_somebodys",
+        ),
+        one_of("band", Band),
+        one_of("channel", Channel),
+        Index("ix_case_file_queue", "band", "next_action_due_on", "id"),
+        Index("ix_case_file_place", "place", "next_action_due_on", "id"),
+        Index("ix_case_file_owner_queue", "owner_id", "is_open", "next_action_due_on", "id"),
+        Index("ix_case_file_opened", "opened_at", "id"),
+    )
+
+    @property
+    def stages(self) -> dict[TrackName, str]:
+        """Where each track that has begun stands."""
+        return {TrackName(track.name): track.stage for track in self.tracks}
+
+
+class Enquiry(RowKey, Base):
+    """One touch: a form, a call, a word at a stall. The first of a case starts its clock; later ones never restart it."""
+
+    __tablename__ = "enquiry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+    channel: Mapped[str] = mapped_column(String(20))
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"), index=True)
+    captured_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    interest: Mapped[str | None] = mapped_column(String(12))
+    said_sealed: Mapped[str | None] = mapped_column(Text)
+    said = EncryptedText("said_sealed")
+    """What they told us in their own words."""
+    one_time_id: Mapped[str | None] = mapped_column(KeyText(80), unique=True)
+
+    __table_args__ = (
+        one_of("channel", Channel),
+        CheckConstraint("interest IN ('ready', 'thinking', 'looking')", name="interest_is_known"),
+    )
+
+
+class Track(Base):
+    """Where one of the tracks of a case stands. Moved only by ``change_stage``."""
+
+    __tablename__ = "track"
+
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    stage: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    since_on: Mapped[date] = mapped_column(Date)
+
+    case: Mapped[Case] = relationship(back_populates="tracks")
+
+    __table_args__ = (one_of("name", TrackName),)
+
+
+class StageChange(RowKey, Base):
+    """One move of one track: who, when, from where to where, and why."""
+
+    __tablename__ = "stage_change"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
+    track: Mapped[str] = mapped_column(String(16))
+    from_stage: Mapped[str | None] = mapped_column(String(20))
+    to_stage: Mapped[str] = mapped_column(String(20))
+    move: Mapped[str] = mapped_column(String(40))
+    changed_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    effective_on: Mapped[date] = mapped_column(Date)
+    actor_kind: Mapped[str] = mapped_column(String(12))
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    reason_code: Mapped[str | None] = mapped_column(String(40))
+    reason_sealed: Mapped[str | None] = mapped_column(Text)
+    reason = EncryptedText("reason_sealed")
+    is_correction: Mapped[bool] = mapped_column(default=False)
+    edition: Mapped[str] = mapped_column(String(40))
+
+    __table_args__ = (
+        one_of("track", TrackName),
+        Index("ix_stage_change_reached", "track", "to_stage", "effective_on"),
+    )
+
+
+class Deadline(Base):
+    """A clock: the date something is due, with the rule and the edition that made it."""
+
+    __tablename__ = "deadline"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
+    rule: Mapped[str] = mapped_column(String(40))
+    edition: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(60), default="")
+    """Tells apart clocks of one rule on one case: ``check:12``."""
+    about: Mapped[str | None] = mapped_column(String(200))
+    """Words put before the rule's own: "Sam's DBS"."""
+    counted_from_on: Mapped[date] = mapped_column(Date)
+    due_on: Mapped[date] = mapped_column(Date)
+    turn: Mapped[str] = mapped_column(String(12))
+    stopped_on: Mapped[date | None] = mapped_column(Date)
+    stopped_how: Mapped[str | None] = mapped_column(String(12))
+
+    __table_args__ = (
+        CheckConstraint("(stopped_on IS NULL) = (stopped_how IS NULL)", name="stopped_says_how"),
+        CheckConstraint("stopped_how IN ('met', 'ended', 'replaced')", name="stopped_how_is_known"),
+        one_of("turn", ("service", "household", "other")),
+        Index(
+            "uq_deadline_running",
+            "case_id",
+            "rule",
+            "subject",
+            unique=True,
+            sqlite_where=text("stopped_on IS NULL"),
+            postgresql_where=text("stopped_on IS NULL"),
+        ),
+        Index(
+            "ix_deadline_due",
+            "due_on",
+            sqlite_where=text("stopped_on IS NULL"),
+            postgresql_where=text("stopped_on IS NULL"),
+        ),
+    )
+
+
+class Fact(RowKey, Base):
+    """Something known about a household or a person in it, asked once: its value, who said so, and when."""
+
+    __tablename__ = "fact"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    key: Mapped[str] = mapped_column(String(40))
+    value_sealed: Mapped[str | None] = mapped_column(Text)
+    value = EncryptedText("value_sealed")
+    sensitivity: Mapped[str] = mapped_column(String(12), default=Sensitivity.ORDINARY)
+    source: Mapped[str] = mapped_column(String(120))
+    stated_on: Mapped[date] = mapped_column(Date)
+    replaced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """Set when a newer answer took its place; kept, so that what was known when can be shown."""
+
+    __table_args__ = (
+        one_of("sensitivity", Sensitivity),
+        Index("ix_fact_case_key", "case_id", "key"),
+    )
+
+
+class Consent(Base):
+    """What a person said to being contacted on one channel for news and events, with the wording they were shown."""
+
+    __tablename__ = "consent"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    channel: Mapped[str] = mapped_column(String(10))
+    given: Mapped[bool] = mapped_column()
+    wording_version: Mapped[str] = mapped_column(String(40))
+    recorded_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    source: Mapped[str] = mapped_column(String(120))
+
+    __table_args__ = (one_of("channel", ("email", "text", "phone", "post")),)
+
+
+class TimelineEntry(RowKey, Base):
+    """One line of a household's story: a move, a call, a letter, a visit, a check, a note."""
+
+    __tablename__ = "timeline_entry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"))
+    occurred_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    kind: Mapped[str] = mapped_column(String(12))
+    title: Mapped[str] = mapped_column(String(200))
+    detail_sealed: Mapped[str | None] = mapped_column(Text)
+    detail = EncryptedText("detail_sealed")
+    sensitivity: Mapped[str] = mapped_column(String(12), default=Sensitivity.ORDINARY)
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    actor_name: Mapped[str] = mapped_column(String(160))
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+
+    __table_args__ = (
+        CheckConstraint(
+            "kind IN ('move', 'contact', 'letter', 'visit', 'check', 'note', 'fact', 'system')", name="kind_is_known"
+        ),
+        one_of("sensitivity", Sensitivity),
+        Index("ix_timeline_entry_case", "case_id", "occurred_at", "id"),
+    )
+
+
+class Task(Base):
+    """Something one person has to do by a day: about a case, or the service's own work (a letter that can't be sent)."""
+
+    __tablename__ = "task"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("case_file.id"), index=True)
+    assigned_to_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+    title: Mapped[str] = mapped_column(String(200))
+    due_on: Mapped[date] = mapped_column(Date)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    done_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+
+    __table_args__ = (
+        Index(
+            "ix_task_to_do",
+            "assigned_to_id",
+            "due_on",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
+
+
+class CaseAssignment(Base):
+    """Somebody's part in a case, and from when to when it opens the case to them."""
+
+    __tablename__ = "case_assignment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"), index=True)
+    role: Mapped[str] = mapped_column(String(20))
+    from_on: Mapped[date] = mapped_column(Date)
+    until_on: Mapped[date | None] = mapped_column(Date)
+    """The last day it opens the case; empty while it goes on."""
+
+    __table_args__ = (
+        one_of("role", AssignmentRole),
+        UniqueConstraint("case_id", "user_id", "role", "from_on"),
+    )

@@ -1,0 +1,390 @@
+"""Reads of cases. Fetching a case and being allowed to open it are one act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, and_, false, or_, select, true, tuple_
+from sqlalchemy.orm import selectinload
+
+from crm.access.models import User
+from crm.cases import keys
+from crm.cases.models import (
+    AssignmentRole,
+    Band,
+    Campaign,
+    Case,
+    CaseAssignment,
+    Deadline,
+    Enquiry,
+    Household,
+    Person,
+    StageChange,
+    TimelineEntry,
+    Track,
+)
+from crm.db import db, starts_with
+from crm.rules import reference as references
+from crm.rules import stages
+from crm.rules.deadlines import ClockReading
+from crm.rules.permissions import Actor, ActorKind, Role, Sensitivity, may_see
+from crm.rules.refusal import Refusal
+from crm.rules.rulebook import Rulebook
+
+
+class CaseNotFound(Refusal):
+    """No such case, or not one this person may open: the two are never told apart."""
+
+    def __init__(self) -> None:
+        super().__init__("We can't find that household, or it is not one you can open.", status=404)
+
+
+def visible_cases(actor: Actor, *, today: date) -> ColumnElement[bool]:
+    """The condition under which a case may be opened by this person. Administrators open none.
+
+    Recruiters open every enquiry; managers every case; panel administrators and decision makers what has reached them;
+    everybody what they own or have a part in.
+    """
+    if actor.kind == ActorKind.SYSTEM:
+        return true()
+    if actor.kind != ActorKind.STAFF or actor.user_id is None:
+        return false()
+    if Role.MANAGER in actor.roles:
+        return true()
+    conditions: list[ColumnElement[bool]] = []
+    if Role.RECRUITER in actor.roles:
+        conditions.append(Case.band == Band.ENQUIRY)
+        conditions.append(and_(Case.band == Band.ENDED, Case.application_received_on.is_(None)))
+    if Role.PANEL_ADMINISTRATOR in actor.roles:
+        conditions.append(Case.place.in_(PANEL_PLACES))
+        conditions.append(_assessed())
+    if Role.DECISION_MAKER in actor.roles:
+        conditions.append(Case.place.in_(DECISION_PLACES))
+    if conditions or actor.roles & {Role.OFFICER, Role.PANEL_MEMBER}:
+        conditions.append(_has_part(actor.user_id, today))
+    return or_(*conditions) if conditions else false()
+
+
+PANEL_PLACES = ("with_panel", "with_decision_maker", "proposed_no", "approved")
+DECISION_PLACES = ("with_decision_maker", "proposed_no", "approved")
+
+
+def _assessed() -> ColumnElement[bool]:
+    """Cases whose report is ready: a panel administrator may list them."""
+    return (
+        select(Track.case_id)
+        .where(Track.case_id == Case.id, Track.name == "stage_two", Track.stage == "ready_for_panel")
+        .exists()
+    )
+
+
+def _has_part(user_id: int, today: date) -> ColumnElement[bool]:
+    return (
+        select(CaseAssignment.id)
+        .where(
+            CaseAssignment.case_id == Case.id,
+            CaseAssignment.user_id == user_id,
+            CaseAssignment.from_on <= today,
+            or_(CaseAssignment.until_on.is_(None), CaseAssignment.until_on >= today),
+        )
+        .exists()
+    )
+
+
+def case_for(actor: Actor, reference: str, *, today: date) -> Case:
+    """The case with this reference, with its household, people and tracks. Raises CaseNotFound, which says no more."""
+    known = references.parse(reference)
+    case = None
+    if known is not None:
+        case = db.session.scalars(
+            select(Case)
+            .where(Case.reference == known, visible_cases(actor, today=today))
+            .options(selectinload(Case.household).selectinload(Household.people), selectinload(Case.tracks))
+        ).first()
+    if case is None:
+        raise CaseNotFound
+    return case
+
+
+def is_on_case(actor: Actor, case: Case, *, today: date) -> bool:
+    """True for those whose work the case is: what sensitive facts are shown by."""
+    if actor.kind != ActorKind.STAFF or actor.user_id is None:
+        return actor.kind == ActorKind.SYSTEM
+    if Role.MANAGER in actor.roles or case.owner_id == actor.user_id:
+        return True
+    if Role.DECISION_MAKER in actor.roles and case.place in DECISION_PLACES:
+        return True
+    return (
+        db.session.scalars(
+            select(CaseAssignment.id).where(
+                CaseAssignment.case_id == case.id,
+                CaseAssignment.user_id == actor.user_id,
+                CaseAssignment.from_on <= today,
+                or_(CaseAssignment.until_on.is_(None), CaseAssignment.until_on >= today),
+            )
+        ).first()
+        is not None
+    )
+
+
+@dataclass(frozen=True)
+class Match:
+    """Somebody found by search, and what it was that matched."""
+
+    case_id: int
+    reference: str
+    household: str
+    person: str
+    place: str
+    is_open: bool
+    matched: str
+
+
+@dataclass(frozen=True)
+class CaseHead:
+    """What stands at the top of every page of a case."""
+
+    reference: str
+    version: int
+    names: str
+    standing: str
+    owner_name: str | None
+    nearest: Deadline | None
+    nearest_words: str | None
+    nearest_reading: ClockReading | None
+    later_words: str | None
+    care: tuple[str, ...]
+    """Warnings about being in touch, seen before any phone number."""
+
+
+def case_head(case: Case, *, today: date, rulebook: Rulebook) -> CaseHead:
+    """The head of a case: names, where it stands, whose it is, its nearest clock, and what to mind. Two queries."""
+    running = db.session.scalars(
+        select(Deadline)
+        .where(Deadline.case_id == case.id, Deadline.stopped_on.is_(None))
+        .order_by(Deadline.due_on, Deadline.id)
+        .limit(8)
+    ).all()
+    nearest = running[0] if running else None
+    owner_name = db.session.scalars(select(User.name).where(User.id == case.owner_id)).first()
+    limit = next((clock for clock in running[1:] if clock.rule == "panel_recommendation"), None)
+    return CaseHead(
+        reference=case.reference,
+        version=case.version,
+        names=case.household.name,
+        standing=stages.standing_words(case.stages),
+        owner_name=owner_name,
+        nearest=nearest,
+        nearest_words=clock_words(nearest, rulebook) if nearest else None,
+        nearest_reading=rulebook.say_due(nearest.rule, nearest.due_on, today=today) if nearest else None,
+        later_words=rulebook.say_due(limit.rule, limit.due_on, today=today).words if limit else None,
+        care=tuple(warning for person in case.household.people for warning in care_words(person)),
+    )
+
+
+def clock_words(clock: Deadline, rulebook: Rulebook) -> str:
+    """What a clock is about: the rule's words, with whom or what it concerns."""
+    what = rulebook.deadline(clock.rule).what
+    return f"{clock.about}: {what[0].lower()}{what[1:]}" if clock.about else what
+
+
+def care_words(person: Person) -> tuple[str, ...]:
+    """How somebody must not be reached, in a few words."""
+    if person.no_contact:
+        return (f"Do not contact {person.given_name}",)
+    words = []
+    if person.no_calls:
+        words.append(f"Do not call {person.given_name}")
+    if person.no_voicemail:
+        words.append(f"No voicemail for {person.given_name}")
+    if person.safe_contact and not words:
+        words.append(f"Take care when you contact {person.given_name}")
+    return tuple(words)
+
+
+MATCHES_SHOWN = 20
+
+
+def search_households(actor: Actor, words: str, *, today: date, limit: int = MATCHES_SHOWN) -> list[Match]:
+    """Households by reference, phone, postcode, email or name, as a person types them; at most ``limit``.
+
+    Each kind of word goes to its own index, so the time does not grow with the number of cases.
+    """
+    text = words.strip()
+    if len(text) < 2:
+        return []
+    columns = (
+        Case.id,
+        Case.reference,
+        Household.name,
+        Person.given_name,
+        Person.family_name,
+        Case.place,
+        Case.is_open,
+    )
+    base = (
+        select(*columns)
+        .select_from(Person)
+        .join(Household, Household.id == Person.household_id)
+        .join(Case, Case.household_id == Household.id)
+        .where(visible_cases(actor, today=today))
+    )
+    digits = "".join(c for c in text if c.isdigit())
+    found_by: list[tuple[str, ColumnElement[bool]]] = []
+    known = references.parse(text)
+    if known:
+        found_by.append(("reference", Case.reference == known))
+    if "@" in text:
+        found_by.append(("email", starts_with(Person.email_key, keys.email_key(text) or text)))
+    elif len(digits) >= 5 and not any(c.isalpha() for c in text):
+        number = keys.phone_key(text) or digits
+        prefix = "+44" + digits[1:] if digits.startswith("0") else number
+        found_by.append(("phone", starts_with(Person.phone_key, prefix)))
+    else:
+        postcode = keys.postcode_key(text) or ""
+        if any(c.isdigit() for c in postcode) and keys.district(postcode):
+            found_by.append(("postcode", starts_with(Household.postcode_key, postcode)))
+        name = keys.name_key(text)
+        if name and not digits:
+            found_by.extend(("name", condition) for condition in _name_conditions(name))
+    matches: dict[int, Match] = {}
+    for matched, condition in found_by:
+        if len(matches) >= limit:
+            break
+        for row in db.session.execute(base.where(condition).limit(limit)):
+            person = f"{row.given_name} {row.family_name or ''}".strip()
+            matches.setdefault(
+                row.id, Match(row.id, row.reference, row.name, person, row.place, row.is_open, matched)
+            )
+    return list(matches.values())[:limit]
+
+
+def _name_conditions(name: str) -> list[ColumnElement[bool]]:
+    """Ways to read what was typed as a name: "ose", "priya ose", "osei priya"; each is one range on one index."""
+    first, _, rest = name.partition(" ")
+    if not rest:
+        return [starts_with(Person.family_key, first), starts_with(Person.given_key, first)]
+    given, _, family = name.rpartition(" ")
+    return [
+        and_(Person.given_key == given, starts_with(Person.family_key, family)),
+        and_(Person.family_key == first, starts_with(Person.given_key, rest)),
+        starts_with(Person.family_key, name),
+    ]
+
+
+@dataclass(frozen=True)
+class TimelineLine:
+    """One line of the story as this person may see it; ``detail`` is None where it is not theirs to see."""
+
+    id: int
+    occurred_at: datetime
+    kind: str
+    title: str
+    detail: str | None
+    is_hidden: bool
+    actor_name: str
+
+
+TIMELINE_PAGE = 20
+
+
+def timeline_page(
+    case: Case,
+    actor: Actor,
+    *,
+    on_case: bool,
+    kind: str | None = None,
+    before: tuple[datetime, int] | None = None,
+    limit: int = TIMELINE_PAGE,
+) -> tuple[list[TimelineLine], tuple[datetime, int] | None]:
+    """The newest lines first, and the place to go on from (None at the end)."""
+    query = select(TimelineEntry).where(TimelineEntry.case_id == case.id)
+    if kind:
+        query = query.where(TimelineEntry.kind == kind)
+    if before:
+        query = query.where(tuple_(TimelineEntry.occurred_at, TimelineEntry.id) < before)
+    rows = db.session.scalars(
+        query.order_by(TimelineEntry.occurred_at.desc(), TimelineEntry.id.desc()).limit(limit + 1)
+    ).all()
+    lines = []
+    for row in rows[:limit]:
+        seen = may_see(
+            actor, Sensitivity(row.sensitivity), subject_person_id=row.person_id, on_case=on_case
+        )
+        lines.append(
+            TimelineLine(
+                id=row.id,
+                occurred_at=row.occurred_at,
+                kind=row.kind,
+                title=row.title,
+                detail=row.detail if seen else None,
+                is_hidden=row.detail_sealed is not None and not seen,
+                actor_name=row.actor_name,
+            )
+        )
+    more = (rows[limit - 1].occurred_at, rows[limit - 1].id) if len(rows) > limit else None
+    return lines, more
+
+
+def enquiries_of(case: Case) -> list[Enquiry]:
+    """Every touch of a case, the first one first."""
+    return list(
+        db.session.scalars(
+            select(Enquiry).where(Enquiry.case_id == case.id).order_by(Enquiry.received_at, Enquiry.id)
+        )
+    )
+
+
+def first_source(case: Case) -> str | None:
+    """The name of the campaign or event that first brought the household, if one did."""
+    if case.campaign_id is None:
+        return None
+    return db.session.scalars(select(Campaign.name).where(Campaign.id == case.campaign_id)).first()
+
+
+def changes_of(case: Case) -> list[StageChange]:
+    """Every move of a case, in order."""
+    return list(
+        db.session.scalars(select(StageChange).where(StageChange.case_id == case.id).order_by(StageChange.id))
+    )
+
+
+def reached_on(case: Case, track: str, stage: str) -> date | None:
+    """The day a track last came to a stage."""
+    return db.session.scalars(
+        select(StageChange.effective_on)
+        .where(StageChange.case_id == case.id, StageChange.track == track, StageChange.to_stage == stage)
+        .order_by(StageChange.id.desc())
+    ).first()
+
+
+def deadline_of(case: Case, rule: str) -> Deadline | None:
+    """The newest clock of a rule on a case, running or stopped."""
+    return db.session.scalars(
+        select(Deadline).where(Deadline.case_id == case.id, Deadline.rule == rule).order_by(Deadline.id.desc())
+    ).first()
+
+
+def case_by_id(case_id: int) -> Case:
+    """A case by its id, for work that no person asked for (jobs, calendar answers). Raises CaseNotFound."""
+    case = db.session.get(Case, case_id)
+    if case is None:
+        raise CaseNotFound
+    return case
+
+
+def has_part(case: Case, user_id: int, role: AssignmentRole, *, today: date) -> bool:
+    """True when somebody holds this part in a case today."""
+    return (
+        db.session.scalars(
+            select(CaseAssignment.id).where(
+                CaseAssignment.case_id == case.id,
+                CaseAssignment.user_id == user_id,
+                CaseAssignment.role == role,
+                CaseAssignment.from_on <= today,
+                or_(CaseAssignment.until_on.is_(None), CaseAssignment.until_on >= today),
+            )
+        ).first()
+        is not None
+    )

@@ -1,0 +1,78 @@
+"""The stored summaries of a case: where it stands and what is to be done next.
+
+They are worked out from the tracks and clocks, and nothing else writes them. ``drift`` compares and reports; it
+never mends, so that a fault in an operation is seen rather than papered over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+
+from crm.cases.models import Band, Case, Deadline
+from crm.db import db
+from crm.rules import stages
+from crm.rules.rulebook import Rulebook
+
+
+@dataclass(frozen=True)
+class NextAction:
+    """What is to be done next on a case, by when, and whose turn it is (service, household or other)."""
+
+    what: str
+    due_on: date
+    turn: str
+
+
+def refresh(case: Case, *, today: date, rulebook: Rulebook) -> None:
+    """Rewrite the summaries of a case after anything about it changed, and raise its version."""
+    db.session.flush()
+    tracks = case.stages
+    place = stages.place_of(tracks)
+    case.place = place.name
+    case.is_open = stages.is_open(tracks)
+    case.band = band_of(tracks)
+    action = next_action(case, rulebook=rulebook)
+    if action is None and case.is_open:
+        action = NextAction("Agree what happens next", today, "service")
+    case.next_action = action.what if action else None
+    case.next_action_due_on = action.due_on if action else None
+    case.next_action_turn = action.turn if action else None
+    case.version += 1
+    db.session.flush()
+
+
+def band_of(tracks: stages.Tracks) -> Band:
+    """Which of the staff lists a case belongs to. The not-now pool is part of the enquiries: somebody owes them a call."""
+    if not stages.is_open(tracks):
+        return Band.ENDED
+    return Band.APPLICATION if stages.TrackName.APPLICATION in tracks else Band.ENQUIRY
+
+
+def next_action(case: Case, *, rulebook: Rulebook) -> NextAction | None:
+    """The earliest thing due: the running clock that ends first. Tasks belong to people, and show on their My day."""
+    clock = db.session.scalars(
+        select(Deadline)
+        .where(Deadline.case_id == case.id, Deadline.stopped_on.is_(None))
+        .order_by(Deadline.due_on, Deadline.id)
+    ).first()
+    if clock is None:
+        return None
+    action = rulebook.deadline(clock.rule).action
+    return NextAction(f"{action}: {clock.about}"[:200] if clock.about else action, clock.due_on, clock.turn)
+
+
+def drift(case: Case, *, rulebook: Rulebook) -> list[str]:
+    """How the stored summaries of a case differ from what they should be; empty when they agree."""
+    faults = []
+    tracks = case.stages
+    if case.place != stages.place_of(tracks).name:
+        faults.append(f"{case.reference}: stands at {stages.place_of(tracks).name}, stored {case.place}")
+    if case.is_open != stages.is_open(tracks):
+        faults.append(f"{case.reference}: open is stored as {case.is_open}")
+    action = next_action(case, rulebook=rulebook)
+    if action is not None and action.due_on != case.next_action_due_on:
+        faults.append(f"{case.reference}: next action is due {action.due_on}, stored {case.next_action_due_on}")
+    return faults
