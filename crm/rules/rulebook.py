@@ -9,7 +9,10 @@ from functools import lru_cache
 
 from crm.rules import deadlines, working_days
 from crm.rules.deadlines import ClockReading, DeadlineRule
+from crm.rules.eligibility import CRITERIA, Answer, Criterion, EligibilityAdvice, assess, criteria_in_force
 from crm.rules.panel import PANEL_EDITIONS, QuorumFigures, panel_required
+from crm.rules.retention import DEFAULT_RETENTION, RETENTION_RULES, RecordKind, RetentionRule, retention_in_force
+from crm.rules.stage_one_checks import CHECK_RULES, LOCAL_CHECK_RULES, CheckRule, check_rules_in_force
 from crm.rules.working_days import WorkingDays
 
 
@@ -23,6 +26,9 @@ class Rulebook:
     calendar: WorkingDays
     panel_required: bool = True
     quorum: QuorumFigures = QuorumFigures()
+    criteria: tuple[Criterion, ...] = CRITERIA
+    check_rules: tuple[CheckRule, ...] = CHECK_RULES
+    retention: Mapping[RecordKind, RetentionRule] = DEFAULT_RETENTION
 
     def deadline(self, name: str) -> DeadlineRule:
         """The rule of a clock. KeyError for a clock that doesn't exist."""
@@ -35,6 +41,10 @@ class Rulebook:
     def say_due(self, name: str, due_on: date, *, today: date) -> ClockReading:
         """A clock of this name read today."""
         return deadlines.say_due(due_on, today=today, calendar=self.calendar, kind=self.deadlines[name].kind)
+
+    def assess(self, answers: Mapping[str, Answer]) -> EligibilityAdvice:
+        """What a household's answers about eligibility amount to on this day."""
+        return assess(answers, self.criteria, self.day)
 
     @property
     def observation_working_days(self) -> int:
@@ -56,4 +66,7 @@ def default_rulebook(today: date) -> Rulebook:
         deadlines=deadlines.rules_in_force(deadlines.DEADLINE_RULES, today),
         calendar=working_days.england_around(today),
         panel_required=panel_required(PANEL_EDITIONS, today),
+        criteria=criteria_in_force(CRITERIA, today),
+        check_rules=check_rules_in_force(CHECK_RULES + LOCAL_CHECK_RULES, today),
+        retention=retention_in_force(RETENTION_RULES, today),
     )
