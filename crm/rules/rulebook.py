@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 
@@ -28,7 +28,7 @@ class Rulebook:
     quorum: QuorumFigures = QuorumFigures()
     criteria: tuple[Criterion, ...] = CRITERIA
     check_rules: tuple[CheckRule, ...] = CHECK_RULES
-    retention: Mapping[RecordKind, RetentionRule] = DEFAULT_RETENTION
+    retention: Mapping[RecordKind, RetentionRule] = field(default_factory=lambda: DEFAULT_RETENTION)
 
     def deadline(self, name: str) -> DeadlineRule:
         """The rule of a clock. KeyError for a clock that doesn't exist."""
