@@ -1,22 +1,239 @@
-"""The catalogue of letters."""
+"""The catalogue of letters: what each is, whom it is for, and what must be merged into it.
 
-from dataclasses import dataclass, field
+The words are in ``templates/email/<kind>/subject.txt`` and ``body.txt`` (see ``markup`` for how they are written); the
+same words make the plain text, the HTML and the printed page. To add a letter: a row here, those two files, and an
+example in ``tests/delivery/examples.py``; a test renders every one in every channel.
+"""
+
+from __future__ import annotations
+
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
+
 from crm.delivery.models import Channel
+
+
+class Audience(StrEnum):
+    """For whom a letter is written."""
+
+    HOUSEHOLD = "household"
+    OFFICER = "officer"
+    STAFF = "staff"
+    REFEREE = "referee"
+
+
+HOUSEHOLD_FIELDS = ("service", "first_name", "reference", "owner_name")
+STAFF_FIELDS = ("service", "first_name")
+BOTH = (Channel.EMAIL, Channel.POST)
+EMAIL_ONLY = (Channel.EMAIL,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LetterKind:
+    """One kind of letter."""
+
     kind: str
     title: str
-    audience: str
+    """What staff call it."""
+    audience: Audience = Audience.HOUSEHOLD
     fields: tuple[str, ...] = ()
+    """Merge fields that must be given, besides the common ones of the audience."""
     optional: Mapping[str, Any] = field(default_factory=dict)
-    channels: tuple[Channel, ...] = (Channel.EMAIL, Channel.POST)
+    """Merge fields that may be given, and what stands for them otherwise."""
+    channels: tuple[Channel, ...] = BOTH
     contains_sensitive: bool = False
+    """Says why, or says something about a person: goes by post or to that person's own address, to nobody else's."""
     marketing: bool = False
+    """Goes only to people who said that they want such letters (domain.md 8.4)."""
     statutory: bool = False
+    """The law or a national standard requires it and sets what it says: its dispatch is evidence."""
+
+    @property
+    def common_fields(self) -> tuple[str, ...]:
+        """Merge fields that every letter to this audience has."""
+        return STAFF_FIELDS if self.audience in (Audience.OFFICER, Audience.STAFF) else HOUSEHOLD_FIELDS
+
+    @property
+    def all_fields(self) -> tuple[str, ...]:
+        """Every merge field that must be given."""
+        return (*self.common_fields, *self.fields)
 
 
-LETTERS: dict[str, LetterKind] = {}
+_VISIT = ("starts_at", "minutes", "officers")
+_OFFICER_VISIT = ("reference", "starts_at", "minutes", "town", "case_url")
+
+_CATALOGUE = (
+    # --- the enquiry
+    LetterKind(
+        kind="enquiry_acknowledgement",
+        title="Thank you for your enquiry",
+        fields=("call_by",),
+        optional={"call_time": None},
+    ),
+    LetterKind(kind="information_pack", title="Information about fostering", optional={"pack_url": None}),
+    LetterKind(
+        kind="event_thank_you",
+        title="Thank you for coming to our event",
+        fields=("event_name", "event_on", "met_name"),
+        optional={"call_by": None, "call_time": None, "start_url": None, "stop_url": None},
+        marketing=True,
+    ),
+    LetterKind(
+        kind="not_now",
+        title="Not the right time",
+        fields=("reasons",),
+        optional={"back_on": None},
+        contains_sensitive=True,
+    ),
+    LetterKind(
+        kind="enquiry_closed",
+        title="We have closed your enquiry",
+        fields=("reasons",),
+        contains_sensitive=True,
+    ),
+    # --- the first visit, and every visit after it
+    LetterKind(
+        kind="visit_invitation",
+        title="Invitation to a home visit",
+        fields=_VISIT,
+        optional={"partner_name": None, "visit_url": None, "purpose": None},
+    ),
+    LetterKind(
+        kind="visit_changed",
+        title="The home visit has moved",
+        fields=(*_VISIT, "old_starts_at"),
+        optional={"visit_url": None, "reason": None},
+    ),
+    LetterKind(
+        kind="visit_cancelled",
+        title="The home visit is off",
+        fields=("starts_at",),
+        optional={"rebook_url": None, "reason": None},
+    ),
+    LetterKind(kind="visit_no_access", title="We missed you", fields=("starts_at",), optional={"ring_by": None}),
+    LetterKind(
+        kind="officer_visit_invitation",
+        title="Visit for your calendar",
+        audience=Audience.OFFICER,
+        fields=_OFFICER_VISIT,
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="officer_visit_changed",
+        title="Visit moved in your calendar",
+        audience=Audience.OFFICER,
+        fields=(*_OFFICER_VISIT, "old_starts_at"),
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="officer_visit_cancelled",
+        title="Visit taken out of your calendar",
+        audience=Audience.OFFICER,
+        fields=("reference", "starts_at", "town", "case_url"),
+        channels=EMAIL_ONLY,
+    ),
+    # --- the application
+    LetterKind(
+        kind="invitation_to_apply",
+        title="Invitation to apply",
+        optional={"application_url": None, "apply_by": None},
+    ),
+    LetterKind(
+        kind="application_acknowledgement",
+        title="We have your application",
+        fields=("received_on", "recommendation_by"),
+    ),
+    LetterKind(
+        kind="assessment_plan",
+        title="Your assessment plan",
+        fields=("assessor_name",),
+        optional={"checks": ()},
+    ),
+    LetterKind(
+        kind="check_request",
+        title="Request for a reference or a check",
+        audience=Audience.REFEREE,
+        fields=("about_names", "check_title", "reply_by"),
+        optional={"to_referee": True, "about_address": None, "about_born_on": None, "reply_url": None},
+        contains_sensitive=True,
+    ),
+    LetterKind(kind="stage_one_passed", title="Stage 1 complete", fields=("decided_on",), statutory=True),
+    LetterKind(
+        kind="stage_one_refusal",
+        title="Notice: Stage 1 decision",
+        fields=("decided_on", "reasons"),
+        contains_sensitive=True,
+        statutory=True,
+    ),
+    LetterKind(
+        kind="report_shared",
+        title="Your assessment report",
+        fields=("observations_by",),
+        optional={"is_brief": False, "report_url": None},
+        contains_sensitive=True,
+        statutory=True,
+    ),
+    # --- panel and decision
+    LetterKind(
+        kind="panel_invitation",
+        title="Invitation to panel",
+        fields=("meets_at", "place"),
+        optional={"join_url": None},
+    ),
+    LetterKind(
+        kind="panel_deferred",
+        title="Panel has put off your case",
+        fields=("reasons",),
+        optional={"meets_at": None},
+        contains_sensitive=True,
+    ),
+    LetterKind(
+        kind="approval_notice",
+        title="Notice of approval",
+        fields=("decided_on",),
+        optional={"terms": None},
+        contains_sensitive=True,
+        statutory=True,
+    ),
+    LetterKind(
+        kind="qualifying_determination",
+        title="Qualifying determination",
+        fields=("decided_on", "notice_on", "reasons", "panel_recommendation", "respond_by", "is_disqualified"),
+        contains_sensitive=True,
+        statutory=True,
+    ),
+    LetterKind(
+        kind="final_decision",
+        title="Final decision",
+        fields=("decided_on", "is_approved", "reasons"),
+        optional={"terms": None, "nothing_received": False},
+        contains_sensitive=True,
+        statutory=True,
+    ),
+    LetterKind(
+        kind="withdrawal_confirmation",
+        title="You have withdrawn",
+        fields=("withdrawn_on",),
+        optional={"was_application": True},
+    ),
+    # --- staff accounts
+    LetterKind(
+        kind="staff_invitation",
+        title="Invitation to sign in",
+        audience=Audience.STAFF,
+        fields=("invited_by", "accept_url", "expires_at"),
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="password_reset",
+        title="Choose a new password",
+        audience=Audience.STAFF,
+        fields=("reset_url", "expires_at"),
+        channels=EMAIL_ONLY,
+    ),
+)
+
+LETTERS: Mapping[str, LetterKind] = MappingProxyType({letter.kind: letter for letter in _CATALOGUE})
