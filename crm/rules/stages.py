@@ -139,6 +139,11 @@ OPEN_APPLICATION: frozenset[str] = frozenset(
 ENDED_APPLICATION: frozenset[str] = frozenset({"approved", "withdrawn", "stage_one_refused", "refused"})
 
 
+def stages_of(track: TrackName) -> tuple[str, ...]:
+    """The stages of a track, in order."""
+    return tuple(stage.value for stage in STAGES[track])
+
+
 def stage_words(track: TrackName, stage: str | None) -> str:
     """How a stage is said on screen."""
     return "Not started" if stage is None else STAGE_WORDS[(track, stage)]
