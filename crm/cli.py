@@ -1,0 +1,320 @@
+"""The ``crm`` command. Each part has ``--help``, says plainly what went wrong, and exits non-zero when it did."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask
+
+from crm.clock import now_utc, today_in_london
+from crm.settings import Settings, UnsafeSettings, new_encryption_key
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environ()
+    except UnsafeSettings as fault:
+        raise click.ClickException(f"These settings are not safe to run with:\n{fault}") from fault
+
+
+@contextlib.contextmanager
+def _application(*, migrated: bool = True) -> Iterator[Flask]:
+    """The application, with its context. Refuses a database that this release does not know."""
+    from crm import migrations
+    from crm.app import create_app
+    from crm.db import db
+
+    app = create_app(_settings())
+    with app.app_context():
+        if migrated and migrations.current(db.engine) != migrations.head():
+            raise click.ClickException("The database is not at this release's revision. Run: crm migrate")
+        yield app
+        db.session.remove()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Doorstep: from a first hello to an approved foster carer."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=int, default=lambda: int(os.environ.get("PORT", "8000")), help="PORT, else 8000.")
+@click.option("--workers", type=int, default=lambda: min(os.cpu_count() or 2, 4), help="Web processes.")
+@click.option("--no-worker", is_flag=True, help="Web only: the worker runs elsewhere.")
+def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
+    """Serve the web pages and run the worker, until stopped."""
+    from crm import serving
+
+    os.environ["PORT"] = str(port)
+    settings = _settings()
+    if not settings.is_production and host not in ("127.0.0.1", "::1", "localhost"):
+        raise click.ClickException("Only CRM_ENV=production may listen on another address than this machine's own.")
+    with _application():
+        if settings.is_demo:
+            from crm.demo import sign_ins
+
+            click.echo(f"\nDoorstep is at {settings.base_url}\n")
+            for line in sign_ins():
+                click.echo(f"  {line}")
+            click.echo("\nCtrl-C stops it.\n")
+        else:
+            click.echo(f"Doorstep is at {settings.base_url}")
+    sys.exit(serving.serve(settings, host=host, port=port, workers=workers, with_worker=not no_worker, said=click.echo))
+
+
+@main.command()
+def worker() -> None:
+    """Send letters and do what the timetable says, until stopped. Several may run at once."""
+    from crm.jobs.runner import run
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with _application() as app:
+        run(app, stop)
+
+
+@main.command()
+@click.option("--to", "to", default="head", show_default=True, help="The revision to reach.")
+@click.option("--down", is_flag=True, help="Go back to an earlier revision instead.")
+def migrate(to: str, down: bool) -> None:
+    """Bring the database to this release's revision, keeping every row."""
+    from crm import migrations
+    from crm.db import db, transaction
+
+    with _application(migrated=False):
+        before = migrations.current(db.engine)
+        try:
+            if down:
+                migrations.downgrade(db.engine, to)
+            else:
+                migrations.upgrade(db.engine, to)
+        except migrations.UnknownRevision as fault:
+            raise click.ClickException(str(fault)) from fault
+        after = migrations.current(db.engine)
+        if not down and to == "head":
+            from crm import policy
+
+            with transaction():
+                policy.ensure_defaults()
+        click.echo(f"Database: {'already at' if before == after else 'now at'} revision {after or 'none'}")
+
+
+@main.command()
+@click.option("--if-empty", is_flag=True, help="Do nothing where there is something already.")
+@click.option("--households", type=int, default=400, show_default=True, help="About how many.")
+def demo(if_empty: bool, households: int) -> None:
+    """Fill a fictional service, dated back from today. Refused in production."""
+    if _settings().is_production:
+        raise click.ClickException("The demo is refused where CRM_ENV=production.")
+    with _application():
+        from crm import demo as fictional
+
+        if not fictional.is_empty():
+            if if_empty:
+                return
+            raise click.ClickException("There is something in this database already; the demo fills an empty one.")
+        with click.progressbar(length=households, label="Filling a fictional service") as bar:
+            fictional.fill(households=households, now=now_utc(), progressed=bar.update)
+
+
+@main.group()
+def users() -> None:
+    """People who sign in."""
+
+
+@users.command("invite")
+@click.argument("email")
+@click.option("--name", required=True, help="Their name, as others see it.")
+@click.option("--role", "roles", multiple=True, required=True, help="A role; may be given more than once.")
+def users_invite(email: str, name: str, roles: tuple[str, ...]) -> None:
+    """Invite somebody: how the first administrator of an installation is made."""
+    from crm.access import people
+    from crm.db import transaction
+    from crm.rules.permissions import SYSTEM, Role
+    from crm.rules.refusal import Refusal
+
+    try:
+        wanted = frozenset(Role(role) for role in roles)
+    except ValueError as fault:
+        raise click.ClickException(f"Roles are: {', '.join(Role)}") from fault
+    with _application():
+        try:
+            with transaction():
+                people.invite_user(email=email, name=name, roles=wanted, actor=SYSTEM, now=now_utc())
+        except Refusal as refusal:
+            raise click.ClickException(refusal.message) from refusal
+        click.echo(f"An invitation to {email} is in the outbox; the worker sends it.")
+
+
+@users.command("list")
+def users_list() -> None:
+    """Who may sign in, and as what."""
+    from sqlalchemy import select
+
+    from crm.access.models import User
+    from crm.db import db
+
+    with _application():
+        for user in db.session.scalars(select(User).order_by(User.name)):
+            click.echo(f"{user.email}  {user.name}  {', '.join(sorted(user.role_names))}  {user.standing}")
+
+
+@main.command("import")
+@click.argument("sheet", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--event", "event_id", type=int, required=True, help="The id of the event the sheet is from.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen; store nothing.")
+@click.option("--errors", type=click.Path(dir_okay=False, path_type=Path), help="Write the refused rows here (CSV).")
+def import_sheet(sheet: Path, event_id: int, dry_run: bool, errors: Path | None) -> None:
+    """Load a sign-up sheet (CSV or XLSX). Good rows are stored once, however often it is run."""
+    from crm.events import sheet_import
+    from crm.rules.refusal import Refusal
+
+    with _application():
+        try:
+            result = sheet_import.import_file(
+                sheet.read_bytes(), name=sheet.name, event_id=event_id, dry_run=dry_run, now=now_utc(), today=today_in_london()
+            )
+        except Refusal as refusal:
+            raise click.ClickException(refusal.message) from refusal
+    for line in result.lines():
+        click.echo(line)
+    if errors is not None:
+        errors.write_bytes(result.error_file())
+        click.echo(f"Rows that need attention: {errors}")
+    sys.exit(1 if result.refused else 0)
+
+
+@main.command()
+def check() -> None:
+    """Compare what is stored with what it should be. Reports, and mends nothing."""
+    from crm import reconcile
+
+    with _application():
+        faults = reconcile.find_faults(today=today_in_london(), said=click.echo)
+    for fault in faults:
+        click.echo(f"FAULT  {fault}")
+    click.echo("No faults found." if not faults else f"{len(faults)} faults found.")
+    sys.exit(1 if faults else 0)
+
+
+@main.group()
+def audit() -> None:
+    """The audit trail."""
+
+
+@audit.command("verify")
+def audit_verify() -> None:
+    """Check the chain: exits 1, naming the first bad row, when a row was changed, removed or slipped in."""
+    from crm.audit import verify
+
+    with _application():
+        report = verify()
+    for line in report.lines():
+        click.echo(line)
+    sys.exit(0 if report.is_whole else 1)
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write a copy of everything to FILE, while the service goes on. No key is in it: keep those apart."""
+    from crm import backup as copies
+
+    with _application():
+        counts = copies.write_backup(file, now=now_utc(), said=click.echo)
+    click.echo(f"{sum(counts.values()):,} rows in {file}")
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Put a copy back into an empty database. Its outbox is held until it is released."""
+    from crm import backup as copies
+    from crm.audit import verify
+
+    with _application(migrated=False):
+        try:
+            counts = copies.restore(file, said=click.echo)
+        except copies.BackupRefused as refusal:
+            raise click.ClickException(str(refusal)) from refusal
+        report = verify()
+    click.echo(f"{sum(counts.values()):,} rows restored.")
+    for line in report.lines():
+        click.echo(line)
+    sys.exit(0 if report.is_whole else 1)
+
+
+@main.group()
+def outbox() -> None:
+    """Letters that wait."""
+
+
+@outbox.command("release")
+@click.confirmation_option(prompt="Let every held letter go out now?")
+def outbox_release() -> None:
+    """Let the letters of a restored copy go out."""
+    from crm.db import transaction
+    from crm.delivery import release_held
+
+    with _application():
+        with transaction():
+            released = release_held(now=now_utc())
+        click.echo(f"{released:,} letters go out as the worker comes to them.")
+
+
+@main.group()
+def keys() -> None:
+    """The keys that seal private fields."""
+
+
+@keys.command("new")
+@click.argument("key_id")
+def keys_new(key_id: str) -> None:
+    """Print a fresh entry for CRM_ENCRYPTION_KEYS. Put it first to seal with it."""
+    click.echo(new_encryption_key(key_id))
+
+
+@keys.command("rotate")
+def keys_rotate() -> None:
+    """Seal every private field again under the first key, while the service goes on."""
+    from crm import rekey
+
+    with _application():
+        total = rekey.reseal_everything(said=click.echo)
+    click.echo(f"{total:,} values were sealed again. Older keys may now be taken out of CRM_ENCRYPTION_KEYS.")
+
+
+@main.command()
+@click.option("--only", help="One group: pages, write, memory, load.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Keep the figures here.")
+@click.option("--rows", "rows", multiple=True, type=int, help="Sizes to measure at (enquiries).")
+@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Where loaded databases are kept.")
+def bench(only: str | None, json_file: Path | None, rows: tuple[int, ...], keep: Path | None) -> None:
+    """Measure: one line a figure, exit 1 where one is over its bound."""
+    figures = _bench_module()
+    sys.exit(figures.run(only=only, json_file=json_file, rows=rows, keep=keep))
+
+
+def _bench_module() -> Any:
+    """``bench/`` stands beside the package in a checkout and is no part of an installation."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / "bench").is_dir():
+        raise click.ClickException("The benches are in the source tree: run this from a checkout.")
+    sys.path.insert(0, str(root))
+    from bench import run as figures
+
+    return figures
+
+
+if __name__ == "__main__":
+    main()

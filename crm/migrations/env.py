@@ -1,0 +1,58 @@
+"""How Alembic runs here: on the product's own engine, in one transaction, with SQLite's foreign keys off.
+
+With them on, rebuilding a table on SQLite deletes every child row without a word; so they are off while tables change
+and every reference is checked before the work is kept.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import context
+
+import crm
+from crm.db import metadata, writing
+
+for module in pkgutil.iter_modules(crm.__path__, "crm."):
+    if module.ispkg and importlib.util.find_spec(f"{module.name}.models"):
+        importlib.import_module(f"{module.name}.models")
+
+
+class DanglingReferences(Exception):
+    """A migration would leave rows that point at nothing."""
+
+
+def run() -> None:
+    engine: sa.Engine = context.config.attributes["engine"]
+    on_sqlite = engine.dialect.name == "sqlite"
+    with engine.connect() as connection:
+        if on_sqlite:
+            raw: Any = connection.connection.driver_connection
+            raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with writing():
+                context.configure(
+                    connection=connection,
+                    target_metadata=metadata,
+                    render_as_batch=on_sqlite,
+                    compare_type=True,
+                    transaction_per_migration=False,
+                )
+                with connection.begin():
+                    if not on_sqlite:
+                        connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261121)"))
+                    with context.begin_transaction():
+                        context.run_migrations()
+                    if on_sqlite:
+                        loose = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                        if loose:
+                            raise DanglingReferences(f"{len(loose)} rows would point at nothing, such as {loose[0]}")
+        finally:
+            if on_sqlite:
+                raw.execute("PRAGMA foreign_keys=ON")
+
+
+run()
