@@ -162,7 +162,9 @@ def open_case(
         rulebook=rulebook,
         evidence=Evidence(received_on=received_on),
         effective_on=received_on,
-        send_letters=send_letters,
+        letter_context={"call_by": rulebook.due_on("first_contact", received_on)},
+        # Somebody who left only a number is thanked by the call itself: a letter nobody can get helps nobody.
+        send_letters=send_letters and (bool(address) or any(person.email for person in people)),
     )
     return case
 
