@@ -23,6 +23,10 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "task.done": "Ticked off a task",
         "task.reopened": "Reopened a task",
         "note.added": "Added a note",
+        # the service's policy
+        "policy.changed": "Changed the service's policy",
+        "policy.holiday_added": "Entered a one-off holiday",
+        "policy.holiday_withdrawn": "Took back a one-off holiday",
         # letters
         "letter.queued": "Wrote a letter",
         "letter.given_up": "A letter could not be delivered",

@@ -1,0 +1,298 @@
+"""Policy as it stands: a frozen rulebook for a day, the service's profile, the wording in force.
+
+All of it is read at once and kept by the process. Each transaction asks once whether it changed: one row by its key.
+"""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
+from threading import Lock
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import select
+
+from crm.db import db
+from crm.policy import defaults
+from crm.policy.models import OneOffHoliday, PolicyKind, PolicyRow, PolicyVersion
+from crm.policy.profile import ServiceProfile, profile_from
+from crm.rules import working_days
+from crm.rules.deadlines import DEADLINE_RULES, DeadlineRule, rules_in_force
+from crm.rules.eligibility import CRITERIA, Criterion, Outcome, criteria_in_force
+from crm.rules.panel import PANEL_EDITIONS, PanelEdition, panel_required
+from crm.rules.retention import RETENTION_RULES, RetentionRule, retention_in_force
+from crm.rules.rulebook import Rulebook
+from crm.rules.stage_one_checks import (
+    CHECK_RULES,
+    LOCAL_CHECK_RULES,
+    Basis,
+    CheckRule,
+    When,
+    Who,
+    check_rules_in_force,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One dated row, read."""
+
+    kind: str
+    name: str
+    in_force_from: date
+    version: int
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """Every row there is, in the order they were written. `version` 0: nothing has been written yet."""
+
+    version: int
+    token: str
+    editions: tuple[Edition, ...]
+    holidays: frozenset[date]
+    worked_after_all: frozenset[date]
+
+    def in_force(self, kind: PolicyKind, on: date | None) -> Mapping[str, Edition]:
+        """Of each name of a kind, the edition in force on a day (None: the newest of all)."""
+        chosen: dict[str, Edition] = {}
+        for edition in self.editions:
+            if edition.kind != kind or (on is not None and edition.in_force_from > on):
+                continue
+            present = chosen.get(edition.name)
+            if present is None or edition.in_force_from >= present.in_force_from:
+                chosen[edition.name] = edition
+        return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Words that somebody agreed to or was shown. `version` is what is stored beside their answer."""
+
+    name: str
+    version: str
+    text: str
+    in_force_from: date
+
+
+_KEPT = 4
+_policies: OrderedDict[str, Policy] = OrderedDict()
+_lock = Lock()
+
+
+def rulebook_on(day: date) -> Rulebook:
+    """The rules in force on a London date: the law, and the service's own policy."""
+    return _rulebook(_policy(), day)
+
+
+def service(on: date | None = None) -> ServiceProfile:
+    """The service as its settings have it now, or as they had it on a day."""
+    return _profile(_policy(), on)
+
+
+def policy_version() -> int:
+    """The number of the last change, for a form to carry as what its reader had seen."""
+    return _policy().version
+
+
+def wording(name: str, on: date | None = None) -> Wording:
+    """The words in force: ``consent.email``, ``privacy_notice``. KeyError for words that don't exist."""
+    edition = _policy().in_force(PolicyKind.WORDING, on).get(name)
+    if edition is None:
+        return Wording(name, "1", defaults.WORDINGS[name], defaults.FIRST_DAY)
+    return Wording(name, edition.value["version"], edition.value["text"], edition.in_force_from)
+
+
+def wording_of_version(name: str, version: str) -> Wording:
+    """The words that were shown under a stored version. KeyError when there never were such."""
+    for edition in _policy().editions:
+        if edition.kind == PolicyKind.WORDING and edition.name == name and edition.value["version"] == version:
+            return Wording(name, version, edition.value["text"], edition.in_force_from)
+    if version == "1":
+        return Wording(name, "1", defaults.WORDINGS[name], defaults.FIRST_DAY)
+    raise KeyError((name, version))
+
+
+def editions_of(kind: PolicyKind, name: str) -> tuple[Edition, ...]:
+    """Every edition of one thing, the newest first: its history, for the settings screen."""
+    found = [edition for edition in _policy().editions if edition.kind == kind and edition.name == name]
+    return tuple(sorted(found, key=lambda one: (one.in_force_from, one.version), reverse=True))
+
+
+def one_off_holidays() -> tuple[OneOffHoliday, ...]:
+    """The one-off days that count, the next first."""
+    query = select(OneOffHoliday).where(OneOffHoliday.withdrawn_at.is_(None)).order_by(OneOffHoliday.day)
+    return tuple(db.session.scalars(query))
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def _policy() -> Policy:
+    """The policy this transaction sees. Asks for the token once a transaction, for the rows once a change."""
+    session = db.session()
+    transaction = session.get_transaction()
+    kept = session.info.get("crm_policy")
+    if kept is not None and transaction is not None and kept[0]() is transaction:
+        policy: Policy = kept[1]
+        return policy
+    row = session.execute(select(PolicyVersion.version, PolicyVersion.token).where(PolicyVersion.id == 1)).one_or_none()
+    policy = _EMPTY if row is None else _by_token(row.version, row.token)
+    transaction = session.get_transaction()
+    if transaction is not None:
+        session.info["crm_policy"] = (weakref.ref(transaction), policy)
+    return policy
+
+
+def forget_policy() -> None:
+    """Make this transaction ask again; called by whatever changes policy."""
+    db.session().info.pop("crm_policy", None)
+
+
+_EMPTY = Policy(0, "", (), frozenset(), frozenset())
+
+
+def _by_token(version: int, token: str) -> Policy:
+    with _lock:
+        policy = _policies.get(token)
+        if policy is not None:
+            _policies.move_to_end(token)
+            return policy
+    policy = _read(version, token)
+    with _lock:
+        _policies[token] = policy
+        while len(_policies) > _KEPT:
+            _policies.popitem(last=False)
+    return policy
+
+
+def _read(version: int, token: str) -> Policy:
+    rows = db.session.execute(
+        select(
+            PolicyRow.kind, PolicyRow.name, PolicyRow.in_force_from, PolicyRow.version, PolicyRow.value_json
+        ).order_by(PolicyRow.id)
+    )
+    editions = tuple(
+        Edition(row.kind, row.name, row.in_force_from, row.version, json.loads(row.value_json)) for row in rows
+    )
+    days = db.session.execute(
+        select(OneOffHoliday.day, OneOffHoliday.is_worked).where(OneOffHoliday.withdrawn_at.is_(None))
+    ).all()
+    return Policy(
+        version,
+        token,
+        editions,
+        holidays=frozenset(row.day for row in days if not row.is_worked),
+        worked_after_all=frozenset(row.day for row in days if row.is_worked),
+    )
+
+
+# --- what the rows amount to --------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=16)
+def _profile(policy: Policy, on: date | None) -> ServiceProfile:
+    chosen = {name: edition.value for name, edition in policy.in_force(PolicyKind.SETTING, on).items()}
+    return profile_from({name: chosen.get(name, value) for name, value in defaults.SETTINGS.items()})
+
+
+@lru_cache(maxsize=1024)
+def _rulebook(policy: Policy, day: date) -> Rulebook:
+    in_force = {kind: policy.in_force(kind, day) for kind in PolicyKind}
+    newest = max(
+        (edition.in_force_from for editions in in_force.values() for edition in editions.values()),
+        default=defaults.FIRST_DAY,
+    )
+    return Rulebook(
+        day=day,
+        edition=f"{newest.isoformat()} v{policy.version}",
+        deadlines=_deadlines(in_force[PolicyKind.PROMISE], day),
+        calendar=working_days.england_around(day, policy.holidays, policy.worked_after_all),
+        panel_required=panel_required(PANEL_EDITIONS + _panel_editions(policy), day),
+        criteria=_criteria(in_force[PolicyKind.CRITERION], day),
+        check_rules=check_rules_in_force(
+            CHECK_RULES + LOCAL_CHECK_RULES + tuple(_check(edition) for edition in in_force[PolicyKind.CHECK].values()),
+            day,
+        ),
+        retention=retention_in_force(
+            RETENTION_RULES + _retention(in_force[PolicyKind.RETENTION]),
+            day,
+        ),
+    )
+
+
+def _deadlines(promises: Mapping[str, Edition], day: date) -> Mapping[str, DeadlineRule]:
+    rules = dict(rules_in_force(DEADLINE_RULES, day))
+    for name, edition in promises.items():
+        if name in rules:
+            rules[name] = replace(rules[name], length=edition.value["length"], in_force_from=edition.in_force_from)
+    return MappingProxyType(rules)
+
+
+def _panel_editions(policy: Policy) -> tuple[PanelEdition, ...]:
+    return tuple(
+        PanelEdition(edition.in_force_from, edition.value["required"], edition.value["source"])
+        for edition in policy.editions
+        if edition.kind == PolicyKind.PANEL
+    )
+
+
+def _criteria(changes: Mapping[str, Edition], day: date) -> tuple[Criterion, ...]:
+    return tuple(
+        _changed_criterion(criterion, changes[criterion.name]) if criterion.name in changes else criterion
+        for criterion in criteria_in_force(CRITERIA, day)
+        if criterion.name not in changes or changes[criterion.name].value.get("is_asked", True)
+    )
+
+
+def _changed_criterion(criterion: Criterion, edition: Edition) -> Criterion:
+    value = edition.value
+    outcomes: Mapping[str, str] = value.get("outcomes", {})
+    options = tuple(
+        replace(option, outcome=Outcome(outcomes[option.value])) if option.value in outcomes else option
+        for option in criterion.options
+    )
+    return replace(
+        criterion,
+        question=value.get("question", criterion.question),
+        hint=value.get("hint", criterion.hint),
+        usual_minimum_age=value.get("usual_minimum_age", criterion.usual_minimum_age),
+        below_usual=Outcome(value.get("below_usual", criterion.below_usual)),
+        options=options,
+        in_force_from=edition.in_force_from,
+    )
+
+
+def _check(edition: Edition) -> CheckRule:
+    value = edition.value
+    return CheckRule(
+        item=edition.name,
+        what=value["what"],
+        why=value["why"],
+        who=Who(value["who"]),
+        source="The service's own policy; not required by regulation",
+        certainty="CP",
+        basis=Basis.LOCAL,
+        when=When(value.get("when", When.ALWAYS)),
+        count=value.get("count", 1),
+        minimum_age=value.get("minimum_age", 18),
+        max_age_at_panel_months=value.get("max_age_at_panel_months"),
+        in_force_from=edition.in_force_from,
+        in_force_until=edition.in_force_from if not value.get("is_asked", True) else None,
+    )
+
+
+def _retention(changes: Mapping[str, Edition]) -> tuple[RetentionRule, ...]:
+    by_kind = {str(rule.kind): rule for rule in RETENTION_RULES}
+    return tuple(
+        replace(by_kind[name], months=edition.value["months"], in_force_from=edition.in_force_from)
+        for name, edition in changes.items()
+        if name in by_kind
+    )
