@@ -105,7 +105,7 @@ def migrate(to: str, down: bool) -> None:
             from crm import policy
 
             with transaction():
-                policy.ensure_defaults()
+                policy.ensure_defaults(now=now_utc())
         click.echo(f"Database: {'already at' if before == after else 'now at'} revision {after or 'none'}")
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from crm.cases import keys
-from crm.cases.consents import consents_in_force, record_consent
 from crm.cases.change_stage import change_stage
+from crm.cases.consents import consents_in_force, record_consent
 from crm.cases.facts import state_fact
 from crm.cases.models import Case, Enquiry, Person, PersonRole
 from crm.cases.open_case import NewPerson, NewTouch, add_person, join_case, set_contact_points

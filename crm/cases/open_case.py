@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy import select
 
+from crm import policy
 from crm.audit import record
 from crm.cases import keys, summary, timeline
 from crm.cases.assignment import assign
@@ -93,7 +94,6 @@ def open_case(
     today: date,
     rulebook: Rulebook,
     owner_id: int | None,
-    prefix: str = "KF",
     postcode: str | None = None,
     address: str | None = None,
     local_authority: str | None = None,
@@ -120,7 +120,7 @@ def open_case(
     db.session.add(household)
     db.session.flush()
     case = Case(
-        reference=_free_reference(prefix),
+        reference=_free_reference(policy.service().reference_prefix),
         household_id=household.id,
         opened_at=touch.received_at,
         channel=touch.channel,

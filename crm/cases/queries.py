@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, and_, false, or_, select, true, tuple_
 from sqlalchemy.orm import selectinload
 
+from crm import policy
 from crm.access.models import User
 from crm.cases import keys
 from crm.cases.models import (
@@ -94,7 +95,7 @@ def _has_part(user_id: int, today: date) -> ColumnElement[bool]:
 
 def case_for(actor: Actor, reference: str, *, today: date) -> Case:
     """The case with this reference, with its household, people and tracks. Raises CaseNotFound, which says no more."""
-    known = references.parse(reference)
+    known = _read_reference(reference)
     case = None
     if known is not None:
         case = db.session.scalars(
@@ -105,6 +106,13 @@ def case_for(actor: Actor, reference: str, *, today: date) -> Case:
     if case is None:
         raise CaseNotFound
     return case
+
+
+def _read_reference(typed: str) -> str | None:
+    """The reference that was meant. Its own prefix is believed where it is typed: a service may have changed its."""
+    head, hyphen, _rest = typed.strip().upper().partition("-")
+    prefix = head if hyphen and head.isalnum() and len(head) <= 4 else policy.service().reference_prefix
+    return references.normalise(typed, prefix)
 
 
 def is_on_case(actor: Actor, case: Case, *, today: date) -> bool:
@@ -232,7 +240,7 @@ def search_households(actor: Actor, words: str, *, today: date, limit: int = MAT
     )
     digits = "".join(c for c in text if c.isdigit())
     found_by: list[tuple[str, ColumnElement[bool]]] = []
-    known = references.parse(text)
+    known = _read_reference(text)
     if known:
         found_by.append(("reference", Case.reference == known))
     if "@" in text:
