@@ -55,6 +55,8 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
         not_after=message.not_after,
         next_attempt_at=max(now, message.not_before or now),
         attempts=0,
+        refusals=0,
+        may_have_left=False,
     )
     if message.channel == Channel.EMAIL:
         address = sendable_address(message.to.email)
@@ -120,9 +122,7 @@ def hold_everything() -> int:
         .values(status=MessageStatus.HELD, lease_token=None, lease_until=None, may_have_left=True)
     ).rowcount
     held += db.session.execute(
-        update(OutboundMessage)
-        .where(OutboundMessage.status == MessageStatus.QUEUED)
-        .values(status=MessageStatus.HELD)
+        update(OutboundMessage).where(OutboundMessage.status == MessageStatus.QUEUED).values(status=MessageStatus.HELD)
     ).rowcount
     return int(held)
 
@@ -132,16 +132,19 @@ def release_held(*, now: datetime) -> int:
     result = db.session.execute(
         update(OutboundMessage)
         .where(OutboundMessage.status == MessageStatus.HELD)
-        .values(status=MessageStatus.QUEUED, next_attempt_at=now)
+        .values(status=MessageStatus.QUEUED, next_attempt_at=now, first_attempt_at=None, refusals=0)
     )
     return int(result.rowcount)
 
 
 def held_letters() -> int:
     """How many letters are held."""
-    return db.session.scalar(
-        select(func.count()).select_from(OutboundMessage).where(OutboundMessage.status == MessageStatus.HELD)
-    ) or 0
+    return (
+        db.session.scalar(
+            select(func.count()).select_from(OutboundMessage).where(OutboundMessage.status == MessageStatus.HELD)
+        )
+        or 0
+    )
 
 
 def _email_bytes(message: NewMessage, words: render.Words, to: str, message_id: str, now: datetime) -> bytes:

@@ -140,7 +140,11 @@ def header_fields(raw: bytes) -> list[tuple[str, bytes]]:
 def ics_properties(ics: bytes) -> list[str]:
     """The names of the content lines of a calendar object, in order, however a reader may split lines."""
     unfolded = re.sub(rb"\r\n[ \t]", b"", ics)
-    return [re.split(rb"[:;]", line, maxsplit=1)[0].decode("ascii", "replace") for line in re.split(rb"[\r\n]+", unfolded) if line]
+    return [
+        re.split(rb"[:;]", line, maxsplit=1)[0].decode("ascii", "replace")
+        for line in re.split(rb"[\r\n]+", unfolded)
+        if line
+    ]
 
 
 def _mailbox(address: str, name: str) -> Address:

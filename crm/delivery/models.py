@@ -129,6 +129,9 @@ class OutboundMessage(RowKey, Base):
     """Of no use any more after this: a reminder of something past."""
     next_attempt_at: Mapped[datetime] = mapped_column(UTCDateTime, nullable=False)
     attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    refusals: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    """How many of them ended with the server's "not now" about this very letter."""
+    first_attempt_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     lease_token: Mapped[str | None] = mapped_column(String(32))
     """The fence: only the worker holding this may say what became of the letter."""
