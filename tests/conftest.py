@@ -5,6 +5,7 @@
 `session`    the database session, inside the application
 `freeze`     `freeze("2026-07-14 14:00")` stops the clock at that London time
 `queries`    `with queries() as sent:` lists the SQL statements
+`start_service`  `crm serve` as a child process on the same database
 `smtp`       a mail server on this machine that keeps what it is given
 """
 
@@ -42,6 +43,7 @@ from werkzeug.wrappers import Response
 from crm.settings import Settings
 from tests import databases
 from tests.page import Page, faults, read
+from tests.service import Service
 
 LONDON = ZoneInfo("Europe/London")
 IS_NIGHT = os.environ.get("CRM_TEST_TIER") == "night"
@@ -199,6 +201,25 @@ def session(app: flask.Flask) -> Iterator[scoped_session[Session]]:
     with app.app_context():
         yield db.session
         db.session.rollback()
+
+
+@pytest.fixture
+def start_service(database: databases.Database, settings: Settings, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """``start_service(CRM_SMTP_HOST="127.0.0.1")``: `crm serve` as a child process on the test's database; stopped after."""
+    running: list[Service] = []
+
+    def start(*arguments: str, **environ: str) -> Service:
+        service = Service(
+            environ={**database.environ, "CRM_DATA": str(settings.data_dir), **environ},
+            folder=tmp_path,
+            arguments=arguments,
+        )
+        running.append(service)
+        return service
+
+    yield start
+    for service in running:
+        service.stop()
 
 
 # --- Pages ------------------------------------------------------------------------------------------------------------

@@ -118,6 +118,7 @@ def build_schema(url: str, data_dir: Path) -> None:
     """What `crm migrate` makes of an empty database."""
     from crm import migrations
     from crm.app import create_app
+    from crm.clock import now_utc
     from crm.db import db, metadata, transaction
     from crm.settings import Settings
 
@@ -135,7 +136,7 @@ def build_schema(url: str, data_dir: Path) -> None:
                 from crm import policy
 
                 with transaction():
-                    policy.ensure_defaults()
+                    policy.ensure_defaults(now=now_utc())
             if settings.is_sqlite:
                 db.session.remove()
                 with db.engine.connect() as connection:

@@ -317,7 +317,9 @@ def _whole(page: Page) -> list[str]:
     if not page.root.all("meta", name="viewport"):
         found.append("there is no viewport, so a phone would show it tiny")
     levels = [int(e.tag[1]) for e in page.root.walk() if re.fullmatch(r"h[1-6]", e.tag)]
-    found += [f"an h{b} follows an h{a}: a level is missed" for a, b in zip(levels, levels[1:], strict=False) if b > a + 1]
+    found += [
+        f"an h{b} follows an h{a}: a level is missed" for a, b in zip(levels, levels[1:], strict=False) if b > a + 1
+    ]
     return found
 
 
@@ -366,9 +368,7 @@ def _labels(page: Page, elements: list[Element]) -> list[str]:
     ]
 
 
-def _addresses(
-    element: Element, ids: Counter[str], resolves: Callable[[str, str], bool], is_whole: bool
-) -> list[str]:
+def _addresses(element: Element, ids: Counter[str], resolves: Callable[[str, str], bool], is_whole: bool) -> list[str]:
     checks: list[tuple[str, str]] = []
     if element.tag == "form":
         method = element.get("method", "get").upper()

@@ -1,0 +1,135 @@
+"""Real Chromium on the real service.
+
+`live`         the running service: `live.url`, `live.log`. Rows written through `app` or `session` are in its database.
+`open_page`    `open_page(width=360)` gives a Playwright page whose addresses start at the service
+`look`         `look(page, "my-day")` at 360 and 1280 px: axe finds nothing, nothing sticks out sideways, a picture is kept
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.service import Service
+
+WIDTHS = (360, 1280)
+HEIGHTS = {320: 640, 360: 740, 768: 1024, 1280: 900}
+PICTURES = Path(os.environ.get("CRM_TEST_PICTURES", "test-results/pictures"))
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+Look = Callable[..., None]
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for the run. Debian's, because the one Playwright brings is not on every machine."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.fail("The browser tests need Chromium. Please run:  sudo apt-get install chromium", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def live(start_service: Callable[..., Service]) -> Service:
+    """The service as `crm serve` starts it, web and worker, on the test's own database."""
+    return start_service()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, live: Service) -> Iterator[OpenPage]:
+    """Pages in separate sessions, as two people at two machines. A script or policy error on any of them is a failure."""
+    contexts = []
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        # A refusal page is a 4xx, which Chromium also calls an error; the test looks at those itself.
+        if message.type == "error" and not re.search(r"status of 4\d\d", message.text):
+            complaints.append(f"{message.text} ({message.location.get('url')})")
+
+    def make(*, width: int = 1280, scripts: bool = True, **options: object) -> Page:
+        context = chromium.new_context(
+            base_url=live.url,
+            viewport={"width": width, "height": HEIGHTS.get(width, 900)},
+            java_script_enabled=scripts,
+            locale="en-GB",
+            timezone_id="Europe/London",
+            **options,  # type: ignore[arg-type]
+        )
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", note)
+        page.on("pageerror", lambda error: complaints.append(f"{error} ({page.url})"))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not complaints, "the browser complained:\n  " + "\n  ".join(dict.fromkeys(complaints))
+
+
+@pytest.fixture
+def look(request: pytest.FixtureRequest) -> Look:
+    """Look at a page as people do: on a phone and on a desk."""
+    axe = Axe()
+    folder = PICTURES / re.sub(r"[^a-zA-Z0-9_-]+", "-", request.node.name).strip("-")
+
+    def at(page: Page, name: str, *, widths: tuple[int, ...] = WIDTHS) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        before = page.viewport_size
+        try:
+            for width in widths:
+                page.set_viewport_size({"width": width, "height": HEIGHTS.get(width, 900)})
+                page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
+                problems = violations(axe, page) + overflow(page)
+                assert not problems, f"{name} ({page.url}) at {width} px:\n  " + "\n  ".join(problems)
+        finally:
+            if before:
+                page.set_viewport_size(before)
+
+    return at
+
+
+def violations(axe: Axe, page: Page) -> list[str]:
+    """What axe finds wrong, a line each."""
+    found = axe.run(page).response["violations"]
+    return [
+        f"{rule['id']} ({rule['impact']}): {rule['help']}: "
+        + "; ".join(
+            f"{' '.join(node['target'])} {node.get('failureSummary', '')[:200]!r}" for node in rule["nodes"][:3]
+        )
+        for rule in found
+    ]
+
+
+def overflow(page: Page) -> list[str]:
+    """A page that scrolls sideways loses its right-hand edge on a phone."""
+    wide, room = page.evaluate("[document.scrollingElement.scrollWidth, document.documentElement.clientWidth]")
+    if wide <= room:
+        return []
+    widest = page.evaluate(
+        """room => [...document.querySelectorAll('body *')]
+            .filter(e => e.getBoundingClientRect().right > room + 1)
+            .slice(0, 5).map(e => e.tagName.toLowerCase() + '.' + e.className)"""
+    )
+    return [f"the page is {wide} px wide in {room} px: {', '.join(map(str, widest))}"]
