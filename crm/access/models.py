@@ -1,0 +1,129 @@
+"""Accounts of staff, the links that let them in, and sessions of staff and applicants."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from crm.db import Base, KeyText, UTCDateTime, one_of
+from crm.rules.permissions import Actor, ActorKind, Role
+
+
+class User(Base):
+    """Somebody who works here, or sits on the panel. Never deleted: history names them."""
+
+    __tablename__ = "staff_user"
+    __table_args__ = (
+        CheckConstraint("left_on IS NULL OR active = false", name="a_leaver_is_not_active"),
+        CheckConstraint("email = lower(email)", name="email_is_folded"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(KeyText(254), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    mobile: Mapped[str | None] = mapped_column(String(30))
+    base_postcode: Mapped[str | None] = mapped_column(String(8))
+    """Where they set out from, for travel times."""
+    active: Mapped[bool] = mapped_column(default=False)
+    left_on: Mapped[date | None] = mapped_column(sa.Date)
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    """Argon2id; empty until the invitation is taken up."""
+    password_set_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    role_rows: Mapped[list[UserRole]] = relationship(
+        back_populates="user", cascade="all, delete-orphan", order_by="UserRole.role"
+    )
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        return frozenset(Role(row.role) for row in self.role_rows)
+
+    @property
+    def has_left(self) -> bool:
+        return self.left_on is not None
+
+    @property
+    def is_invited(self) -> bool:
+        """Asked to join, and not yet in."""
+        return not self.active and self.left_on is None and self.password_hash is None
+
+    def as_actor(self) -> Actor:
+        return Actor(kind=ActorKind.STAFF, user_id=self.id, display_name=self.name, roles=self.roles)
+
+
+class UserRole(Base):
+    """One role of one person."""
+
+    __tablename__ = "staff_role"
+    __table_args__ = (one_of("role", Role), Index(None, "role"))
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(30), primary_key=True)
+
+    user: Mapped[User] = relationship(back_populates="role_rows")
+
+
+class StaffInvitation(Base):
+    """A link by which somebody sets their first password. Only a digest of the link is kept."""
+
+    __tablename__ = "staff_invitation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(KeyText(64), unique=True)
+    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"), index=True)
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class PasswordReset(Base):
+    """A link by which somebody sets a new password. Only a digest of the link is kept."""
+
+    __tablename__ = "password_reset"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(KeyText(64), unique=True)
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class SessionKind(StrEnum):
+    """Whose cookie it is. A cookie of one kind opens no page of the other."""
+
+    STAFF = "staff"
+    APPLICANT = "applicant"
+
+
+class WebSession(Base):
+    """A browser in which somebody is signed in. The row is the session: without it the cookie is worth nothing."""
+
+    __tablename__ = "web_session"
+    __table_args__ = (
+        one_of("kind", SessionKind),
+        CheckConstraint(
+            "(kind = 'staff' AND user_id IS NOT NULL AND person_id IS NULL) OR "
+            "(kind = 'applicant' AND person_id IS NOT NULL AND user_id IS NULL)",
+            name="belongs_to_one",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(KeyText(64), unique=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"), index=True)
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    began_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    browser: Mapped[str] = mapped_column(String(60), default="")
+    """What browser on what machine, in our own few words, so that people can tell their sessions apart."""

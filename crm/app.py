@@ -1,0 +1,84 @@
+"""The application: settings, database, the edge, the features and what is bound to what."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from flask import Flask
+from flask.sessions import NullSession, SessionInterface
+from jinja2 import ChoiceLoader, FileSystemLoader
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from crm import audit
+from crm.access import guards
+from crm.db import init_db
+from crm.settings import Settings
+from crm.web import assets, errors, forgery, headers, logs, notices, pages
+from crm.web.writes import watch_for_forgotten_writes
+
+# Every feature with screens, as module:blueprint.
+BLUEPRINTS: tuple[str, ...] = ("crm.access.views:bp",)
+
+ONE_MEGABYTE = 1024 * 1024
+LARGEST_FORM_BYTES = 2 * ONE_MEGABYTE
+LARGEST_TEXT_BYTES = ONE_MEGABYTE
+MOST_FORM_PARTS = 1000
+
+
+class NoFlaskSession(SessionInterface):
+    """Flask's own session is a cookie that stays good after signing out, so there is none: using it is an error."""
+
+    def open_session(self, app: Flask, request: object) -> NullSession:
+        return NullSession()
+
+    def is_null_session(self, obj: object) -> bool:
+        return isinstance(obj, NullSession)
+
+    def save_session(self, app: Flask, session: object, response: object) -> None:
+        return
+
+
+def template_folder() -> Path:
+    """Inside the package when installed from a wheel, beside it in a clone."""
+    inside = Path(__file__).with_name("templates")
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "templates"
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The product, ready to serve. Raises UnsafeSettings when the environment asks for something that must not run."""
+    settings = settings or Settings.from_environ()
+    app = Flask("crm", static_folder=str(Path(__file__).with_name("static")), template_folder=None)
+    app.jinja_loader = ChoiceLoader([FileSystemLoader(template_folder())])
+    app.extensions["crm_settings"] = settings
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=LARGEST_TEXT_BYTES,
+        MAX_FORM_PARTS=MOST_FORM_PARTS,
+        TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
+        TEMPLATES_AUTO_RELOAD=settings.env == "development",
+        FROZEN_ASSETS=settings.is_production,
+    )
+    app.session_interface = NoFlaskSession()
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies
+        )
+    logs.set_up()
+    audit.use_key(settings.secret_key)
+    init_db(app, settings)
+    watch_for_forgotten_writes()
+
+    # The order matters: who asks, then whether the form is ours. What follows a view runs the other way round.
+    pages.init_app(app)
+    assets.init_app(app)
+    errors.init_app(app)
+    headers.init_app(app)
+    guards.init_app(app)
+    forgery.init_app(app)
+    notices.init_app(app)
+    for name in BLUEPRINTS:
+        module, _, attribute = name.partition(":")
+        app.register_blueprint(getattr(import_module(module), attribute))
+    return app

@@ -1,0 +1,40 @@
+"""Keyed digests and short sealed values made from the application's own secret, each for one purpose only."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from flask import current_app
+
+
+def key_for(purpose: str) -> bytes:
+    """32 bytes for one purpose: a value made for one place means nothing in another."""
+    secret = current_app.extensions["crm_settings"].secret_key
+    return hmac.new(secret.encode(), b"doorstep|" + purpose.encode(), hashlib.sha256).digest()
+
+
+def digest(purpose: str, value: str | bytes) -> str:
+    """Keyed digest of a value, 64 hex characters: can be compared, can't be turned back or guessed at offline."""
+    data = value.encode() if isinstance(value, str) else value
+    return hmac.new(key_for(purpose), data, hashlib.sha256).hexdigest()
+
+
+def seal(purpose: str, owner: str, value: bytes) -> str:
+    """Encrypt a short value for the browser that is to bring it back; bound to its owner."""
+    nonce = os.urandom(12)
+    sealed = AESGCM(key_for(purpose)).encrypt(nonce, value, owner.encode())
+    return base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
+
+
+def unseal(purpose: str, owner: str, text: str) -> bytes | None:
+    """The value behind `seal`, or None when it was altered, made for somebody else or is nonsense."""
+    try:
+        raw = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+        return AESGCM(key_for(purpose)).decrypt(raw[:12], raw[12:], owner.encode())
+    except (InvalidTag, ValueError):
+        return None

@@ -1,0 +1,136 @@
+"""How often something may be tried, counted in the database so that it holds over every process.
+
+A window opens with the first try and closes after its length. Because one window can end just as the next begins, a
+limit of N a window means at most 2N in any stretch of that length: callers choose N accordingly.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from flask import request
+from sqlalchemy.dialects import postgresql, sqlite
+
+from crm.clock import now_utc
+from crm.db import db, transaction
+from crm.rules.refusal import Refusal
+from crm.web.filters import many
+from crm.web.keyed import digest
+from crm.web.models import RateWindow
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class TooOften(Refusal):
+    """Tried too often; ``retry_after`` is in seconds."""
+
+    default_status = 429
+
+    def __init__(self, message: str, *, retry_after: int, alternatives: tuple[str, ...] = ()) -> None:
+        super().__init__(message, alternatives=alternatives)
+        self.retry_after = retry_after
+
+
+# Keys already known to be full, with the end of their window: a flood is turned away without a write for each request.
+_full: dict[str, datetime] = {}
+_full_lock = threading.Lock()
+_FULL_AT_MOST = 10_000
+
+
+def count_try(purpose: str, key: str, *, at_most: int, seconds: int, now: datetime | None = None) -> int | None:
+    """Count one try. None when it is allowed, else the seconds until the next window.
+
+    Runs in a short transaction of its own, so it must be called outside one.
+    """
+    now = now or now_utc()
+    name = digest("limit " + purpose, key)
+    with _full_lock:
+        ends = _full.get(name)
+    if ends is not None and now < ends <= now + timedelta(seconds=seconds):
+        return int((ends - now).total_seconds()) + 1
+    with transaction() as session:
+        count, began = session.execute(_upsert(name, now, now - timedelta(seconds=seconds))).one()
+    if count <= at_most:
+        return None
+    ends = began + timedelta(seconds=seconds)
+    with _full_lock:
+        if len(_full) >= _FULL_AT_MOST:
+            _full.clear()
+        _full[name] = ends
+    return max(int((ends - now).total_seconds()) + 1, 1)
+
+
+def _upsert(name: str, now: datetime, opened_before: datetime) -> Any:
+    insert: Callable[..., Any] = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    over = RateWindow.began_at <= opened_before
+    return (
+        insert(RateWindow)
+        .values(key=name, began_at=now, count=1)
+        .on_conflict_do_update(
+            index_elements=["key"],
+            set_={
+                "count": sa.case((over, 1), else_=RateWindow.count + 1),
+                "began_at": sa.case((over, now), else_=RateWindow.began_at),
+            },
+        )
+        .returning(RateWindow.count, RateWindow.began_at)
+    )
+
+
+def clear(purpose: str, key: str) -> None:
+    """Forget the tries of a key (after the right password). Inside the caller's transaction."""
+    name = digest("limit " + purpose, key)
+    with _full_lock:
+        _full.pop(name, None)
+    db.session.execute(sa.delete(RateWindow).where(RateWindow.key == name))
+
+
+def forget_windows_before(moment: datetime) -> int:
+    """Drop windows that began before a moment; how many. Called by the timetable, inside its transaction."""
+    return db.session.execute(sa.delete(RateWindow).where(RateWindow.began_at < moment)).rowcount
+
+
+def sender_address() -> str:
+    """The client's address for counting: as our own proxies report it; an IPv6 address stands for its whole /64."""
+    raw = request.remote_addr or "unknown"
+    try:
+        address = ipaddress.ip_address(raw)
+    except ValueError:
+        return raw
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return raw
+
+
+def limited(purpose: str, *, at_most: int, seconds: int) -> Callable[[View], View]:
+    """Above ``@writes`` on a public view: refuses with 429 when this address has posted too often."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            if request.method not in ("GET", "HEAD", "OPTIONS"):
+                check_posts(purpose, at_most=at_most, seconds=seconds)
+            return view(*args, **kwargs)
+
+        return inside  # type: ignore[return-value]
+
+    return decorate
+
+
+def check_posts(purpose: str, *, at_most: int, seconds: int) -> None:
+    """Count a post from this address; raises TooOften. Outside a transaction."""
+    wait = count_try(purpose, sender_address(), at_most=at_most, seconds=seconds)
+    if wait is not None:
+        raise TooOften(
+            f"A lot has been sent from your connection in a short time. Try again in {many(-(-wait // 60), 'minute')}, "
+            "or ring us.",
+            retry_after=wait,
+        )

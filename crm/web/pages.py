@@ -1,0 +1,110 @@
+"""Drawing a page: what every template may count on, and ``render``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
+from jinja2 import StrictUndefined
+
+from crm.rules.permissions import PUBLIC, Actor, Permission
+from crm.web import filters, navigation, once
+
+
+@dataclass(frozen=True)
+class ServiceShown:
+    """How the service speaks of itself on each page."""
+
+    name: str = "Kestrel Fostering"
+    phone: str = "01632 960 140"
+    email: str = "hello@kestrel.example.org"
+    area: str = "south-east London and Kent"
+    hours: str = "Monday to Friday, 9am to 7pm"
+
+
+def service() -> Any:
+    """The service as its settings have it. Asked once a request."""
+    shown = g.get("service_shown")
+    if shown is None:
+        shown = g.service_shown = current_app.extensions["crm_service"]()
+    return shown
+
+
+def render(template: str, *, here: str | None = None, counts: Mapping[str, int] | None = None, **context: Any) -> str:
+    """Draw a template. ``here`` marks the open place of the bar; ``counts`` are shown beside places ("my_day": 3)."""
+    return render_template(template, here=here, counts=counts or {}, **context)
+
+
+def see_other(address: str) -> Response:
+    """After a change: the browser fetches the page that shows it, so that reloading repeats nothing."""
+    return make_response(redirect(address, code=303))
+
+
+def safe_path(address: str | None, otherwise: str) -> str:
+    """A path of ours to go on to, or ``otherwise``: nobody is sent to another site by a link they were given."""
+    if not address or not address.startswith("/") or address.startswith("//") or "\\" in address:
+        return otherwise
+    if any(ord(character) < 33 for character in address) or len(address) > 2000:
+        return otherwise
+    parts = urlsplit(address)
+    return otherwise if parts.scheme or parts.netloc else address
+
+
+def current_actor() -> Actor:
+    """Whoever is asking, as the guards found out."""
+    actor: Actor = g.get("actor", PUBLIC)
+    return actor
+
+
+def may(permission: Permission | str) -> bool:
+    """For templates: whether the person looking may do this."""
+    return current_actor().has(Permission(permission))
+
+
+def path_is_served(path: str) -> bool:
+    """Whether this installation has a page at a fixed address: the frame links to no place that is not there."""
+    return path in current_app.extensions["crm_paths"]()
+
+
+def _context() -> dict[str, Any]:
+    actor = current_actor()
+    return {
+        "service": service(),
+        "actor": actor,
+        "signed_in": g.get("signed_in"),
+        "is_demo": current_app.extensions["crm_settings"].is_demo,
+        "here": None,
+        "counts": {},
+    }
+
+
+def _places(counts: Mapping[str, int]) -> list[navigation.Shown]:
+    return navigation.places_for(current_actor(), counts, current_app.extensions["crm_paths"]())
+
+
+def init_app(app: Flask) -> None:
+    """Templates are strict (a name that is not there is a fault, in every environment), and know the common things."""
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    filters.init_app(app)
+    app.context_processor(_context)
+    app.jinja_env.globals.update(
+        may=may,
+        places=_places,
+        path_is_served=path_is_served,
+        new_one_time_id=once.new_id,
+        request_path=lambda: request.path,
+    )
+    app.extensions.setdefault("crm_service", ServiceShown)
+    paths: list[frozenset[str]] = []
+
+    def served_paths() -> frozenset[str]:
+        if not paths:
+            paths.append(frozenset(rule.rule.rstrip("/") or "/" for rule in app.url_map.iter_rules()))
+        return paths[0]
+
+    app.extensions["crm_paths"] = served_paths
