@@ -205,7 +205,7 @@ def session(app: flask.Flask) -> Iterator[scoped_session[Session]]:
 
 @pytest.fixture
 def start_service(database: databases.Database, settings: Settings, tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """``start_service(CRM_SMTP_HOST="127.0.0.1")``: `crm serve` as a child process on the test's database; stopped after."""
+    """``start_service(CRM_SMTP_HOST="127.0.0.1")``: `crm serve` on the test's database; stopped afterwards."""
     running: list[Service] = []
 
     def start(*arguments: str, **environ: str) -> Service:

@@ -63,7 +63,7 @@ class Element:
                 yield from child.walk()
 
     def all(self, tag: str | None = None, class_: str | None = None, **attributes: str) -> list[Element]:
-        """Elements inside, in order, by tag, one class, and attributes (``for_`` and ``data_x`` stand for for, data-x)."""
+        """Elements inside, in order, by tag, one class, and attributes (``data_x`` stands for data-x)."""
         wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
         return [
             element
@@ -107,7 +107,7 @@ class Form:
         return self.element.get("method", "get").upper()
 
     def filled(self, button: str | None = None, **values: Any) -> dict[str, Any]:
-        """What is sent when these fields are typed over and that button is pressed. A name not on the form is an error."""
+        """What is sent when these fields are typed over and that button is pressed. An unknown name is an error."""
         unknown = set(values) - set(self.names)
         if unknown:
             raise AssertionError(f"the form has no {sorted(unknown)}; it has {sorted(self.names)}")
@@ -284,7 +284,7 @@ def read(html: str) -> Page:
 
 
 def faults(page: Page, *, resolves: Callable[[str, str], bool] | None = None) -> list[str]:
-    """What is wrong with a page, a sentence each. ``resolves(method, path)`` says whether an address here leads anywhere."""
+    """What is wrong with a page, a sentence each. ``resolves(method, path)``: does an address lead anywhere?"""
     found = list(page.mistakes)
     elements = list(page.root.walk())
     ids = Counter(e["id"] for e in elements if "id" in e.attributes)
@@ -334,7 +334,7 @@ def _element(element: Element, ids: Counter[str]) -> list[str]:
         found.append(f"<{element.tag}> has {handlers[0]}, which our content security policy refuses")
     for attribute in REFERENCES:
         found += [
-            f"{attribute} of <{element.tag} {element.get('id') or element.get('name')}> names {name!r}, which isn't there"
+            f"{attribute} of <{element.tag} {element.get('id')}> names {name!r}, which isn't there"
             for name in element.get(attribute).split()
             if name not in ids
         ]

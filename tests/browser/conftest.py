@@ -2,7 +2,7 @@
 
 `live`         the running service: `live.url`, `live.log`. Rows written through `app` or `session` are in its database.
 `open_page`    `open_page(width=360)` gives a Playwright page whose addresses start at the service
-`look`         `look(page, "my-day")` at 360 and 1280 px: axe finds nothing, nothing sticks out sideways, a picture is kept
+`look`         `look(page, "my-day")` at 360 and 1280 px: axe finds nothing, nothing sticks out, a picture is kept
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def live(start_service: Callable[..., Service]) -> Service:
 
 @pytest.fixture
 def open_page(chromium: Browser, live: Service) -> Iterator[OpenPage]:
-    """Pages in separate sessions, as two people at two machines. A script or policy error on any of them is a failure."""
+    """Pages in separate sessions, as two people at two machines. A script or policy error on any fails the test."""
     contexts = []
     complaints: list[str] = []
 
