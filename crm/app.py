@@ -14,7 +14,7 @@ from crm import audit
 from crm.access import guards
 from crm.db import init_db
 from crm.settings import Settings
-from crm.web import assets, errors, forgery, headers, logs, notices, pages
+from crm.web import assets, errors, forgery, headers, logs, notices, pages, uploads
 from crm.web.writes import watch_for_forgotten_writes
 
 # Every feature with screens, as module:blueprint.
@@ -75,6 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     assets.init_app(app)
     errors.init_app(app)
     headers.init_app(app)
+    uploads.init_app(app)
     guards.init_app(app)
     forgery.init_app(app)
     notices.init_app(app)

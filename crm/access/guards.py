@@ -35,7 +35,7 @@ class Declared:
     """What an endpoint says of itself."""
 
     audience: str
-    """public, staff, applicant, or own_key: the endpoint checks a key of its own (a secret feed, a calendar program)."""
+    """public, staff, applicant, or own_key: the view checks a key of its own (a secret feed, a calendar program)."""
     all_of: tuple[Permission, ...] = ()
     any_of: tuple[Permission, ...] = ()
     why: str = ""

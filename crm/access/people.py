@@ -149,7 +149,7 @@ def enable_user(*, user: User, actor: Actor, now: datetime) -> None:
 
 
 def leave(*, user: User, handed_to: User | None, actor: Actor, now: datetime, today: date) -> None:
-    """Somebody leaves: their cases and tasks go to another, their account is shut for good, their name stays in history.
+    """Somebody leaves: cases and tasks go to another, the account is shut for good, the name stays in history.
 
     Raises CannotLeave when there is nobody fit to take the work.
     """

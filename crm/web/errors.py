@@ -34,12 +34,12 @@ TITLES = {
 }
 MESSAGES = {
     400: "Go back and try again. If it goes on, ring us.",
-    404: "If you typed the address, check it. If you followed a link, the page may have moved, or may not be yours to see.",
+    404: "If you typed the address, check it. If you followed a link, the page may have moved.",
     405: "Go back to the page before and use its buttons.",
     413: "The files or the text are larger than we can take. Send less at a time, or a smaller file.",
     429: "Wait a few minutes, then try again.",
     500: "It is our fault, not yours, and it has been noted. Nothing half-done was kept. Try again in a few minutes.",
-    503: "Somebody else’s work was in the way, so nothing of yours has been saved yet. What you typed is kept on this page.",
+    503: "Somebody else’s work was in the way, so nothing of yours has been saved yet. Try again in a few seconds.",
 }
 BUSY_RETRY_SECONDS = 5
 # Never put back into a page.
@@ -102,8 +102,7 @@ def page(
         texts=[] if send_again else typed_texts(),
         layout="layouts/staff.html" if current_actor().is_staff else "layouts/public.html",
     )
-    response = make_response(body, status)
-    return response
+    return make_response(body, status)
 
 
 def _make_sure_of_service() -> None:

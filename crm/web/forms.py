@@ -25,7 +25,7 @@ from crm.rules.refusal import Refusal
 from crm.web import once
 
 WHOLE_NUMBER_LIMIT = 2_147_483_647
-# Characters that no name, note or number needs, and that break a database, a header or a log line. Tabs and line ends stay.
+# Characters that no name or note needs, and that break a database, a header or a log line. Tabs and line ends stay.
 UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ufeff\ud800-\udfff]")
 
 # What WTForms says by itself, in our words.
@@ -130,9 +130,7 @@ class EmailAddress:
         labels = domain.split(".")
         good = all(re.fullmatch(r"[^\W_]([\w-]*[^\W_])?", label) and len(label) <= 63 for label in labels)
         if len(labels) < 2 or not good or re.search(r"[<>(),;:\\\"\[\]]", value) or ".." in local:
-            raise ValidationError(
-                "Check this email address: after the @ comes a name with a dot in it, like example.org"
-            )
+            raise ValidationError("Check this email address: after the @ comes a name with a dot, like example.org")
 
 
 class PhoneNumber:
@@ -383,19 +381,9 @@ class BaseForm(wtforms.Form):
     def validate(self, extra_validators: Mapping[str, Any] | None = None) -> bool:
         good = super().validate(extra_validators)
         for field in self:
-            if field.errors:
-                continue
-            longest = getattr(field, "longest", 10_000 if isinstance(field, wtforms.TextAreaField) else 200)
-            if isinstance(field.data, str) and len(field.data) > longest and not isinstance(field, wtforms.RadioField):
-                field.errors = [f"Make this {longest:,} characters or fewer; it has {len(field.data):,} now"]
-                good = False
-            elif (
-                isinstance(field.data, int)
-                and abs(field.data) > WHOLE_NUMBER_LIMIT
-                or isinstance(field.data, Decimal)
-                and not (field.data.is_finite() and abs(field.data) < 10**9)
-            ):
-                field.errors = ["Write a smaller number"]
+            message = None if field.errors else _too_large(field)
+            if message is not None:
+                field.errors = [message]
                 good = False
         return good
 
@@ -420,6 +408,19 @@ class BaseForm(wtforms.Form):
         for field in self:
             found.extend(_problems_of(field))
         return found
+
+
+def _too_large(field: Any) -> str | None:
+    """What no column holds is refused here, whether or not the form thought of it."""
+    data = field.data
+    if isinstance(data, str) and not isinstance(field, wtforms.SelectField):
+        longest = getattr(field, "longest", 10_000 if isinstance(field, wtforms.TextAreaField) else 200)
+        if len(data) > longest:
+            return f"Make this {longest:,} characters or fewer; it has {len(data):,} now"
+    too_large = (isinstance(data, int) and abs(data) > WHOLE_NUMBER_LIMIT) or (
+        isinstance(data, Decimal | float) and not (math.isfinite(data) and abs(data) < WHOLE_NUMBER_LIMIT)
+    )
+    return "Write a smaller number" if too_large else None
 
 
 def _problems_of(field: Any) -> list[tuple[str | None, str]]:

@@ -1,4 +1,4 @@
-"""What every answer tells the browser to refuse. There is no inline script or style anywhere, so nothing is excepted."""
+"""What every answer tells the browser to refuse. There is no inline script or style, so nothing is excepted."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from crm.web import forgery
 from crm.web.keyed import seal, unseal
 
 LIFE_SECONDS = 120
+MOST = 3
+LONGEST = 600  # a cookie holds 4 kB; a sealed one a little less
 KINDS = ("success", "information", "warning", "error")
 
 
@@ -22,7 +24,7 @@ def tell(message: str, kind: str = "success") -> None:
     """Say this at the top of the next page. One or two sentences: what happened, and what comes next."""
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is not a kind of notice")
-    g.setdefault("notices_to_tell", []).append([kind, message])
+    g.setdefault("notices_to_tell", []).append([kind, message[:LONGEST]])
 
 
 def cookie_name() -> str:
@@ -48,9 +50,8 @@ def carry(response: Response) -> Response:
     secure = current_app.extensions["crm_settings"].cookie_secure
     untold = g.get("notices_to_tell")
     if untold and response.status_code < 400:
-        value = seal(
-            "notice", g.get("notice_reader") or forgery.binding(), json.dumps([now_utc().timestamp(), untold]).encode()
-        )
+        reader = g.get("notice_reader") or forgery.binding()
+        value = seal("notice", reader, json.dumps([now_utc().timestamp(), untold[-MOST:]]).encode())
         response.set_cookie(
             cookie_name(), value, max_age=LIFE_SECONDS, secure=secure, httponly=True, samesite="Lax", path="/"
         )

@@ -108,6 +108,6 @@ def watch_for_forgotten_writes() -> None:
 
 
 def is_conflict_of_unique(fault: sa.exc.IntegrityError, *names: str) -> bool:
-    """Whether a constraint with one of these words in its message was broken (SQLite names columns, PostgreSQL names)."""
+    """Whether a constraint with one of these words in its message was broken (SQLite names columns)."""
     text = str(fault.orig)
     return any(name in text for name in names)
