@@ -365,7 +365,10 @@ def _checked_areas(value: Any) -> list[dict[str, Any]]:
                 raise PolicyNotChanged(f"{district} is in {seen[district]} already.", field="areas")
             seen[district] = name
             districts.append(district)
-        areas.append({"name": name, "districts": districts})
+        owner_id = one.get("owner_id")
+        if owner_id is not None and (not isinstance(owner_id, int) or isinstance(owner_id, bool)):
+            raise PolicyNotChanged(f"Choose a person for {name}, or nobody.", field="areas")
+        areas.append({"name": name, "districts": districts, "owner_id": owner_id})
     if not areas:
         raise PolicyNotChanged("Give at least one area.", field="areas")
     return areas

@@ -8,10 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A part of the service's patch: its name and its postcode districts, such as BR1."""
+    """A part of the service's patch: its name, its postcode districts, such as BR1, and who takes its enquiries."""
 
     name: str
     districts: tuple[str, ...]
+    owner_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +77,5 @@ def district_of(postcode: str) -> str | None:
 
 def profile_from(settings: dict[str, Any]) -> ServiceProfile:
     """The profile that a whole set of settings makes."""
-    areas = tuple(Area(one["name"], tuple(one["districts"])) for one in settings["areas"])
+    areas = tuple(Area(one["name"], tuple(one["districts"]), one.get("owner_id")) for one in settings["areas"])
     return ServiceProfile(**{**settings, "areas": areas})

@@ -1,0 +1,302 @@
+"""Reads of events: the list, one event with its figures, and the follow-up of its enquirers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import and_, case, func, or_, select, tuple_
+from sqlalchemy.orm import selectinload
+
+from crm.access.models import User
+from crm.cases.models import Case, Consent, Deadline, Enquiry, Household, Person, Track
+from crm.cases.queries import visible_cases
+from crm.db import db
+from crm.events.models import RecruitmentEvent, SheetImport
+from crm.rules.permissions import Actor
+from crm.rules.refusal import Refusal
+
+
+class EventNotFound(Refusal):
+    """No such event."""
+
+    def __init__(self) -> None:
+        super().__init__("We can't find that event.", status=404)
+
+
+class UploadNotFound(Refusal):
+    """No such sheet at this event, or its time is over."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "That sheet is not here any more. Uploads are kept for two weeks.",
+            status=404,
+            alternatives=("Upload it again: what was loaded before is not loaded twice.",),
+        )
+
+
+def event_by_id(event_id: int) -> RecruitmentEvent:
+    """An event with its campaign and staff. Raises EventNotFound."""
+    event = db.session.scalars(
+        select(RecruitmentEvent)
+        .where(RecruitmentEvent.id == event_id)
+        .options(selectinload(RecruitmentEvent.campaign), selectinload(RecruitmentEvent.staff))
+    ).first()
+    if event is None:
+        raise EventNotFound
+    return event
+
+
+def upload_of(event: RecruitmentEvent, upload_id: int) -> SheetImport:
+    """An uploaded sheet of an event. Raises UploadNotFound."""
+    upload = db.session.get(SheetImport, upload_id)
+    if upload is None or upload.event_id != event.id:
+        raise UploadNotFound
+    return upload
+
+
+def staff_names(user_ids: list[int]) -> dict[int, str]:
+    """The names behind these ids."""
+    if not user_ids:
+        return {}
+    return dict(db.session.execute(select(User.id, User.name).where(User.id.in_(user_ids))).tuples().all())
+
+
+def staff_to_choose() -> list[tuple[int, str]]:
+    """Everybody who works here now, by name."""
+    rows = db.session.execute(select(User.id, User.name).where(User.active).order_by(User.name, User.id))
+    return [(row.id, row.name) for row in rows]
+
+
+@dataclass(frozen=True)
+class EventLine:
+    """One event of the list: what it is, and how many households its enquiries belong to."""
+
+    id: int
+    name: str
+    kind: str
+    where: str
+    starts_at: datetime
+    ends_at: datetime
+    households: int
+    not_called: int
+
+
+EVENTS_SHOWN = 25
+
+
+def event_lines(
+    *, now: datetime, upcoming: bool, after: tuple[datetime, int] | None = None
+) -> tuple[list[EventLine], tuple[datetime, int] | None]:
+    """Events to come, the next first; or past ones, the latest first. With the place to go on from."""
+    query = select(RecruitmentEvent)
+    key = tuple_(RecruitmentEvent.starts_at, RecruitmentEvent.id)
+    if upcoming:
+        query = query.where(RecruitmentEvent.ends_at >= now).order_by(RecruitmentEvent.starts_at, RecruitmentEvent.id)
+        query = query.where(key > after) if after else query
+    else:
+        query = query.where(RecruitmentEvent.ends_at < now)
+        query = query.order_by(RecruitmentEvent.starts_at.desc(), RecruitmentEvent.id.desc())
+        query = query.where(key < after) if after else query
+    events = list(db.session.scalars(query.limit(EVENTS_SHOWN + 1)))
+    more = len(events) > EVENTS_SHOWN
+    events = events[:EVENTS_SHOWN]
+    brought = dict(
+        (row.campaign_id, (row.households, row.not_called))
+        for row in db.session.execute(
+            select(
+                Enquiry.campaign_id,
+                func.count(func.distinct(Enquiry.case_id)).label("households"),
+                func.count(func.distinct(case((Case.place == "new", Case.id)))).label("not_called"),
+            )
+            .join(Case, Case.id == Enquiry.case_id)
+            .where(Enquiry.campaign_id.in_([event.campaign_id for event in events]))
+            .group_by(Enquiry.campaign_id)
+        )
+    )
+    lines = [
+        EventLine(
+            event.id,
+            event.name,
+            event.kind,
+            event.place or "Online",
+            event.starts_at,
+            event.ends_at,
+            *brought.get(event.campaign_id, (0, 0)),
+        )
+        for event in events
+    ]
+    return lines, (events[-1].starts_at, events[-1].id) if more else None
+
+
+@dataclass(frozen=True)
+class EventFigures:
+    """What an event brought, counted by household. People still on their way are undecided, never lost."""
+
+    names_left: int
+    first_heard_here: int
+    knew_already: int
+    not_called: int
+    visit_booked: int
+    undecided: int
+    closed: int
+    applications: int
+    approved: int
+    news_by_email: int
+    news_by_text: int
+
+
+BOOKED = ("visit_booked", "visited", "invited")
+
+
+def event_figures(event: RecruitmentEvent) -> EventFigures:
+    """The figures of one event: two statements, whatever its size."""
+    touched = select(Enquiry.case_id).where(Enquiry.campaign_id == event.campaign_id).distinct().subquery()
+    applied = (
+        select(Track.stage).where(Track.case_id == Case.id, Track.name == "application").scalar_subquery()
+    )
+    row = db.session.execute(
+        select(
+            func.count().label("all"),
+            _count(Case.campaign_id == event.campaign_id),
+            _count(Case.place == "new"),
+            _count(and_(applied.is_(None), Case.place.in_(BOOKED))),
+            _count(and_(applied.is_(None), Case.place.in_(("new", "contacted")))),
+            _count(and_(applied.is_(None), Case.place.in_(("not_now", "closed")))),
+            _count(applied.is_not(None)),
+            _count(applied == "approved"),
+        ).join(touched, touched.c.case_id == Case.id)
+    ).one()
+    touches = db.session.scalar(
+        select(func.count()).select_from(Enquiry).where(Enquiry.campaign_id == event.campaign_id)
+    )
+    news = dict(
+        db.session.execute(
+            select(Consent.channel, func.count(func.distinct(Consent.person_id)))
+            .join(Person, Person.id == Consent.person_id)
+            .join(Case, Case.household_id == Person.household_id)
+            .join(touched, touched.c.case_id == Case.id)
+            .where(Consent.source == event.name, Consent.given)
+            .group_by(Consent.channel)
+        )
+        .tuples()
+        .all()
+    )
+    return EventFigures(
+        names_left=int(touches or 0),
+        first_heard_here=row[1],
+        knew_already=row[0] - row[1],
+        not_called=row[2],
+        visit_booked=row[3],
+        undecided=row[4],
+        closed=row[5],
+        applications=row[6],
+        approved=row[7],
+        news_by_email=news.get("email", 0),
+        news_by_text=news.get("text", 0),
+    )
+
+
+def _count(condition: object) -> object:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """One household of an event's follow-up list. Its name is hidden from those who may not open the case."""
+
+    case_id: int
+    reference: str
+    household: str | None
+    received_at: datetime
+    interest: str | None
+    place: str
+    next_action: str | None
+    due_on: date | None
+    rule: str | None
+    called_on: date | None
+    owner: str | None
+
+
+FOLLOW_UP_SHOWN = 25
+
+
+def follow_up(
+    event: RecruitmentEvent, actor: Actor, *, today: date, show: str = "all", after: tuple[int, int] | None = None
+) -> tuple[list[FollowUp], tuple[int, int] | None]:
+    """The households of an event, those not called first. ``show`` is all, waiting or called."""
+    not_called = case((Case.place == "new", 0), else_=1)
+    first_touch = (
+        select(func.min(Enquiry.id).label("id"))
+        .where(Enquiry.campaign_id == event.campaign_id)
+        .group_by(Enquiry.case_id)
+        .subquery()
+    )
+    query = (
+        select(
+            Case.id,
+            Case.reference,
+            Case.place,
+            Case.next_action,
+            Case.next_action_due_on,
+            Household.name,
+            Enquiry.received_at,
+            Enquiry.interest,
+            Enquiry.id.label("enquiry_id"),
+            Deadline.due_on.label("call_due_on"),
+            Deadline.stopped_on,
+            Deadline.stopped_how,
+            User.name.label("owner"),
+            not_called.label("rank"),
+            visible_cases(actor, today=today).label("may_open"),
+        )
+        .select_from(first_touch)
+        .join(Enquiry, Enquiry.id == first_touch.c.id)
+        .join(Case, Case.id == Enquiry.case_id)
+        .join(Household, Household.id == Case.household_id)
+        .outerjoin(User, User.id == Case.owner_id)
+        .outerjoin(
+            Deadline,
+            and_(
+                Deadline.case_id == Case.id,
+                Deadline.rule == "first_contact",
+                or_(Deadline.stopped_how.is_(None), Deadline.stopped_how != "replaced"),
+            ),
+        )
+        .order_by(not_called, Enquiry.id)
+        .limit(FOLLOW_UP_SHOWN + 1)
+    )
+    if show == "waiting":
+        query = query.where(Case.place == "new")
+    elif show == "called":
+        query = query.where(Case.place != "new")
+    if after:
+        query = query.where(tuple_(not_called, Enquiry.id) > after)
+    rows = db.session.execute(query).all()
+    lines = [
+        FollowUp(
+            case_id=row.id,
+            reference=row.reference,
+            household=row.name if row.may_open else None,
+            received_at=row.received_at,
+            interest=row.interest,
+            place=row.place,
+            next_action=row.next_action,
+            due_on=row.call_due_on if row.stopped_on is None else None,
+            rule="first_contact" if row.call_due_on and row.stopped_on is None else None,
+            called_on=row.stopped_on if row.stopped_how == "met" else None,
+            owner=row.owner,
+        )
+        for row in rows[:FOLLOW_UP_SHOWN]
+    ]
+    last = rows[FOLLOW_UP_SHOWN - 1] if len(rows) > FOLLOW_UP_SHOWN else None
+    return lines, (last.rank, last.enquiry_id) if last else None
+
+
+def latest_upload(event: RecruitmentEvent) -> SheetImport | None:
+    """The newest sheet of an event that has been loaded, to say so on its page."""
+    return db.session.scalars(
+        select(SheetImport)
+        .where(SheetImport.event_id == event.id, SheetImport.loaded_at.is_not(None))
+        .order_by(SheetImport.id.desc())
+    ).first()
