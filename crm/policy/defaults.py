@@ -71,7 +71,8 @@ WORDINGS: Mapping[str, str] = MappingProxyType(
         "consent.post": "You may write to me by post about your events and news. I can stop this at any time.",
         "privacy_notice": (
             "We use what you tell us to answer your enquiry and, if you apply, to assess your application. "
-            "We keep it safe and show it only to those who need it. We keep an enquiry that goes no further for two years. "
+            "We keep it safe and show it only to those who need it. "
+            "We keep an enquiry that goes no further for two years. "
             "You can ask to see what we hold, to have it put right, or to have it removed."
         ),
     }
