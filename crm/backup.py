@@ -1,7 +1,7 @@
 """Copies of everything, and putting them back: one file, readable on either database, with no key inside.
 
-The file is a zip of one JSON-lines member per table, in an order that satisfies every reference, and a manifest with the
-revision, the row counts and a SHA-256 of each member. Sealed values stay sealed: without the installation's keys, which
+The file is a zip of one JSON-lines member per table, in an order that satisfies every reference, and a manifest with
+the revision, the row counts and a SHA-256 of each member. Sealed values stay sealed: without the installation's keys, which
 are kept apart, they can't be read. A restored outbox is held: nothing leaves it until a person releases it.
 """
 
@@ -84,7 +84,9 @@ def restore(path: Path, *, said: Callable[[str], None] = print) -> dict[str, int
         raise BackupRefused(f"{path.name} can't be read as a backup") from fault
     with bundle:
         if manifest["format"] != FORMAT or manifest["revision"] != migrations.head():
-            raise BackupRefused(f"The copy is at revision {manifest['revision']}; this release is at {migrations.head()}.")
+            raise BackupRefused(
+                f"The copy is at revision {manifest['revision']}; this release is at {migrations.head()}."
+            )
         _check_sums(bundle, manifest)
         migrations.upgrade(db.engine)
         _refuse_unless_empty()
@@ -119,7 +121,9 @@ def _written(value: Any) -> Any:
 
 
 def _reader(column: sa.Column[Any]) -> Callable[[Any], Any] | None:
-    kind = column.type.python_type if not isinstance(column.type, sa.types.TypeDecorator) else column.type.impl.python_type
+    kind = (
+        column.type.python_type if not isinstance(column.type, sa.types.TypeDecorator) else column.type.impl.python_type
+    )
     return {
         datetime: datetime.fromisoformat,
         date: date.fromisoformat,

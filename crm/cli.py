@@ -182,7 +182,12 @@ def import_sheet(sheet: Path, event_id: int, dry_run: bool, errors: Path | None)
     with _application():
         try:
             result = sheet_import.import_file(
-                sheet.read_bytes(), name=sheet.name, event_id=event_id, dry_run=dry_run, now=now_utc(), today=today_in_london()
+                sheet.read_bytes(),
+                name=sheet.name,
+                event_id=event_id,
+                dry_run=dry_run,
+                now=now_utc(),
+                today=today_in_london(),
             )
         except Refusal as refusal:
             raise click.ClickException(refusal.message) from refusal

@@ -1,4 +1,4 @@
-"""``crm check``: are the stored summaries what they should be, and is the database whole? Reports, and mends nothing."""
+"""``crm check``: are the stored summaries what they should be, is the database whole? Reports, and mends nothing."""
 
 from __future__ import annotations
 

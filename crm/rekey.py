@@ -1,7 +1,7 @@
 """Changing the field-encryption key: every sealed value is sealed again under the current key, a batch at a time.
 
-Each value is replaced only if it is still what was read, so people can go on working, and a run that is killed is simply
-started again. When it reports nothing left, the old key may be taken out of the settings.
+Each value is replaced only if it is still what was read, so people can go on working, and a run that is killed is
+simply started again. When it reports nothing left, the old key may be taken out of the settings.
 """
 
 from __future__ import annotations

@@ -99,9 +99,7 @@ def _same_person(case: Case, new: NewPerson) -> Person | None:
     return None
 
 
-def _add(
-    case: Case, new: NewPerson, *, source: str, stated_on: date, actor: Actor, now: datetime
-) -> Person:
+def _add(case: Case, new: NewPerson, *, source: str, stated_on: date, actor: Actor, now: datetime) -> Person:
     roles = {person.role for person in case.household.people}
     free = [role for role in (PersonRole.APPLICANT_1, PersonRole.APPLICANT_2) if role not in roles]
     role = new.role if new.role not in roles else free[0] if free else PersonRole.HOUSEHOLD_ADULT

@@ -22,7 +22,7 @@ def start(
     subject: str = "",
     about: str | None = None,
 ) -> Deadline:
-    """Start a clock, counted from a London date by the rule of that name; ``due_on`` is given only where a person chose it.
+    """Start a clock, counted from a London date by the rule of that name. ``due_on``: only where a person chose it.
 
     A clock of the same rule and subject that is still running is replaced by the new one.
     """

@@ -53,7 +53,9 @@ def log_attempt(
         occurred_at=now,
         person_id=person.id,
     )
-    record("contact.attempted", actor=actor, at=now, case_id=case.id, subject=f"person:{person.id}", detail={"how": how})
+    record(
+        "contact.attempted", actor=actor, at=now, case_id=case.id, subject=f"person:{person.id}", detail={"how": how}
+    )
     summary.refresh(case, today=today, rulebook=rulebook)
 
 

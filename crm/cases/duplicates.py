@@ -36,7 +36,7 @@ def look_alikes(
     postcode: str | None = None,
     limit: int = 5,
 ) -> list[LookAlike]:
-    """Known households that share a phone, an email, or a name and postcode with what was typed; the likeliest first."""
+    """Known households that share a phone, an email, or a name and postcode with what was typed; likeliest first."""
     base = (
         select(Case.id, Case.reference, Household.name, Case.is_open)
         .select_from(Person)
@@ -51,7 +51,9 @@ def look_alikes(
         signs.append(("same email", Person.email_key == key))
     code, family = keys.postcode_key(postcode), keys.name_key(family_name)
     if code and family and postcode and keys.is_whole_postcode(postcode):
-        signs.append(("same surname at the same postcode", and_(Household.postcode_key == code, Person.family_key == family)))
+        signs.append(
+            ("same surname at the same postcode", and_(Household.postcode_key == code, Person.family_key == family))
+        )
     given = keys.name_key(given_name)
     if given and family:
         signs.append(("same name", and_(Person.family_key == family, Person.given_key == given)))

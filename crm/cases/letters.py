@@ -1,7 +1,7 @@
 """Letters about a case: the only caller of the outbox for them.
 
-Safe-contact rules, the choice of channel and the merge fields live here, so that no feature can go round them. One letter
-has one recipient. What can't be sent becomes a task for the owner of the case: nothing is dropped in silence.
+Safe-contact rules, the choice of channel and the merge fields live here, so that no feature can go round them. One
+letter has one recipient. What can't be sent becomes a task for the owner of the case: nothing is dropped in silence.
 """
 
 from __future__ import annotations

@@ -208,7 +208,7 @@ class Case(Base):
 
 
 class Enquiry(RowKey, Base):
-    """One touch: a form, a call, a word at a stall. The first of a case starts its clock; later ones never restart it."""
+    """One touch: a form, a call, a word at a stall. The first starts the clock of a case; later ones never restart it."""
 
     __tablename__ = "enquiry"
 
@@ -380,7 +380,7 @@ class TimelineEntry(RowKey, Base):
 
 
 class Task(Base):
-    """Something one person has to do by a day: about a case, or the service's own work (a letter that can't be sent)."""
+    """Something one person has to do by a day: about a case, or the service's own work."""
 
     __tablename__ = "task"
 

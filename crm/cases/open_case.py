@@ -141,9 +141,7 @@ def open_case(
         add_person(case, new, source=touch.source, stated_on=received_on, actor=actor, now=now)
     _add_enquiry(case, touch, actor=actor)
     for key, value in (facts or {}).items():
-        state_fact(
-            case, key=key, value=value, source=touch.source, stated_on=received_on, actor=actor, now=now
-        )
+        state_fact(case, key=key, value=value, source=touch.source, stated_on=received_on, actor=actor, now=now)
     assign(case, user_id=owner_id, role=AssignmentRole.OWNER, actor=actor, now=now, today=today)
     record(
         "case.opened",
@@ -169,9 +167,7 @@ def open_case(
     return case
 
 
-def join_case(
-    case: Case, touch: NewTouch, *, actor: Actor, now: datetime, today: date, rulebook: Rulebook
-) -> Enquiry:
+def join_case(case: Case, touch: NewTouch, *, actor: Actor, now: datetime, today: date, rulebook: Rulebook) -> Enquiry:
     """Add another touch of the same household to its case. The clock of the first touch goes on as it was."""
     enquiry = _add_enquiry(case, touch, actor=actor)
     timeline.add(
@@ -194,9 +190,7 @@ def join_case(
     return enquiry
 
 
-def add_person(
-    case: Case, new: NewPerson, *, source: str, stated_on: date, actor: Actor, now: datetime
-) -> Person:
+def add_person(case: Case, new: NewPerson, *, source: str, stated_on: date, actor: Actor, now: datetime) -> Person:
     """Add somebody to the household, with what they told us and what they agreed to."""
     person = Person(household_id=case.household_id, role=new.role, given_name=new.given_name, given_key="")
     case.household.people.append(person)
@@ -299,4 +293,3 @@ def _free_reference(prefix: str) -> str:
         if db.session.scalars(select(Case.id).where(Case.reference == candidate)).first() is None:
             return candidate
     raise RuntimeError("no free reference was found in twenty tries")
-

@@ -262,9 +262,7 @@ def search_households(actor: Actor, words: str, *, today: date, limit: int = MAT
             break
         for row in db.session.execute(base.where(condition).limit(limit)):
             person = f"{row.given_name} {row.family_name or ''}".strip()
-            matches.setdefault(
-                row.id, Match(row.id, row.reference, row.name, person, row.place, row.is_open, matched)
-            )
+            matches.setdefault(row.id, Match(row.id, row.reference, row.name, person, row.place, row.is_open, matched))
     return list(matches.values())[:limit]
 
 
@@ -317,9 +315,7 @@ def timeline_page(
     ).all()
     lines = []
     for row in rows[:limit]:
-        seen = may_see(
-            actor, Sensitivity(row.sensitivity), subject_person_id=row.person_id, on_case=on_case
-        )
+        seen = may_see(actor, Sensitivity(row.sensitivity), subject_person_id=row.person_id, on_case=on_case)
         lines.append(
             TimelineLine(
                 id=row.id,
@@ -338,9 +334,7 @@ def timeline_page(
 def enquiries_of(case: Case) -> list[Enquiry]:
     """Every touch of a case, the first one first."""
     return list(
-        db.session.scalars(
-            select(Enquiry).where(Enquiry.case_id == case.id).order_by(Enquiry.received_at, Enquiry.id)
-        )
+        db.session.scalars(select(Enquiry).where(Enquiry.case_id == case.id).order_by(Enquiry.received_at, Enquiry.id))
     )
 
 
@@ -353,9 +347,7 @@ def first_source(case: Case) -> str | None:
 
 def changes_of(case: Case) -> list[StageChange]:
     """Every move of a case, in order."""
-    return list(
-        db.session.scalars(select(StageChange).where(StageChange.case_id == case.id).order_by(StageChange.id))
-    )
+    return list(db.session.scalars(select(StageChange).where(StageChange.case_id == case.id).order_by(StageChange.id)))
 
 
 def reached_on(case: Case, track: str, stage: str) -> date | None:

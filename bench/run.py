@@ -1,0 +1,307 @@
+"""``crm bench``: prints ``name value bound ok|over``, one line a figure; exits 1 where one is over its bound.
+
+Page costs are ratios to a bare Flask page measured in the same run, turn and turn about, so that a slow machine is slow
+for both. Loaded databases are kept between runs; they are named for their size and the revision of the schema.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import sqlalchemy as sa
+from flask import Flask
+from werkzeug.test import EnvironBuilder
+
+from bench import servers
+from bench.load import load
+from crm import migrations, policy
+from crm.access import guards, sessions
+from crm.access.models import SessionKind, User
+from crm.app import create_app
+from crm.audit import record_look
+from crm.cases.models import Case, Household
+from crm.clock import now_utc, today_in_london
+from crm.db import db, transaction
+from crm.settings import Settings
+
+SIZES = (1_000, 100_000, 1_000_000)
+ROUNDS = 60
+GROUPS = ("load", "pages", "write", "memory")
+
+SECRETS = {
+    "CRM_SECRET_KEY": "a secret that is used in benches and nowhere else",
+    "CRM_ENCRYPTION_KEYS": "b1:" + "YmVuY2gtb25seS1iZW5jaC1vbmx5LWJlbmNoLW9ubHk",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value, with the bound it is held to (None: told, not judged)."""
+
+    name: str
+    value: float
+    bound: float | None
+
+    @property
+    def is_over(self) -> bool:
+        return self.bound is not None and self.value > self.bound
+
+    def line(self) -> str:
+        bound = "-" if self.bound is None else f"{self.bound:g}"
+        return f"{self.name:<52} {self.value:>10.2f} {bound:>8} {'over' if self.is_over else 'ok'}"
+
+
+class Report:
+    """The figures so far; each is printed as it is known."""
+
+    def __init__(self) -> None:
+        self.figures: list[Figure] = []
+
+    def add(self, name: str, value: float, bound: float | None = None) -> None:
+        figure = Figure(name, round(value, 3), bound)
+        self.figures.append(figure)
+        print(figure.line(), flush=True)
+
+
+def run(*, only: str | None, json_file: Path | None, rows: tuple[int, ...], keep: Path | None) -> int:
+    """Measure. Returns the exit code."""
+    if only is not None and only not in GROUPS:
+        print(f"The groups are: {', '.join(GROUPS)}", file=sys.stderr)
+        return 2
+    groups = (only,) if only else GROUPS
+    sizes = tuple(sorted(rows)) or SIZES
+    folder = (keep or Path(os.environ.get("CRM_DATA", "./var")) / "bench").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    report = Report()
+    with servers.postgresql(folder / "postgres") as server:
+        for kind in ("sqlite", "postgresql"):
+            smallest: dict[str, float] = {}
+            for size in sizes:
+                with service(kind, size, folder, server, report if "load" in groups else None) as app:
+                    if "pages" in groups:
+                        measure_pages(app, kind, size, smallest, report)
+                    if "write" in groups and size == sizes[-1]:
+                        measure_writes(app, kind, size, report)
+                    if "memory" in groups and size == sizes[-1]:
+                        measure_memory(app, kind, size, report)
+    if json_file is not None:
+        json_file.write_text(
+            json.dumps([{**asdict(f), "verdict": "over" if f.is_over else "ok"} for f in report.figures], indent=1)
+        )
+    over = sum(figure.is_over for figure in report.figures)
+    print(f"{len(report.figures)} figures, {over} over")
+    return 1 if over else 0
+
+
+# --- Databases --------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def service(kind: str, size: int, folder: Path, server: str, report: Report | None) -> Iterator[Flask]:
+    """The application over a loaded database of this size, made now or kept from before."""
+    name = f"bench_{size}_{migrations.head()}"
+    data = folder / f"{kind}-{size}"
+    data.mkdir(exist_ok=True)
+    url = f"sqlite:///{folder / name}.sqlite3" if kind == "sqlite" else servers.database(server, name)
+    settings = Settings.from_environ({"CRM_ENV": "test", "DATABASE_URL": url, "CRM_DATA": str(data), **SECRETS})
+    app = create_app(settings)
+    with app.app_context():
+        migrations.upgrade(db.engine)
+        with transaction():
+            policy.ensure_defaults(now=now_utc())
+        loaded = db.session.scalar(sa.select(sa.func.max(Case.id))) or 0
+        db.session.rollback()
+        if loaded != size:
+            took = load(size, today=today_in_london())
+            if report is not None:
+                report.add(f"{kind} load {size:,} enquiries s", took, 300 if size == SIZES[-1] else None)
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+# --- Pages ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PageCost:
+    """A page with its bound on SQLite, as a ratio to a bare Flask page. PostgreSQL may take twice that."""
+
+    name: str
+    path: str
+    bound: float
+    signed_in: bool = True
+
+
+def pages_of(case: Case) -> tuple[PageCost, ...]:
+    person = case.household.people[0]
+    surname = (person.family_name or "osei").lower()
+    return (
+        PageCost("enquiries list", "/enquiries", 30),
+        PageCost("enquiries list, overdue", "/enquiries?view=overdue", 30),
+        PageCost("search by name", f"/search?q={person.given_name}+{surname[:4]}", 30),
+        PageCost("search by surname", f"/search?q={surname[:5]}", 30),
+        PageCost("search by phone", f"/search?q={(person.phone_key or '').replace('+44', '0')[:9]}", 30),
+        PageCost("search by reference", f"/search?q={case.reference}", 30),
+        PageCost("search by postcode", f"/search?q={case.household.postcode.replace(' ', '+')}", 30),
+        PageCost("board", "/board", 60),
+        PageCost("case", f"/cases/{case.reference}", 60),
+        PageCost("my day", "/my-day", 60),
+        PageCost("assessments list", "/assessments", 60),
+        PageCost("public start page", "/", 12, signed_in=False),
+        PageCost("public question page", "/enquire/spare-room", 12, signed_in=False),
+    )
+
+
+def bare_flask() -> Flask:
+    """What everything is compared with: one route, one short string."""
+    app = Flask("bare")
+
+    @app.get("/")
+    def hello() -> str:
+        return "hello"
+
+    return app
+
+
+def environ_for(path: str, cookie: str | None) -> Callable[[], dict[str, Any]]:
+    headers = {"Cookie": cookie} if cookie else {}
+    return lambda: EnvironBuilder(
+        path=path.partition("?")[0], query_string=path.partition("?")[2], headers=headers
+    ).get_environ()
+
+
+def timed(app: Flask, make_environ: Callable[[], dict[str, Any]]) -> tuple[float, str]:
+    """Server time of one request in microseconds, and its status."""
+    environ = make_environ()
+    status: list[str] = []
+
+    def start_response(line: str, _headers: list[tuple[str, str]], _fault: Any = None) -> Callable[[bytes], object]:
+        status.append(line)
+        return lambda _data: None
+
+    began = time.perf_counter()
+    answer = app.wsgi_app(environ, start_response)
+    for _ in answer:
+        pass
+    if hasattr(answer, "close"):
+        answer.close()
+    return (time.perf_counter() - began) * 1e6, status[0]
+
+
+def measure_pages(app: Flask, kind: str, size: int, smallest: dict[str, float], report: Report) -> None:
+    """Each page against a bare Flask page, turn and turn about; medians; and how it grew from the smallest size."""
+    bare = bare_flask()
+    cookie, case = signed_in(app)
+    pages = pages_of(case)
+    db.session.remove()
+    requests = [(page, environ_for(page.path, cookie if page.signed_in else None)) for page in pages]
+    plain = environ_for("/", None)
+    for page, make in requests:
+        for _ in range(3):
+            _, status = timed(app, make)
+        if not status.startswith("200"):
+            raise SystemExit(f"{page.path} answered {status}")
+    for page, make in requests:
+        queries = count_queries(app, make)
+        took, base = [], []
+        for _ in range(ROUNDS):
+            base.append(statistics.median(timed(bare, plain)[0] for _ in range(5)))
+            took.append(timed(app, make)[0])
+        ratio = statistics.median(took) / statistics.median(base)
+        bound = page.bound if kind == "sqlite" else page.bound * 2
+        name = f"{kind} {size:,} {page.name}"
+        report.add(f"{name} x bare", ratio, bound)
+        report.add(f"{name} queries", queries)
+        if page.name in smallest:
+            report.add(f"{name} growth", ratio / smallest[page.name], 1.3)
+            report.add(f"{name} queries grown", queries - smallest[page.name + "?"], 0)
+        else:
+            smallest[page.name], smallest[page.name + "?"] = ratio, queries
+
+
+def count_queries(app: Flask, make: Callable[[], dict[str, Any]]) -> int:
+    sent = 0
+
+    def count(*_: object) -> None:
+        nonlocal sent
+        sent += 1
+
+    sa.event.listen(db.engine, "before_cursor_execute", count)
+    try:
+        timed(app, make)
+    finally:
+        sa.event.remove(db.engine, "before_cursor_execute", count)
+    return sent
+
+
+def signed_in(app: Flask) -> tuple[str, Case]:
+    """A manager's cookie, and an ordinary case under way."""
+    user = db.session.scalars(sa.select(User).where(User.email == "officer0@example.org")).one()
+    with transaction():
+        token = sessions.begin(user_id=user.id, kind=SessionKind.STAFF, browser="bench", now=now_utc())
+    with app.test_request_context():
+        name = guards.cookie_name(SessionKind.STAFF)
+    case = db.session.scalars(
+        sa.select(Case)
+        .where(Case.band == "enquiry", Case.place == "contacted")
+        .order_by(Case.id)
+        .options(sa.orm.selectinload(Case.household).selectinload(Household.people))
+    ).first()
+    assert case is not None
+    return f"{name}={token}", case
+
+
+# --- Writes and weight ------------------------------------------------------------------------------------------------
+
+
+def measure_writes(app: Flask, kind: str, size: int, report: Report) -> None:
+    """What the durable record that someone looked costs, beside a bare page: the part no design can take away."""
+    bare, plain = bare_flask(), environ_for("/", None)
+    user = db.session.scalars(sa.select(User)).first()
+    assert user is not None
+    actor = user.as_actor()
+    case_id = db.session.scalar(sa.select(sa.func.max(Case.id)))
+    took, base = [], []
+    for _ in range(ROUNDS):
+        base.append(statistics.median(timed(bare, plain)[0] for _ in range(5)))
+        began = time.perf_counter()
+        with transaction():
+            record_look("case", actor=actor, at=now_utc(), case_id=case_id)
+        took.append((time.perf_counter() - began) * 1e6)
+    report.add(f"{kind} {size:,} record that someone looked x bare", statistics.median(took) / statistics.median(base))
+
+
+def measure_memory(app: Flask, kind: str, size: int, report: Report) -> None:
+    """Resident memory of web and worker together after a round of pages, each shared page counted once (PSS)."""
+    cookie, case = signed_in(app)
+    paths = [(page.path, page.signed_in) for page in pages_of(case)]
+    settings: Settings = app.extensions["crm_settings"]
+    db.session.remove()
+    environ = {
+        **os.environ, "CRM_ENV": "test", "DATABASE_URL": settings.database_url, "CRM_DATA": str(settings.data_dir), **SECRETS
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as scratch, servers.running(environ, Path(scratch)) as (base_url, process):
+        for _ in range(20):
+            for path, with_cookie in paths:
+                servers.fetch(base_url + path, cookie if with_cookie else None)
+        family = [process, *process.children(recursive=True)]
+        weight = sum(_pss(member) for member in family if member.is_running())
+    report.add(f"{kind} {size:,} web and worker MiB", weight / 2**20, 300)
+
+
+def _pss(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, AttributeError):
+        return int(process.memory_full_info().pss)
+    return 0
