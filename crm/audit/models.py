@@ -34,7 +34,7 @@ class AuditEntry(Base):
     nonce: Mapped[str] = mapped_column(KeyText(32), nullable=False, unique=True)
     """Made in order of time, so that its index grows at one end. Unique: a copied row is refused."""
     at: Mapped[datetime] = mapped_column(UTCDateTime, nullable=False)
-    event: Mapped[str] = mapped_column(String(60), nullable=False)
+    event: Mapped[str] = mapped_column(KeyText(60), nullable=False)
     actor_kind: Mapped[str] = mapped_column(String(20), nullable=False)
     actor_id: Mapped[int | None] = mapped_column(Integer)
     """The user's or the person's id, according to ``actor_kind``."""

@@ -129,7 +129,7 @@ def _answered(stage: Stage, code: int) -> Failure:
 
 
 def next_attempt(failure: Failure, *, now: datetime, attempts: int, refusals: int) -> datetime:
-    """When to try again. ``attempts`` counts every try so far, ``refusals`` those the server answered about the letter."""
+    """When to try again. ``attempts`` counts every try so far, ``refusals`` the answers about this letter."""
     if failure.verdict is Verdict.LINE_IS_DOWN:
         return now + DOWN_WAITS[min(attempts, len(DOWN_WAITS)) - 1]
     return now + REFUSED_WAITS[min(refusals, len(REFUSED_WAITS)) - 1]

@@ -12,9 +12,9 @@ A letter's ``body.txt`` is plain text in blocks, with a blank line between two b
     Dionne Clarke \\                           a backslash ends the line where the words must break
     Kestrel Fostering
 
-Inside a block ``**strong**`` and ``[words](https://…)`` work. What is merged in never counts as markup: ``hide`` makes the
-characters that mean something here mean nothing, and ``parse`` brings them back at the end. So a household's own words
-can't become a button, and the words of a statutory notice exist once.
+Inside a block ``**strong**`` and ``[words](https://…)`` work. What is merged in never counts as markup: ``hide`` makes
+the characters that mean something here mean nothing, and ``parse`` brings them back at the end. So a household's own
+words can't become a button, and the words of a statutory notice exist once.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _HIDDEN = {ord(character): 0xE000 + place for place, character in enumerate(_MEA
 _SHOWN = {hidden: ord(_MEANINGFUL[hidden - 0xE000]) for hidden in _HIDDEN.values()}
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _INLINE = re.compile(r"\*\*(?P<strong>[^*]+)\*\*|\[(?P<words>[^\]]+)\]\((?P<url>[^)\s]+)\)")
+_SCHEMES = ("https://", "http://", "tel:", "mailto:")
 _ALONE = re.compile(r"\[(?P<words>[^\]]+)\]\((?P<url>[^)\s]+)\)")
 
 
@@ -100,7 +101,7 @@ def _blocks_of(lines: list[str]) -> list[Block]:
         return [Block("box", tuple(_runs(line.lstrip("> ")) for line in lines), strong)]
     if first.startswith("~ "):
         return [_block("small", [" ".join(line.removeprefix("~ ") for line in lines)])]
-    if len(lines) == 1 and (alone := _ALONE.fullmatch(first)):
+    if len(lines) == 1 and (alone := _ALONE.fullmatch(first)) and _show(alone["url"]).startswith(_SCHEMES):
         return [Block("button", ((Run(_show(alone["words"]), url=_show(alone["url"])),),))]
     runs: list[Run] = []
     words: list[str] = []
@@ -110,7 +111,7 @@ def _blocks_of(lines: list[str]) -> list[Block]:
             runs.extend(_runs(" ".join(words)))
             runs.append(Run("", breaks=True))
             words = []
-    return [Block("paragraph", (tuple([*runs, *_runs(" ".join(words))]),))]
+    return [Block("paragraph", ((*runs, *_runs(" ".join(words))),))]
 
 
 def _points(lines: list[str]) -> list[str]:
@@ -135,6 +136,8 @@ def _runs(text: str) -> tuple[Run, ...]:
             runs.append(Run(_show(text[place : match.start()])))
         if match["strong"] is not None:
             runs.append(Run(_show(match["strong"]), strong=True))
+        elif not _show(match["url"]).startswith(_SCHEMES):
+            runs.append(Run(_show(match["words"])))
         else:
             runs.append(Run(_show(match["words"]), url=_show(match["url"])))
         place = match.end()

@@ -1,8 +1,8 @@
 """The only place where the bytes of an email are made, and where they are checked before they are believed.
 
 Python's email package decodes encoded words in a header's value and writes out what it finds, newlines and all, so a
-form field can add a recipient (CVE-2024-6923). A library's version is not enough to rely on: everything that goes into a
-header passes a gate on the way in, and the finished bytes are read back, line by line, against what was meant.
+form field can add a recipient (CVE-2024-6923). A library's version is not enough to rely on: everything that goes into
+a header passes a gate on the way in, and the finished bytes are read back, line by line, against what was meant.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ One letter goes through five steps, and a worker may die between any two of them
 4. the mail server takes it;
 5. mark it sent, only while the token is still ours.
 
-Dying before 4 sends nothing; the next worker sends when the lease runs out. Dying between 4 and 5 sends the letter twice:
-SMTP can't do better, so both copies are the same bytes with the same Message-ID, and a calendar keeps one event.
+Dying before 4 sends nothing; the next worker sends when the lease runs out. Dying between 4 and 5 sends the letter
+twice: SMTP can't do better, so both copies are the same bytes with the same Message-ID, and a calendar keeps one event.
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ IDLE_WAITS_S = (0.2, 0.5, 1.0, 2.0)
 DOWN_WAITS_S = (5.0, 15.0, 30.0, 60.0)
 """While the line is down, one letter tries it now and then; the others wait."""
 
+_MARK_TRIES = 5
+
 GivenUp = Callable[..., None]
 ON_GIVEN_UP: dict[str, GivenUp | None] = {"letter_given_up": None}
-"""Named here, bound in the application: called as ``f(message, now=…, today=…, actor=…)`` in the transaction that gives a
-letter up."""
+"""Named here, bound in the application: called as ``f(message, now=…, today=…, actor=…)`` in the transaction that
+gives a letter up."""
 
 log = structlog.get_logger("delivery")
 
@@ -116,8 +118,8 @@ def deliver_once(
 ) -> Tally:
     """Send what is due now, up to ``limit`` letters, and say what was done.
 
-    Stops early when told to, or when the line turns out to be down: then the other letters keep their places. The letter
-    in hand is always finished. Needs an application context and no open transaction.
+    Stops early when told to, or when the line turns out to be down: then the other letters keep their places. The
+    letter in hand is always finished. Needs an application context and no open transaction.
     """
     tally = Tally()
     line = transport or transport_of(post_room())
@@ -173,7 +175,7 @@ def claim(*, now: datetime, tally: Tally | None = None) -> Claimed | None:
         except Exception as fault:
             _give_up(message, failures.judge(fault).code, now)
             tally.given_up += 1
-            log.error("letter_damaged", message=message.id, fault=type(fault).__name__)
+            log.error("letter_damaged", letter_id=message.id, fault=type(fault).__name__)
             return None
 
 
@@ -217,16 +219,27 @@ def _send(claimed: Claimed, line: Transport, *, clock: Callable[[], datetime], t
 
 
 def _mark_sent(claimed: Claimed, *, now: datetime, tally: Tally) -> None:
+    for attempt in range(_MARK_TRIES):
+        try:
+            _mark_sent_once(claimed, now=now, tally=tally)
+            return
+        except sa.exc.OperationalError as fault:  # the letter has gone: try hard to remember it
+            end_read()
+            if not is_lock_timeout(fault) or attempt == _MARK_TRIES - 1:
+                raise
+
+
+def _mark_sent_once(claimed: Claimed, *, now: datetime, tally: Tally) -> None:
     with transaction() as session:
         message = _still_ours(session, claimed)
         if message is None:
             tally.lost_leases += 1
-            log.warning("lease_lost", message=claimed.id)
+            log.warning("lease_lost", letter_id=claimed.id)
             return
         message.status, message.sent_at, message.last_failure = MessageStatus.SENT, now, None
         message.lease_token = message.lease_until = None
     tally.sent += 1
-    log.info("letter_sent", message=claimed.id, kind=claimed.kind, attempts=claimed.attempts)
+    log.info("letter_sent", letter_id=claimed.id, kind=claimed.kind, attempt=claimed.attempts)
 
 
 def _mark_failed(claimed: Claimed, failure: Failure, *, now: datetime, tally: Tally) -> None:
@@ -234,7 +247,7 @@ def _mark_failed(claimed: Claimed, failure: Failure, *, now: datetime, tally: Ta
         message = _still_ours(session, claimed)
         if message is None:
             tally.lost_leases += 1
-            log.warning("lease_lost", message=claimed.id)
+            log.warning("lease_lost", letter_id=claimed.id)
             return
         message.may_have_left = message.may_have_left or failure.in_doubt
         if failure.verdict is Verdict.TRY_AGAIN:
@@ -251,7 +264,7 @@ def _mark_failed(claimed: Claimed, failure: Failure, *, now: datetime, tally: Ta
                 failure, now=now, attempts=message.attempts, refusals=message.refusals
             )
             tally.put_off += 1
-    log.warning("letter_not_taken", message=claimed.id, kind=claimed.kind, failure=failure.code)
+    log.warning("letter_not_taken", letter_id=claimed.id, kind=claimed.kind, reason=failure.code)
 
 
 def _still_ours(session: Session, claimed: Claimed) -> OutboundMessage | None:

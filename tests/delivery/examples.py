@@ -26,7 +26,9 @@ SERVICE = Service()
 VISIT_AT = datetime(2026, 7, 14, 16, 30, tzinfo=UTC)
 OLD_VISIT_AT = datetime(2026, 7, 13, 9, 0, tzinfo=UTC)
 PANEL_AT = datetime(2026, 11, 5, 10, 0, tzinfo=UTC)
-REASONS = "You told us that you are moving house in the autumn.\n\nA child needs a home that stays the same for a while."
+REASONS = (
+    "You told us that you are moving house in the autumn.\n\nA child needs a home that stays the same for a while."
+)
 LINK = "https://kestrel.example.org/my"
 
 FIELDS: dict[str, dict[str, Any]] = {
@@ -125,7 +127,11 @@ def context_of(kind: str, **changes: Any) -> dict[str, Any]:
 
 
 def invitation_bytes(
-    *, method: str = "REQUEST", attendee: str = "maya@example.org", uid: str = "visit-1@kestrel.example.org", sequence: int = 0
+    *,
+    method: str = "REQUEST",
+    attendee: str = "maya@example.org",
+    uid: str = "visit-1@kestrel.example.org",
+    sequence: int = 0,
 ) -> bytes:
     """A calendar object as the product makes them: one event, from the service, for one attendee."""
     lines = [
@@ -149,7 +155,9 @@ def invitation_bytes(
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def new_message(kind: str = "information_pack", *, to: str = "maya@example.org", key: str | None = None, **changes: Any) -> NewMessage:
+def new_message(
+    kind: str = "information_pack", *, to: str = "maya@example.org", key: str | None = None, **changes: Any
+) -> NewMessage:
     """A letter by email to one address."""
     context = context_of(kind, **changes.pop("context", {}))
     return NewMessage(

@@ -1,0 +1,89 @@
+"""Everything that runs by itself: its name, how often, and the function."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+
+from flask import current_app
+
+from crm.access import sessions
+from crm.audit import chain
+from crm.db import db
+from crm.delivery import worker as delivery_worker
+from crm.events import sheet_import
+from crm.jobs import Job, Timetable
+from crm.settings import Settings
+from crm.web import limits, once
+
+SESSIONS_KEPT = timedelta(days=30)
+"""Ended and forgotten sessions are kept this long, so that a person can still see where they were signed in."""
+ONE_TIME_IDS_KEPT = timedelta(days=30)
+"""A form sent again within this time shows the first result."""
+TRIES_KEPT = timedelta(days=1)
+ANCHORS_FILE = "audit-anchors.txt"
+
+
+def seal_audit(now: datetime) -> int:
+    """Chain the newest audit entries."""
+    return chain.seal_new_entries(now)
+
+
+def seal_stragglers(now: datetime) -> int:
+    """Chain entries of any age that have no seal, and note outside the database where the chain stands."""
+    sealed = chain.seal_new_entries(now, everything=True)
+    db.session.flush()
+    settings: Settings = current_app.extensions["crm_settings"]
+    chain.write_anchor(settings.data_dir / ANCHORS_FILE, now)
+    return sealed
+
+
+def forget_sessions(now: datetime) -> int:
+    """Drop sessions that nobody can use any more."""
+    return sessions.forget_ended_before(now - SESSIONS_KEPT)
+
+
+def forget_one_time_ids(now: datetime) -> int:
+    """Drop the ids of forms sent long ago."""
+    return once.forget_received_before(now - ONE_TIME_IDS_KEPT)
+
+
+def forget_tries(now: datetime) -> int:
+    """Drop old counts of tries."""
+    return limits.forget_windows_before(now - TRIES_KEPT)
+
+
+def forget_sheets(now: datetime) -> int:
+    """Drop uploaded sign-up sheets past their time."""
+    return sheet_import.forget_old_uploads(now=now)
+
+
+def deliver(stop: threading.Event) -> None:
+    """Send letters, all the time."""
+    delivery_worker.run_worker(stop)
+
+
+TIMETABLE = Timetable(
+    jobs=(
+        Job(
+            name="seal_audit",
+            title="Seal the audit trail",
+            every=timedelta(seconds=3),
+            do=seal_audit,
+            has_work=lambda _now: chain.has_unsealed(),
+            again_when=chain.BATCH,
+        ),
+        Job(
+            name="anchor_audit",
+            title="Note where the audit trail stands",
+            every=timedelta(days=1),
+            do=seal_stragglers,
+            again_when=chain.BATCH,
+        ),
+        Job(name="forget_sessions", title="Forget old sessions", every=timedelta(hours=1), do=forget_sessions),
+        Job(name="forget_one_time_ids", title="Forget old form ids", every=timedelta(hours=6), do=forget_one_time_ids),
+        Job(name="forget_tries", title="Forget old counts of tries", every=timedelta(hours=1), do=forget_tries),
+        Job(name="forget_sheets", title="Forget uploaded sheets", every=timedelta(hours=1), do=forget_sheets),
+    ),
+    loops={"letters": deliver},
+)
