@@ -1,0 +1,509 @@
+"""Reads of assessments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import and_, select, tuple_
+from sqlalchemy.orm import joinedload, selectinload
+
+from crm.access.models import User
+from crm.assessments.models import (
+    TOOK_PART,
+    Answer,
+    Application,
+    AssessmentReport,
+    CentralListMember,
+    Check,
+    CheckResult,
+    Decision,
+    DecisionKind,
+    Notice,
+    PanelAttendance,
+    PanelItem,
+    PanelMeeting,
+    PanelMember,
+    StageOneDecision,
+)
+from crm.cases.models import AssignmentRole, Band, Case, CaseAssignment, Deadline, Person
+from crm.cases.queries import visible_cases
+from crm.db import db
+from crm.rules.panel import Attendance, QuorumFigures, Seat, quorum_shortfalls
+from crm.rules.permissions import Actor
+from crm.rules.refusal import Refusal
+from crm.rules.stages import TrackName
+from crm.rules.transitions import Evidence
+
+
+class NothingThere(Refusal):
+    """No such check, meeting or item, or not one of this household."""
+
+    default_status = 404
+
+
+# --- One household ----------------------------------------------------------------------------------------------------
+
+
+def application_of(case: Case) -> Application | None:
+    """The newest application of a case, with who signed it."""
+    return db.session.scalars(
+        select(Application)
+        .where(Application.case_id == case.id)
+        .options(selectinload(Application.signatures))
+        .order_by(Application.id.desc())
+    ).first()
+
+
+def the_application(case: Case) -> Application:
+    """The newest application of a case. Raises NothingThere."""
+    application = application_of(case)
+    if application is None:
+        raise NothingThere(f"{case.household.name} has not applied yet.", status=409)
+    return application
+
+
+def checks_of(application: Application) -> list[Check]:
+    """Every check of an application that was ever needed, in the order of the law."""
+    return list(
+        db.session.scalars(
+            select(Check)
+            .where(Check.application_id == application.id)
+            .options(joinedload(Check.person))
+            .order_by(Check.id)
+        )
+    )
+
+
+def check_of(case: Case, check_id: int) -> Check:
+    """One check of this household. Raises NothingThere."""
+    check = db.session.get(Check, check_id)
+    if check is None or check.case_id != case.id:
+        raise NothingThere("We can’t find that check for this household.")
+    return check
+
+
+def stage_one_decision_of(application: Application) -> StageOneDecision | None:
+    return db.session.scalars(select(StageOneDecision).where(StageOneDecision.application_id == application.id)).first()
+
+
+def report_of(application: Application) -> AssessmentReport | None:
+    """The newest report, with its sections."""
+    return db.session.scalars(
+        select(AssessmentReport)
+        .where(AssessmentReport.application_id == application.id)
+        .options(selectinload(AssessmentReport.sections))
+        .order_by(AssessmentReport.id.desc())
+    ).first()
+
+
+def items_of(case: Case) -> list[PanelItem]:
+    """Every time the household was on an agenda, the newest first, with meeting, members and attendance."""
+    return list(
+        db.session.scalars(
+            select(PanelItem)
+            .where(PanelItem.case_id == case.id)
+            .options(
+                joinedload(PanelItem.meeting).selectinload(PanelMeeting.members),
+                selectinload(PanelItem.attendances),
+            )
+            .order_by(PanelItem.id.desc())
+        )
+    )
+
+
+def waiting_item(items: Iterable[PanelItem]) -> PanelItem | None:
+    """The item that panel has not dealt with yet."""
+    return next((item for item in items if item.outcome is None), None)
+
+
+def recommended_item(items: Iterable[PanelItem]) -> PanelItem | None:
+    """The newest item that ended in a recommendation."""
+    return next((item for item in items if item.outcome == "recommended"), None)
+
+
+def decisions_of(application: Application) -> list[Decision]:
+    """Every decision made on an application, the newest first."""
+    return list(
+        db.session.scalars(
+            select(Decision).where(Decision.application_id == application.id).order_by(Decision.id.desc())
+        )
+    )
+
+
+def notices_of(case: Case) -> list[Notice]:
+    return list(db.session.scalars(select(Notice).where(Notice.case_id == case.id).order_by(Notice.id)))
+
+
+def answer_of(case: Case) -> Answer | None:
+    """The household's answer to a proposal not to approve."""
+    return db.session.scalars(select(Answer).where(Answer.case_id == case.id).order_by(Answer.id.desc())).first()
+
+
+def assessor_ids_of(case: Case) -> frozenset[int]:
+    """Everybody who ever assessed this household, still assigned or not."""
+    return frozenset(
+        db.session.scalars(
+            select(CaseAssignment.user_id).where(
+                CaseAssignment.case_id == case.id, CaseAssignment.role == AssignmentRole.ASSESSOR
+            )
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """Everything about a household's application that its rules depend on, read in a fixed number of queries."""
+
+    application: Application | None
+    checks: list[Check]
+    stage_one: StageOneDecision | None
+    report: AssessmentReport | None
+    items: list[PanelItem]
+    decisions: list[Decision]
+    notices: list[Notice]
+    answer: Answer | None
+    assessor_ids: frozenset[int]
+    application_due_on: date | None
+
+    @property
+    def needed_checks(self) -> list[Check]:
+        return [check for check in self.checks if check.is_needed]
+
+    @property
+    def determination(self) -> Decision | None:
+        """The proposal not to approve that stands."""
+        return next((one for one in self.decisions if one.kind == DecisionKind.PROPOSE_NO), None)
+
+    def notice(self, decision: Decision, kind: str) -> Notice | None:
+        return next((one for one in self.notices if one.decision_id == decision.id and one.kind == kind), None)
+
+
+def dossier_of(case: Case) -> Dossier:
+    """Read it all."""
+    application = application_of(case)
+    if application is None:
+        return Dossier(None, [], None, None, [], [], [], None, frozenset(), None)
+    return Dossier(
+        application=application,
+        checks=checks_of(application),
+        stage_one=stage_one_decision_of(application),
+        report=report_of(application),
+        items=items_of(case),
+        decisions=decisions_of(application),
+        notices=notices_of(case),
+        answer=answer_of(case),
+        assessor_ids=assessor_ids_of(case),
+        application_due_on=db.session.scalars(
+            select(Deadline.due_on)
+            .where(Deadline.case_id == case.id, Deadline.rule == "panel_recommendation")
+            .order_by(Deadline.id.desc())
+        ).first(),
+    )
+
+
+# --- What is on file, for the table of moves --------------------------------------------------------------------------
+
+
+def check_words(check: Check) -> str:
+    """Whose check and what: "Sam: enhanced DBS certificate …"."""
+    return f"{check.person.given_name}: {check.what}" if check.person is not None else check.what
+
+
+def stored_evidence(case: Case, today: date, *, dossier: Dossier | None = None) -> Evidence:
+    """What is on file, from rows alone: what operations check moves against."""
+    known = dossier or dossier_of(case)
+    application = known.application
+    if application is None:
+        return Evidence()
+    statutory = [check for check in known.needed_checks if check.is_statutory and check.needed_from_on <= today]
+    outstanding = tuple(check_words(check) for check in statutory if not check.is_obtained)
+    completed = max((check.received_on for check in statutory if check.received_on), default=None)
+    report = known.report
+    item = waiting_item(known.items)
+    recommended = recommended_item(known.items)
+    determination = known.determination
+    qd_notice = known.notice(determination, "written") if determination else None
+    answer = known.answer
+    sat = frozenset(one.user_id for each in known.items for one in each.attendances if one.presence in set(TOOK_PART))
+    assessors = set(known.assessor_ids)
+    if report is not None:
+        assessors.add(report.written_by_id)
+    shortfalls = item_shortfalls(item) if item is not None else ()
+    return Evidence(
+        received_on=application.received_on,
+        disqualified=any(
+            check.result_sealed is not None and check.result == CheckResult.DISQUALIFIED
+            for check in known.needed_checks
+        ),
+        approved_elsewhere=application.approved_elsewhere,
+        approved_elsewhere_until=application.approved_elsewhere_until,
+        stage_one_outstanding=outstanding,
+        stage_one_completed_on=None if outstanding else completed,
+        report_kind=report.kind if report else None,
+        report_countersigned=bool(report and report.countersigned_on),
+        report_countersigned_by=report.countersigned_by_id if report else None,
+        report_shared_on=report.shared_on if report else None,
+        observations_received_on=report.observations_received_on if report else None,
+        assessor_ids=frozenset(assessors),
+        panel_meeting_on=item.meeting.meets_on if item else None,
+        panel_quorate=item is not None and not shortfalls,
+        panel_shortfalls=shortfalls,
+        panel_papers_sent_on=item.papers_sent_on if item else None,
+        panel_member_ids=sat,
+        panel_recommendation=recommended.recommendation if recommended else None,
+        recommendation_on=recommended.ended_on if recommended else None,
+        minutes_final_received_on=recommended.minutes_received_on if recommended else None,
+        qd_notice_on=qd_notice.noticed_on if qd_notice else None,
+        response_kind=answer.kind if answer else None,
+        response_received_on=answer.received_on if answer else None,
+        irm_recommendation_received_on=answer.irm_received_on if answer else None,
+        application_due_on=known.application_due_on,
+    )
+
+
+def decision_evidence(case: Case, today: date) -> Evidence:
+    """As stored, with whoever countersigned the report counted among those who assessed: they may not decide."""
+    evidence = stored_evidence(case, today)
+    signed_by = evidence.report_countersigned_by
+    if signed_by is None:
+        return evidence
+    return replace(evidence, assessor_ids=evidence.assessor_ids | {signed_by})
+
+
+def evidence_for(case: Case, today: date) -> dict[str, Any]:
+    """What this feature knows for the moves shown on the case page.
+
+    Where a page asks for the last thing itself (a meeting, the reasons, the day something came), the move is shown as
+    open: the page is where it is given.
+    """
+    if TrackName.APPLICATION not in case.stages:
+        return {}
+    evidence = decision_evidence(case, today)
+    known = {
+        name: getattr(evidence, name)
+        for name in Evidence.__dataclass_fields__
+        if getattr(evidence, name) != Evidence.__dataclass_fields__[name].default
+    }
+    if evidence.panel_meeting_on is None:
+        known["panel_meeting_on"] = db.session.scalars(
+            select(PanelMeeting.meets_on).where(PanelMeeting.meets_on >= today).order_by(PanelMeeting.meets_on)
+        ).first()
+    if case.stages.get(TrackName.PANEL_ITEM) == "listed":
+        known["panel_recommendation"] = "not_suitable"
+    known["reasons_given"] = True
+    known["panel_recommendation_attached"] = evidence.recommendation_on is not None
+    if case.stages.get(TrackName.APPLICATION) == "irm":
+        known["irm_recommendation_received_on"] = today
+    return known
+
+
+# --- Panel ------------------------------------------------------------------------------------------------------------
+
+
+def meeting_with(meeting_id: int) -> PanelMeeting:
+    """One meeting with its agenda. Raises NothingThere."""
+    meeting = db.session.scalars(
+        select(PanelMeeting)
+        .where(PanelMeeting.id == meeting_id)
+        .options(
+            selectinload(PanelMeeting.members),
+            selectinload(PanelMeeting.items).selectinload(PanelItem.attendances),
+        )
+    ).first()
+    if meeting is None:
+        raise NothingThere("We can’t find that meeting.")
+    return meeting
+
+
+def meetings_ahead(today: date) -> list[PanelMeeting]:
+    """Meetings today and later, the next first."""
+    return list(
+        db.session.scalars(
+            select(PanelMeeting)
+            .where(PanelMeeting.meets_on >= today)
+            .options(selectinload(PanelMeeting.members), selectinload(PanelMeeting.items))
+            .order_by(PanelMeeting.meets_at, PanelMeeting.id)
+            .limit(50)
+        )
+    )
+
+
+def meetings_past(today: date, *, before: tuple[date, int] | None = None, limit: int = 20) -> list[PanelMeeting]:
+    """Meetings that are over, the latest first."""
+    query = select(PanelMeeting).where(PanelMeeting.meets_on < today)
+    if before is not None:
+        query = query.where(tuple_(PanelMeeting.meets_on, PanelMeeting.id) < before)
+    return list(
+        db.session.scalars(
+            query.options(selectinload(PanelMeeting.members), selectinload(PanelMeeting.items))
+            .order_by(PanelMeeting.meets_on.desc(), PanelMeeting.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def sits_at(meeting: PanelMeeting, user_id: int | None) -> bool:
+    """Whether somebody has a seat at a meeting."""
+    return any(member.user_id == user_id for member in meeting.members)
+
+
+def attendance_rows(item: PanelItem) -> dict[int, PanelAttendance]:
+    return {row.user_id: row for row in item.attendances}
+
+
+def item_shortfalls(item: PanelItem, *, figures: QuorumFigures | None = None) -> tuple[str, ...]:
+    """What the panel lacks to deal with one item, in plain words."""
+    rows = attendance_rows(item)
+    present = tuple(
+        Attendance(
+            seat=Seat(member.seat),
+            independent=member.is_independent,
+            qualifying_social_worker=member.is_qualifying_social_worker,
+            presides=rows[member.user_id].presides,
+        )
+        for member in item.meeting.members
+        if member.user_id in rows and rows[member.user_id].presence in set(TOOK_PART)
+    )
+    return quorum_shortfalls(present, is_joint=item.meeting.is_joint, figures=figures)
+
+
+def central_list(today: date) -> list[tuple[CentralListMember, User]]:
+    """Everybody on the central list, the chair first, then by name."""
+    rows = db.session.execute(
+        select(CentralListMember, User).join(User, User.id == CentralListMember.user_id).order_by(User.name, User.id)
+    ).all()
+    order = {Seat.CHAIR: 0, Seat.VICE_CHAIR: 1, Seat.MEMBER: 2}
+    return sorted(
+        ((member, user) for member, user in rows if member.until_on is None or member.until_on >= today),
+        key=lambda pair: order[Seat(pair[0].seat)],
+    )
+
+
+def households_of(items: Iterable[PanelItem]) -> dict[int, Case]:
+    """The cases of these items with their households, by case id, in two queries."""
+    ids = {item.case_id for item in items}
+    if not ids:
+        return {}
+    found = db.session.scalars(
+        select(Case).where(Case.id.in_(ids)).options(joinedload(Case.household), selectinload(Case.tracks))
+    )
+    return {case.id: case for case in found}
+
+
+def cases_ready_for_panel(actor: Actor, *, today: date, limit: int = 20) -> list[Case]:
+    """Households whose report is ready and who are on no agenda, the nearest 8-month limit first."""
+    from crm.cases.models import Track
+
+    ready = (
+        select(Track.case_id)
+        .where(Track.case_id == Case.id, Track.name == TrackName.STAGE_TWO, Track.stage == "ready_for_panel")
+        .exists()
+    )
+    listed = select(PanelItem.id).where(PanelItem.case_id == Case.id, PanelItem.outcome.is_(None)).exists()
+    waiting = (
+        select(Track.case_id)
+        .where(
+            Track.case_id == Case.id,
+            Track.name == TrackName.APPLICATION,
+            Track.stage.in_(("in_assessment", "with_panel", "representations")),
+        )
+        .exists()
+    )
+    undecided = ~(
+        select(Track.case_id)
+        .where(Track.case_id == Case.id, Track.name == TrackName.PANEL_ITEM, Track.stage == "recommended")
+        .exists()
+    )
+    return list(
+        db.session.scalars(
+            select(Case)
+            .where(
+                Case.is_open,
+                Case.place.in_(("in_assessment", "with_panel", "proposed_no")),
+                ready,
+                waiting,
+                ~listed,
+                undecided | (Case.place == "proposed_no"),
+                visible_cases(actor, today=today),
+            )
+            .options(joinedload(Case.household), selectinload(Case.tracks))
+            .order_by(Case.application_received_on, Case.id)
+            .limit(limit)
+        )
+    )
+
+
+# --- Lists ------------------------------------------------------------------------------------------------------------
+
+PLACES_IN_ASSESSMENT = ("received", "in_assessment", "with_panel", "with_decision_maker", "proposed_no")
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class ApplicationRow:
+    """One line of the list of applications."""
+
+    case: Case
+    limit_on: date | None
+    assessor_id: int | None
+
+
+def applications_page(
+    actor: Actor,
+    *,
+    today: date,
+    place: str | None = None,
+    after: tuple[date, int] | None = None,
+    limit: int = PAGE,
+) -> tuple[list[ApplicationRow], tuple[date, int] | None]:
+    """Open applications this person may open, the nearest clock first, and where to go on from (None at the end)."""
+    query = select(Case).where(visible_cases(actor, today=today), Case.is_open)
+    if place in PLACES_IN_ASSESSMENT:
+        query = query.where(Case.place == place)
+    else:
+        query = query.where(Case.band == Band.APPLICATION)
+    if after is not None:
+        query = query.where(tuple_(Case.next_action_due_on, Case.id) > after)
+    cases = list(
+        db.session.scalars(
+            query.options(joinedload(Case.household), selectinload(Case.tracks))
+            .order_by(Case.next_action_due_on, Case.id)
+            .limit(limit + 1)
+        )
+    )
+    shown = cases[:limit]
+    ids = [case.id for case in shown]
+    limits: dict[int, date] = {}
+    assessors: dict[int, int] = {}
+    if ids:
+        for row in db.session.execute(
+            select(Deadline.case_id, Deadline.due_on).where(
+                Deadline.case_id.in_(ids), Deadline.rule == "panel_recommendation", Deadline.stopped_on.is_(None)
+            )
+        ):
+            limits[row.case_id] = row.due_on
+        for row in db.session.execute(
+            select(CaseAssignment.case_id, CaseAssignment.user_id)
+            .where(and_(CaseAssignment.case_id.in_(ids), CaseAssignment.role == AssignmentRole.ASSESSOR))
+            .order_by(CaseAssignment.id)
+        ):
+            assessors[row.case_id] = row.user_id
+    more = None
+    if len(cases) > limit and shown[-1].next_action_due_on is not None:
+        more = (shown[-1].next_action_due_on, shown[-1].id)
+    rows = [ApplicationRow(case, limits.get(case.id), assessors.get(case.id)) for case in shown]
+    return rows, more
+
+
+def live_people(case: Case) -> list[Person]:
+    """Those who live there still, and children of the family elsewhere."""
+    return [person for person in case.household.people if person.left_household_on is None]
+
+
+def members_of(meeting: PanelMeeting) -> list[PanelMember]:
+    """Seats in the order they are read out: chair, vice-chair, members."""
+    order = {Seat.CHAIR: 0, Seat.VICE_CHAIR: 1, Seat.MEMBER: 2}
+    return sorted(meeting.members, key=lambda member: (order[Seat(member.seat)], member.id))
