@@ -10,20 +10,34 @@ from flask.sessions import NullSession, SessionInterface
 from jinja2 import ChoiceLoader, FileSystemLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from crm import audit
-from crm.access import guards
+from crm import audit, delivery, timetable
+from crm.access import guards, people
+from crm.cases.assignment import hand_over_cases
+from crm.cases.letters import task_for_given_up
+from crm.cases.tasks import hand_over_tasks
 from crm.db import init_db
+from crm.delivery import worker as delivery_worker
+from crm.jobs import runner
 from crm.settings import Settings
 from crm.web import assets, errors, forgery, headers, logs, notices, pages, uploads
 from crm.web.writes import watch_for_forgotten_writes
 
 # Every feature with screens, as module:blueprint.
-BLUEPRINTS: tuple[str, ...] = ("crm.access.views:bp",)
+BLUEPRINTS: tuple[str, ...] = (
+    "crm.access.views:bp",
+    "crm.health:bp",
+)
 
 ONE_MEGABYTE = 1024 * 1024
 LARGEST_FORM_BYTES = 2 * ONE_MEGABYTE
 LARGEST_TEXT_BYTES = ONE_MEGABYTE
 MOST_FORM_PARTS = 1000
+
+# What hands over the work of somebody who leaves.
+ON_LEAVING = (
+    hand_over_cases,
+    lambda *, from_user_id, to_user_id, **_: hand_over_tasks(from_user_id=from_user_id, to_user_id=to_user_id),
+)
 
 
 class NoFlaskSession(SessionInterface):
@@ -67,6 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         )
     logs.set_up()
     audit.use_key(settings.secret_key)
+    delivery.configure(settings)
     init_db(app, settings)
     watch_for_forgotten_writes()
 
@@ -79,6 +94,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     guards.init_app(app)
     forgery.init_app(app)
     notices.init_app(app)
+    people.ON_LEAVING[:] = ON_LEAVING
+    delivery_worker.ON_GIVEN_UP["letter_given_up"] = task_for_given_up
+    app.extensions[runner.EXTENSION] = timetable.TIMETABLE
     for name in BLUEPRINTS:
         module, _, attribute = name.partition(":")
         app.register_blueprint(getattr(import_module(module), attribute))

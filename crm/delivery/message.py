@@ -55,8 +55,8 @@ class NewMessage:
     """A letter to be written.
 
     ``kind`` is a name in ``letters.LETTERS``; ``context`` holds its merge fields. ``dedupe_key`` says what this letter
-    is, so that the same business done twice writes it once. ``stream`` and ``sequence`` are given where only the newest of
-    several letters matters: an unsent older one is dropped. ``not_before`` delays, ``not_after`` makes it pointless.
+    is, so that the same business done twice writes it once. ``stream`` and ``sequence`` are given where only the newest
+    of several letters matters: an unsent older one is dropped. ``not_before`` delays, ``not_after`` makes it pointless.
     """
 
     kind: str
