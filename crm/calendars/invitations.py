@@ -1,0 +1,188 @@
+"""Events in people's calendars: written here, with the bytes of the message that tells each of them.
+
+An officer's copy and a household's copy of the same visit are different events. Neither names the other's people: the
+household's says "At your home", the officer's carries the reference, the postcode district and a link.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from crm.calendars import ical
+from crm.calendars.ical import EventFacts, Mailbox
+from crm.calendars.models import CalendarObject, OfficerCalendar
+from crm.db import db
+from crm.delivery import Channel, Invitation
+from crm.delivery.enqueue import recipient_key
+from crm.delivery.message import sendable_address
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """Whose calendar: an officer (``user_id``) or an applicant (``person_id``), at one address."""
+
+    email: str
+    name: str
+    user_id: int | None = None
+    person_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a letter carries: the calendar object, the UID that orders it, and its place in that order."""
+
+    invitation: Invitation
+    uid: str
+    sequence: int
+
+
+def request(
+    owner: Owner,
+    *,
+    visit_id: int,
+    sequence: int,
+    starts_at: datetime,
+    ends_at: datetime,
+    summary: str,
+    location: str,
+    description: Sequence[str],
+    url: str,
+    organiser: Mailbox,
+    now: datetime,
+) -> Told:
+    """Put a visit into somebody's calendar, or tell them its new time, under the UID it has there for life."""
+    existing = _object_of(visit_id, _mailbox_key(owner))
+    facts = EventFacts(
+        uid=existing.uid if existing else _new_uid(organiser),
+        sequence=sequence,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        summary=summary,
+        location=location,
+        description=description,
+        url=url,
+    )
+    _keep(existing, owner, visit_id=visit_id, facts=facts, now=now)
+    return _told(facts, "REQUEST", owner, organiser=organiser, now=now)
+
+
+def cancel(
+    owner: Owner,
+    *,
+    visit_id: int,
+    sequence: int,
+    summary: str,
+    location: str,
+    description: Sequence[str],
+    url: str,
+    organiser: Mailbox,
+    now: datetime,
+) -> Told | None:
+    """Take a visit out of somebody's calendar. None when it never was in it."""
+    existing = _object_of(visit_id, _mailbox_key(owner))
+    if existing is None:
+        return None
+    facts = EventFacts(
+        uid=existing.uid,
+        sequence=sequence,
+        starts_at=existing.starts_at,
+        ends_at=existing.ends_at,
+        summary=summary,
+        location=location,
+        description=description,
+        url=url,
+        cancelled=True,
+    )
+    _keep(existing, owner, visit_id=visit_id, facts=facts, now=now)
+    return _told(facts, "CANCEL", owner, organiser=organiser, now=now)
+
+
+def objects_of_visit(visit_id: int) -> list[CalendarObject]:
+    """Every event that shows a visit, in whosever calendar, those taken out included."""
+    return list(
+        db.session.scalars(
+            select(CalendarObject).where(CalendarObject.visit_id == visit_id).order_by(CalendarObject.id)
+        )
+    )
+
+
+def hold_calendars(user_ids: Iterable[int], *, now: datetime) -> None:
+    """Make sure that each officer has a counter, and keep other changes of theirs waiting, all in one order.
+
+    Two bookings of officers 3 and 7 would otherwise each hold what the other waits for.
+    """
+    wanted = sorted(set(user_ids))
+    rows = select(OfficerCalendar.user_id).where(OfficerCalendar.user_id.in_(wanted))
+    known = set(db.session.scalars(rows))
+    for user_id in wanted:
+        if user_id not in known:
+            _insert_counter(user_id, now)
+    db.session.execute(rows.order_by(OfficerCalendar.user_id).with_for_update()).all()
+
+
+def _insert_counter(user_id: int, now: datetime) -> None:
+    if db.session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+    db.session.execute(
+        insert(OfficerCalendar).values(user_id=user_id, changes=0, changed_at=now).on_conflict_do_nothing()
+    )
+
+
+def _object_of(visit_id: int, mailbox_key: str) -> CalendarObject | None:
+    return db.session.scalars(
+        select(CalendarObject).where(CalendarObject.visit_id == visit_id, CalendarObject.mailbox_key == mailbox_key)
+    ).first()
+
+
+def _mailbox_key(owner: Owner) -> str:
+    return recipient_key(Channel.EMAIL, f"{owner.user_id}|{owner.person_id}|{sendable_address(owner.email)}")
+
+
+def _new_uid(organiser: Mailbox) -> str:
+    return f"{secrets.token_hex(16)}@{organiser.email.rpartition('@')[2]}"
+
+
+def _keep(
+    existing: CalendarObject | None, owner: Owner, *, visit_id: int, facts: EventFacts, now: datetime
+) -> None:
+    row = existing or CalendarObject(
+        user_id=owner.user_id,
+        person_id=owner.person_id,
+        visit_id=visit_id,
+        mailbox_key=_mailbox_key(owner),
+        uid=facts.uid,
+    )
+    row.sequence = facts.sequence
+    row.starts_at, row.ends_at = facts.starts_at, facts.ends_at
+    row.ics = ical.event_text(facts, stamp=now)
+    row.changed_at = now
+    row.removed_at = now if facts.cancelled else None
+    row.change = _count_change(owner.user_id, now) if owner.user_id is not None else facts.sequence
+    db.session.add(row)
+    db.session.flush()
+
+
+def _count_change(user_id: int, now: datetime) -> int:
+    """Raise an officer's counter. Its time moves on by a second at least: HTTP dates know nothing finer."""
+    hold_calendars([user_id], now=now)
+    calendar = db.session.get(OfficerCalendar, user_id, populate_existing=True)
+    if calendar is None:
+        raise LookupError(f"officer {user_id} has no calendar")
+    calendar.changes += 1
+    calendar.changed_at = max(now, calendar.changed_at + timedelta(seconds=1))
+    db.session.flush()
+    return calendar.changes
+
+
+def _told(facts: EventFacts, method: str, owner: Owner, *, organiser: Mailbox, now: datetime) -> Told:
+    attendee = Mailbox(sendable_address(owner.email), owner.name)
+    sender = replace(organiser, email=sendable_address(organiser.email))
+    raw = ical.message(facts, method=method, stamp=now, organiser=sender, attendee=attendee)
+    return Told(invitation=Invitation(ics=raw, method=method), uid=facts.uid, sequence=facts.sequence)

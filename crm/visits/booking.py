@@ -1,0 +1,513 @@
+"""Booking a visit, moving it, calling it off.
+
+Locks are taken in one order by everybody: the case, the visit, then the officers by id. That is what keeps two people
+who book the same officers for different households from waiting for each other for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy import select, update
+
+from crm import policy
+from crm.access.models import User
+from crm.access.queries import staff_who_may
+from crm.audit import record
+from crm.calendars import invitations
+from crm.cases import assignment, summary, timeline
+from crm.cases.change_stage import change_stage, claim_version
+from crm.cases.models import AssignmentRole, Case, StageChange
+from crm.clock import london_date
+from crm.db import db
+from crm.delivery.wording import and_list, clock_time, day
+from crm.rules.intervals import Span
+from crm.rules.permissions import Actor, Permission, require
+from crm.rules.refusal import Refusal
+from crm.rules.rulebook import Rulebook
+from crm.rules.stages import TrackName
+from crm.rules.transitions import Evidence
+from crm.visits import overlap, telling
+from crm.visits.availability import Diaries, Slot, nearest_slots, read_diaries
+from crm.visits.models import PURPOSE_WORDS, Place, Purpose, Visit, VisitOfficer, VisitStatus
+from crm.visits.telling import Occasion
+
+MOST_OFFICERS = 2
+
+
+class SlotTaken(Refusal):
+    """The officers are not free then. ``slots`` are the nearest times at which they are."""
+
+    def __init__(self, message: str, slots: Sequence[Slot]) -> None:
+        if not slots:
+            message = f"{message} Nothing else is free within two weeks of it."
+        super().__init__(message, alternatives=tuple(say_slot(slot) for slot in slots), field="starts_at")
+        self.slots = tuple(slots)
+
+
+class VisitNotBookable(Refusal):
+    """The visit can't be booked like that."""
+
+    default_status = 422
+
+
+class VisitHasChanged(Refusal):
+    """Somebody else changed the visit after this person looked at it."""
+
+
+class VisitIsOver(Refusal):
+    """The visit was already held, missed or called off."""
+
+
+def say_slot(slot: Slot) -> str:
+    """Tuesday 14 July, 2pm."""
+    return f"{day(slot.starts_at)}, {clock_time(slot.starts_at)}"
+
+
+def say_visit(visit: Visit) -> str:
+    """Where a visit stands, in one sentence for somebody who looked at it too long ago."""
+    when = f"{day(visit.starts_at)}, {clock_time(visit.starts_at)}"
+    if visit.is_booked:
+        names = and_list(officer_names(visit.officer_ids))
+        return f"It is now booked for {when} with {names}."
+    return {
+        VisitStatus.DONE: f"It was recorded as held on {when}.",
+        VisitStatus.NO_ACCESS: f"It was recorded that nobody was in on {when}.",
+        VisitStatus.CANCELLED: f"The visit of {when} has been called off.",
+        VisitStatus.ABANDONED_SAFETY: f"It was recorded that the officer left on {when}.",
+    }[VisitStatus(visit.status)]
+
+
+def officer_names(officer_ids: Iterable[int]) -> list[str]:
+    """Names of officers in the order of their ids."""
+    wanted = sorted(set(officer_ids))
+    found = dict(db.session.execute(select(User.id, User.name).where(User.id.in_(wanted))).tuples().all())
+    return [found[one] for one in wanted if one in found]
+
+
+def book_visit(
+    case: Case,
+    *,
+    purpose: Purpose,
+    place: Place,
+    starts_at: datetime,
+    length_minutes: int,
+    officer_ids: Iterable[int],
+    actor: Actor,
+    now: datetime,
+    today: date,
+    rulebook: Rulebook,
+    seen: int | None = None,
+    note: str | None = None,
+) -> Visit:
+    """Book a visit, tell everybody, and move the enquiry on where it waited for this.
+
+    1. Check that this kind of visit fits where the household stands.
+    2. Move the enquiry, or claim the case: a second booking of the same household stops here.
+    3. Hold the officers' calendars, in the order of their ids, and see that all are free.
+    4. Write the visit; the database has the last word on overlaps.
+    5. Open the case to the officers, write the story, send the invitations.
+
+    ``seen`` is the version of the case that the person looked at. Raises VisitNotBookable, MoveNotOpen, CaseHasMovedOn,
+    or SlotTaken with the nearest free times.
+    """
+    require(actor, Permission.BOOK_VISIT)
+    chosen = _chosen_officers(officer_ids)
+    moves_enquiry = _fits(case, purpose)
+    ends_at = starts_at + timedelta(minutes=length_minutes)
+    if moves_enquiry:
+        change_stage(
+            case,
+            "book_visit",
+            actor=actor,
+            now=now,
+            today=today,
+            rulebook=rulebook,
+            seen=seen,
+            evidence=Evidence(eligibility_outcome=case.eligibility_outcome),
+        )
+    else:
+        claim_version(case, seen)
+    _see_that_they_are_free(
+        chosen, starts_at=starts_at, ends_at=ends_at, now=now, today=today, but_for_visit=None
+    )
+    visit = Visit(
+        case_id=case.id,
+        purpose=purpose,
+        place=place,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        status=VisitStatus.BOOKED,
+        moves_enquiry=moves_enquiry,
+        booked_at=now,
+        booked_by_id=actor.user_id,
+    )
+    visit.note = (note or "").strip() or None
+    with _refused_when_taken(chosen, starts_at, length_minutes, now=now, today=today):
+        db.session.add(visit)
+        db.session.flush()
+        _put_officers(visit, chosen)
+    for officer_id in chosen:
+        assignment.assign(
+            case, user_id=officer_id, role=AssignmentRole.VISITING_OFFICER, actor=actor, now=now, today=today
+        )
+    names = and_list(officer_names(chosen))
+    timeline.add(
+        case,
+        kind="visit",
+        title=f"{PURPOSE_WORDS[purpose]} booked: {day(starts_at)}, {clock_time(starts_at)}, {names}",
+        actor=actor,
+        occurred_at=now,
+    )
+    _record("visit.booked", visit, actor=actor, now=now, detail={"purpose": purpose, "officers": list(chosen)})
+    telling.tell_booked(visit, case, Occasion(actor=actor, now=now, today=today, rulebook=rulebook))
+    summary.refresh(case, today=today, rulebook=rulebook)
+    return visit
+
+
+def move_visit(
+    visit: Visit,
+    case: Case,
+    *,
+    starts_at: datetime,
+    length_minutes: int,
+    officer_ids: Iterable[int],
+    actor: Actor,
+    now: datetime,
+    today: date,
+    rulebook: Rulebook,
+    seen: int | None = None,
+    reason: str | None = None,
+) -> Visit:
+    """Give a booked visit another time, or other officers, and tell everybody whom it concerns.
+
+    ``seen`` is the version of the visit that the person looked at; ``reason`` is in words for the household. Moving it
+    to where it already is changes nothing and tells nobody. Raises VisitHasChanged, VisitIsOver or SlotTaken.
+    """
+    require(actor, Permission.BOOK_VISIT)
+    chosen = _chosen_officers(officer_ids)
+    ends_at = starts_at + timedelta(minutes=length_minutes)
+    before = visit.officer_ids
+    claim_version(case, None)
+    claim_visit(visit, seen)
+    if (visit.starts_at, visit.ends_at, before) == (starts_at, ends_at, chosen):
+        summary.refresh(case, today=today, rulebook=rulebook)
+        return visit
+    invitations.hold_calendars({*before, *chosen}, now=now)
+    _see_that_they_are_free(
+        chosen, starts_at=starts_at, ends_at=ends_at, now=now, today=today, but_for_visit=visit.id
+    )
+    old_starts_at = visit.starts_at
+    with _refused_when_taken(chosen, starts_at, length_minutes, now=now, today=today, but_for_visit=visit.id):
+        visit.starts_at, visit.ends_at = starts_at, ends_at
+        visit.sequence += 1
+        visit.moved_at = now
+        _put_officers(visit, chosen)
+    for officer_id in chosen:
+        assignment.assign(
+            case, user_id=officer_id, role=AssignmentRole.VISITING_OFFICER, actor=actor, now=now, today=today
+        )
+    _release(case, set(before) - set(chosen), actor=actor, now=now, today=today)
+    timeline.add(
+        case,
+        kind="visit",
+        title=f"Visit moved to {day(starts_at)}, {clock_time(starts_at)}, {and_list(officer_names(chosen))}",
+        detail=reason,
+        actor=actor,
+        occurred_at=now,
+    )
+    _record("visit.moved", visit, actor=actor, now=now, detail={"officers": list(chosen), "sequence": visit.sequence})
+    telling.tell_moved(
+        visit,
+        case,
+        Occasion(actor=actor, now=now, today=today, rulebook=rulebook),
+        old_starts_at=old_starts_at,
+        officers_before=before,
+        reason=reason,
+    )
+    summary.refresh(case, today=today, rulebook=rulebook)
+    return visit
+
+
+def cancel_visit(
+    visit: Visit,
+    case: Case,
+    *,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    today: date,
+    rulebook: Rulebook,
+    seen: int | None = None,
+    reason_for_household: str | None = None,
+    tell_household: bool = True,
+) -> Visit:
+    """Call a booked visit off. The enquiry goes back to where a date has to be agreed.
+
+    ``reason`` is for us; ``reason_for_household`` goes into their letter. Raises VisitHasChanged or VisitIsOver.
+    """
+    require(actor, Permission.BOOK_VISIT)
+    if not reason.strip():
+        raise VisitNotBookable("Say why it is called off.", field="reason")
+    claim_version(case, None)
+    claim_visit(visit, seen)
+    _call_off(
+        visit,
+        case,
+        reason=reason.strip(),
+        reason_for_household=reason_for_household,
+        tell_household=tell_household,
+        occasion=Occasion(actor=actor, now=now, today=today, rulebook=rulebook),
+    )
+    if visit.moves_enquiry and case.stages.get(TrackName.ENQUIRY) == "visit_booked":
+        change_stage(case, "visit_fell_through", actor=actor, now=now, today=today, rulebook=rulebook)
+    else:
+        summary.refresh(case, today=today, rulebook=rulebook)
+    return visit
+
+
+def cancel_visits(
+    case: Case, change: StageChange, *, actor: Actor, now: datetime, today: date, rulebook: Rulebook
+) -> None:
+    """Call off every booked visit of a case whose journey has ended or paused. An effect of the moves that end it.
+
+    Whatever ended it tells the household in its own letter; here their calendars are cleared.
+    """
+    booked = db.session.scalars(
+        select(Visit).where(Visit.case_id == case.id, Visit.status == VisitStatus.BOOKED).order_by(Visit.id)
+    ).all()
+    invitations.hold_calendars({one for visit in booked for one in visit.officer_ids}, now=now)
+    for visit in booked:
+        claim_visit(visit, None)
+        _call_off(
+            visit,
+            case,
+            reason=f"The case was moved: {change.move.replace('_', ' ')}",
+            reason_for_household=None,
+            tell_household=True,
+            occasion=Occasion(actor=actor, now=now, today=today, rulebook=rulebook),
+        )
+
+
+def claim_visit(visit: Visit, seen: int | None) -> None:
+    """Refuse a change made on an old view of a visit, or to one that is over, and keep a second writer waiting.
+
+    Raises VisitHasChanged or VisitIsOver, each saying how the visit stands now.
+    """
+    expected = visit.version if seen is None else seen
+    claimed = db.session.execute(
+        update(Visit)
+        .where(Visit.id == visit.id, Visit.version == expected, Visit.status == VisitStatus.BOOKED)
+        .values(version=Visit.version + 1)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.refresh(visit)
+    if claimed.rowcount == 1:  # type: ignore[attr-defined]
+        return
+    if not visit.is_booked:
+        raise VisitIsOver(f"This visit can’t be changed any more. {say_visit(visit)}")
+    raise VisitHasChanged(
+        f"Somebody changed this visit while you were looking. {say_visit(visit)}",
+        alternatives=("Look at the visit as it is now, then decide again.",),
+    )
+
+
+def free_officers(visit: Visit) -> None:
+    """Give the officers' time back once a visit was called off or missed."""
+    for row in visit.officers:
+        row.holds = False
+    db.session.flush()
+
+
+def _call_off(
+    visit: Visit,
+    case: Case,
+    *,
+    reason: str,
+    reason_for_household: str | None,
+    tell_household: bool,
+    occasion: Occasion,
+) -> None:
+    visit.status, visit.settled_at = VisitStatus.CANCELLED, occasion.now
+    visit.settled_note = reason
+    visit.sequence += 1
+    free_officers(visit)
+    _release(case, visit.officer_ids, actor=occasion.actor, now=occasion.now, today=occasion.today)
+    timeline.add(
+        case,
+        kind="visit",
+        title=f"Visit called off: {day(visit.starts_at)}, {clock_time(visit.starts_at)}",
+        detail=reason,
+        actor=occasion.actor,
+        occurred_at=occasion.now,
+    )
+    _record("visit.cancelled", visit, actor=occasion.actor, now=occasion.now, detail={"sequence": visit.sequence})
+    telling.tell_cancelled(visit, case, occasion, reason=reason_for_household, tell_household=tell_household)
+
+
+def _fits(case: Case, purpose: Purpose) -> bool:
+    """Whether this kind of visit moves the enquiry. Raises VisitNotBookable where it does not fit at all.
+
+    A session of Stage 2 needs an assessment; every other visit before an application is what the enquiry waits for.
+    """
+    application = case.stages.get(TrackName.APPLICATION)
+    if not case.is_open:
+        raise VisitNotBookable("This household’s journey has ended. Open it again before you book a visit.", status=409)
+    if purpose == Purpose.STAGE_TWO_SESSION:
+        if application is None:
+            raise VisitNotBookable(
+                "They have not applied yet, so there is no Stage 2 session to book.", field="purpose"
+            )
+        return False
+    if application is not None:
+        if purpose == Purpose.FIRST_VISIT:
+            raise VisitNotBookable(
+                "They have applied, so the first visit is behind them. Choose another purpose.", field="purpose"
+            )
+        return False
+    return True
+
+
+def _chosen_officers(officer_ids: Iterable[int]) -> tuple[int, ...]:
+    chosen = tuple(sorted(set(officer_ids)))
+    if not chosen:
+        raise VisitNotBookable("Choose who will visit.", field="officers")
+    if len(chosen) > MOST_OFFICERS:
+        raise VisitNotBookable("Choose one officer, or two who go together.", field="officers")
+    able = {user.id for user in staff_who_may(Permission.RECORD_VISIT)}
+    if not able.issuperset(chosen):
+        raise VisitNotBookable("Choose somebody who makes visits and works here now.", field="officers")
+    return chosen
+
+
+def _see_that_they_are_free(
+    officer_ids: tuple[int, ...],
+    *,
+    starts_at: datetime,
+    ends_at: datetime,
+    now: datetime,
+    today: date,
+    but_for_visit: int | None,
+) -> None:
+    """Hold the officers' calendars until the transaction ends, then look. Raises SlotTaken, saying why."""
+    length = int((ends_at - starts_at).total_seconds() // 60)
+    if starts_at <= now:
+        raise VisitNotBookable("That time has passed. Choose a later one.", field="starts_at")
+    invitations.hold_calendars(officer_ids, now=now)
+    on = london_date(starts_at)
+    diaries = read_diaries(officer_ids, first_day=on, last_day=on, but_for_visit=but_for_visit)
+    for officer_id in officer_ids:
+        why = _why_not_free(diaries, officer_id, starts_at=starts_at, length_minutes=length, on=on)
+        if why is not None:
+            raise SlotTaken(
+                f"{officer_names([officer_id])[0]} {why}",
+                nearest_slots(
+                    officer_ids,
+                    to=starts_at,
+                    length_minutes=length,
+                    now=now,
+                    today=today,
+                    but_for_visit=but_for_visit,
+                ),
+            )
+
+
+def _why_not_free(
+    diaries: Diaries, officer_id: int, *, starts_at: datetime, length_minutes: int, on: date
+) -> str | None:
+    free = diaries.free_on(officer_id, on, length_minutes=length_minutes, not_before=None)
+    if any(span.start == starts_at for span in free):
+        return None
+    ends_at = starts_at + timedelta(minutes=length_minutes)
+    wanted = Span(starts_at, ends_at).padded(diaries.travel_minutes)
+    if any(wanted.overlaps(span) for span in diaries.visits.get(officer_id, ())):
+        return "has another visit then, with the time to get there."
+    if diaries.is_full(officer_id, on):
+        return "has as many visits as they take on that day."
+    if any(wanted.overlaps(span) for span in diaries.busy.get(officer_id, ())):
+        return "is not free then."
+    if not diaries.works_on(officer_id, on):
+        return "does not work that day."
+    return "can’t start a visit then."
+
+
+class _refused_when_taken:  # noqa: N801  (used as a statement)
+    """A savepoint round the writing of a visit: an overlap that only the database saw becomes SlotTaken."""
+
+    def __init__(
+        self,
+        officer_ids: tuple[int, ...],
+        starts_at: datetime,
+        length_minutes: int,
+        *,
+        now: datetime,
+        today: date,
+        but_for_visit: int | None = None,
+    ) -> None:
+        self.officer_ids, self.starts_at, self.length_minutes = officer_ids, starts_at, length_minutes
+        self.now, self.today, self.but_for_visit = now, today, but_for_visit
+
+    def __enter__(self) -> None:
+        self.savepoint = db.session.begin_nested()
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, _trace: object) -> None:
+        if fault is None:
+            self.savepoint.commit()
+            return
+        self.savepoint.rollback()
+        if isinstance(fault, sa.exc.IntegrityError) and overlap.is_clash(fault):
+            raise SlotTaken(
+                "Somebody has just booked that time.",
+                nearest_slots(
+                    self.officer_ids,
+                    to=self.starts_at,
+                    length_minutes=self.length_minutes,
+                    now=self.now,
+                    today=self.today,
+                    but_for_visit=self.but_for_visit,
+                ),
+            ) from fault
+
+
+def _put_officers(visit: Visit, officer_ids: tuple[int, ...]) -> None:
+    """Give a visit exactly these officers at its time, one statement each in the order of their ids."""
+    existing = {row.officer_id: row for row in visit.officers}
+    for officer_id in set(existing) - set(officer_ids):
+        visit.officers.remove(existing[officer_id])
+    db.session.flush()
+    for officer_id in officer_ids:
+        row = existing.get(officer_id)
+        if row is None:
+            row = VisitOfficer(visit_id=visit.id, officer_id=officer_id, holds=True)
+            visit.officers.append(row)
+        row.starts_at, row.ends_at = visit.starts_at, visit.ends_at
+        row.blocked_until_at = visit.ends_at + timedelta(minutes=policy.service().travel_minutes)
+        db.session.flush()
+    db.session.expire(visit, ["officers"])
+
+
+def _release(case: Case, officer_ids: Iterable[int], *, actor: Actor, now: datetime, today: date) -> None:
+    """End the part in the case of officers who have no other visit to this household, booked or held."""
+    for officer_id in sorted(set(officer_ids)):
+        other = db.session.scalars(
+            select(VisitOfficer.id)
+            .join(Visit, Visit.id == VisitOfficer.visit_id)
+            .where(Visit.case_id == case.id, VisitOfficer.officer_id == officer_id, VisitOfficer.holds)
+        ).first()
+        if other is None:
+            assignment.release(
+                case, user_id=officer_id, role=AssignmentRole.VISITING_OFFICER, actor=actor, now=now, today=today
+            )
+
+
+def _record(event: str, visit: Visit, *, actor: Actor, now: datetime, detail: dict[str, object]) -> None:
+    record(
+        event,
+        actor=actor,
+        at=now,
+        case_id=visit.case_id,
+        subject=f"visit:{visit.id}",
+        detail={"starts_at": visit.starts_at, **detail},
+    )

@@ -1,0 +1,294 @@
+"""Tables of visits. That no officer is in two places at once is a rule of the database itself: see ``overlap.py``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, event, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from crm.db import Base, EncryptedText, RowKey, UTCDateTime, one_of
+from crm.visits import overlap
+
+
+class Purpose(StrEnum):
+    """Why we come."""
+
+    FIRST_VISIT = "first_visit"
+    SECOND_OPINION = "second_opinion"
+    STAGE_TWO_SESSION = "stage_two_session"
+    RE_VISIT = "re_visit"
+
+
+PURPOSE_WORDS = {
+    Purpose.FIRST_VISIT: "First home visit",
+    Purpose.SECOND_OPINION: "Second opinion visit",
+    Purpose.STAGE_TWO_SESSION: "Stage 2 session",
+    Purpose.RE_VISIT: "Further visit",
+}
+
+
+class Place(StrEnum):
+    """Where we meet."""
+
+    HOME = "home"
+    VIDEO = "video"
+    OFFICE = "office"
+
+
+PLACE_WORDS = {Place.HOME: "At their home", Place.VIDEO: "By video", Place.OFFICE: "At our office"}
+PLACE_WORDS_TO_THEM = {Place.HOME: "At your home", Place.VIDEO: "By video call", Place.OFFICE: "At our office"}
+
+
+class VisitStatus(StrEnum):
+    """What became of a visit."""
+
+    BOOKED = "booked"
+    DONE = "done"
+    NO_ACCESS = "no_access"
+    CANCELLED = "cancelled"
+    ABANDONED_SAFETY = "abandoned_safety"
+
+
+STATUS_WORDS = {
+    VisitStatus.BOOKED: "Booked",
+    VisitStatus.DONE: "Went ahead",
+    VisitStatus.NO_ACCESS: "Nobody in",
+    VisitStatus.CANCELLED: "Called off",
+    VisitStatus.ABANDONED_SAFETY: "Left, not safe",
+}
+HOLDING = (VisitStatus.BOOKED, VisitStatus.DONE)
+"""Statuses in which a visit keeps its officers' time to itself."""
+
+
+class Outcome(StrEnum):
+    """What a visit leads to: recommended by its writer, decided by a manager."""
+
+    INVITE = "invite"
+    SECOND_VISIT = "second_visit"
+    NOT_NOW = "not_now"
+    DECLINE = "decline"
+
+
+OUTCOME_WORDS = {
+    Outcome.INVITE: "Invite them to apply",
+    Outcome.SECOND_VISIT: "Visit again first",
+    Outcome.NOT_NOW: "Not now",
+    Outcome.DECLINE: "Decline",
+}
+
+
+class BusyKind(StrEnum):
+    """Why an officer's time is not free. Nothing more is kept: a CRM is no place for somebody's dentist."""
+
+    LEAVE = "leave"
+    BUSY = "busy"
+
+
+class OfficerDiary(Base):
+    """How one officer's time is offered. Without a row, or until they set their own, the service's usual hours hold."""
+
+    __tablename__ = "officer_diary"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"), primary_key=True)
+    has_own_hours: Mapped[bool] = mapped_column(default=False)
+    visits_a_day: Mapped[int | None] = mapped_column(Integer)
+
+    __table_args__ = (CheckConstraint("visits_a_day BETWEEN 1 AND 12", name="visits_a_day_is_sane"),)
+
+
+class WorkingHours(Base):
+    """A span of an officer's week on the wall clock in London: nine o'clock stays nine when the clocks change."""
+
+    __tablename__ = "working_hours"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+    weekday: Mapped[int] = mapped_column(Integer)
+    """0 is Monday."""
+    from_minutes: Mapped[int] = mapped_column(Integer)
+    until_minutes: Mapped[int] = mapped_column(Integer)
+    """Both in minutes past midnight."""
+
+    __table_args__ = (
+        CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday_is_one"),
+        CheckConstraint(
+            "0 <= from_minutes AND from_minutes < until_minutes AND until_minutes <= 1440", name="span_in_a_day"
+        ),
+        UniqueConstraint("user_id", "weekday", "from_minutes"),
+    )
+
+
+class BusyTime(Base):
+    """Time that an officer is not free: when, and nothing about what for."""
+
+    __tablename__ = "busy_time"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+    starts_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    kind: Mapped[str] = mapped_column(String(8))
+
+    __table_args__ = (
+        one_of("kind", BusyKind),
+        CheckConstraint("ends_at > starts_at", name="ends_after_it_starts"),
+        Index("ix_busy_time_user", "user_id", "starts_at"),
+    )
+
+
+class Visit(RowKey, Base):
+    """One visit: to whom, why, when and where, and what became of it."""
+
+    __tablename__ = "visit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"))
+    purpose: Mapped[str] = mapped_column(String(20))
+    place: Mapped[str] = mapped_column(String(8))
+    starts_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    status: Mapped[str] = mapped_column(String(20), default=VisitStatus.BOOKED)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    """Rises with every change: what a form carries as ``seen``."""
+    sequence: Mapped[int] = mapped_column(Integer, default=0)
+    """SEQUENCE of RFC 5546: rises when the time changes or the visit is called off, not when a note does."""
+    moves_enquiry: Mapped[bool] = mapped_column(default=False)
+    """Whether the enquiry stands or falls with it."""
+    booked_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    booked_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    moved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When it was recorded as held, missed or called off."""
+    held_from_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    held_until_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    note_sealed: Mapped[str | None] = mapped_column(Text)
+    note = EncryptedText("note_sealed")
+    """What the officers should know before they set out: parking, the dog, the bell that does not work."""
+    settled_note_sealed: Mapped[str | None] = mapped_column(Text)
+    settled_note = EncryptedText("settled_note_sealed")
+    """Why it was called off, or what happened at the door."""
+
+    officers: Mapped[list[VisitOfficer]] = relationship(
+        back_populates="visit", order_by="VisitOfficer.officer_id", cascade="all, delete-orphan"
+    )
+    report: Mapped[VisitReport | None] = relationship(back_populates="visit", uselist=False)
+
+    __table_args__ = (
+        one_of("purpose", Purpose),
+        one_of("place", Place),
+        one_of("status", VisitStatus),
+        CheckConstraint("ends_at > starts_at", name="ends_after_it_starts"),
+        CheckConstraint("(status = 'booked') = (settled_at IS NULL)", name="settled_has_its_time"),
+        CheckConstraint("(held_from_at IS NULL) = (held_until_at IS NULL)", name="held_from_and_until"),
+        CheckConstraint("held_from_at IS NULL OR status = 'done'", name="held_means_done"),
+        CheckConstraint("held_until_at > held_from_at", name="held_for_a_while"),
+        Index("ix_visit_case", "case_id", "starts_at"),
+        # At most one visit that the enquiry waits for: two officers who book the same household at once can't both.
+        Index(
+            "uq_visit_enquiry_waits_for_one",
+            "case_id",
+            unique=True,
+            sqlite_where=text("moves_enquiry AND status = 'booked'"),
+            postgresql_where=text("moves_enquiry AND status = 'booked'"),
+        ),
+        Index(
+            "ix_visit_booked",
+            "starts_at",
+            sqlite_where=text("status = 'booked'"),
+            postgresql_where=text("status = 'booked'"),
+        ),
+    )
+
+    @property
+    def officer_ids(self) -> tuple[int, ...]:
+        return tuple(row.officer_id for row in self.officers)
+
+    @property
+    def is_booked(self) -> bool:
+        return self.status == VisitStatus.BOOKED
+
+    @property
+    def length_minutes(self) -> int:
+        return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
+
+class VisitOfficer(Base):
+    """One officer's part in a visit, and the time it takes out of their day.
+
+    The blocked span is padded with travel on one side only: two visits each padded on both would keep twice the gap.
+    """
+
+    __tablename__ = "visit_officer"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    visit_id: Mapped[int] = mapped_column(ForeignKey("visit.id"))
+    officer_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+    starts_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    blocked_until_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    """The end of the visit and the travel after it."""
+    holds: Mapped[bool] = mapped_column(default=True)
+    """False once the visit was called off or missed: the time is free again."""
+
+    visit: Mapped[Visit] = relationship(back_populates="officers")
+
+    __table_args__ = (
+        UniqueConstraint("visit_id", "officer_id"),
+        CheckConstraint("ends_at > starts_at AND blocked_until_at >= ends_at", name="blocked_to_the_end"),
+        Index("ix_visit_officer_day", "officer_id", "starts_at"),
+    )
+
+
+class VisitReport(RowKey, Base):
+    """What was seen and heard, what its writer recommends, and what a manager decided on it."""
+
+    __tablename__ = "visit_report"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    visit_id: Mapped[int] = mapped_column(ForeignKey("visit.id"), unique=True)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    written_by_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"), index=True)
+    begun_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    saved_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    sections_sealed: Mapped[str | None] = mapped_column(Text)
+    sections = EncryptedText("sections_sealed")
+    """JSON: key of a question to its answer."""
+    safety_sealed: Mapped[str | None] = mapped_column(Text)
+    safety = EncryptedText("safety_sealed")
+    """JSON: key of an item to {"state": ok, to_do or not_seen; "todo": words; "by": date}."""
+    parts_done: Mapped[int] = mapped_column(Integer, default=0)
+    """Bit n is set once part n + 1 was saved."""
+    recommendation: Mapped[str | None] = mapped_column(String(12))
+    reasons_sealed: Mapped[str | None] = mapped_column(Text)
+    reasons = EncryptedText("reasons_sealed")
+    submitted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    outcome: Mapped[str | None] = mapped_column(String(12))
+    decision_sealed: Mapped[str | None] = mapped_column(Text)
+    decision = EncryptedText("decision_sealed")
+    """The manager's own words."""
+    signed_off_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    signed_off_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+
+    visit: Mapped[Visit] = relationship(back_populates="report")
+
+    __table_args__ = (
+        one_of("recommendation", Outcome),
+        one_of("outcome", Outcome),
+        CheckConstraint("submitted_at IS NULL OR recommendation IS NOT NULL", name="sent_with_a_recommendation"),
+        CheckConstraint("(signed_off_at IS NULL) = (outcome IS NULL)", name="signed_off_has_an_outcome"),
+        CheckConstraint("(signed_off_at IS NULL) = (signed_off_by_id IS NULL)", name="signed_off_by_someone"),
+        CheckConstraint("signed_off_at IS NULL OR submitted_at IS NOT NULL", name="signed_off_once_sent"),
+        # A report that its own writer signs off has been read by nobody.
+        CheckConstraint("signed_off_by_id IS NULL OR signed_off_by_id <> written_by_id", name="signed_off_by_another"),
+        Index(
+            "ix_visit_report_to_sign",
+            "submitted_at",
+            sqlite_where=text("submitted_at IS NOT NULL AND signed_off_at IS NULL"),
+            postgresql_where=text("submitted_at IS NOT NULL AND signed_off_at IS NULL"),
+        ),
+    )
+
+
+overlap.attach(event, VisitOfficer.__table__)

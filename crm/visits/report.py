@@ -1,0 +1,173 @@
+"""Writing a visit up: part by part on a phone, then sent to a manager with a recommendation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import update
+
+from crm.audit import record
+from crm.cases import timeline
+from crm.cases.models import Case
+from crm.db import db
+from crm.rules.permissions import Actor
+from crm.rules.refusal import Refusal
+from crm.visits.attendance import check_may_record
+from crm.visits.models import OUTCOME_WORDS, Outcome, Visit, VisitReport, VisitStatus
+from crm.visits.questions import ITEMS, LAST_PART, PART, QUESTIONS, SafetyState
+
+
+class ReportNotWritable(Refusal):
+    """The report can't be changed as things stand."""
+
+
+class ReportHasChanged(Refusal):
+    """Somebody else saved the report after this person opened it."""
+
+
+class ReportIncomplete(Refusal):
+    """Something is missing that a manager needs to decide."""
+
+    default_status = 422
+
+
+def sections_of(report: VisitReport | None) -> dict[str, str]:
+    """The answers so far, by the key of the question."""
+    return json.loads(report.sections) if report and report.sections else {}
+
+
+def safety_of(report: VisitReport | None) -> dict[str, dict[str, Any]]:
+    """What was found, by the key of the item: ``state``, ``todo`` and ``by`` (an ISO date or None)."""
+    return json.loads(report.safety) if report and report.safety else {}
+
+
+def is_part_done(report: VisitReport | None, number: int) -> bool:
+    return bool(report and report.parts_done & 1 << (number - 1))
+
+
+def save_part(
+    visit: Visit,
+    *,
+    number: int,
+    answers: Mapping[str, str],
+    items: Mapping[str, Mapping[str, Any]],
+    actor: Actor,
+    now: datetime,
+    seen: int | None = None,
+) -> VisitReport:
+    """Keep one part of the report. The first part begun makes this person its writer.
+
+    ``seen`` is the version of the report that was on the page. Raises ReportNotWritable, ReportHasChanged.
+    """
+    check_may_record(visit, actor)
+    report = _writable(visit, actor, now=now, seen=seen)
+    part = PART[number]
+    sections = sections_of(report)
+    for question in part.questions:
+        if question.key in answers:
+            sections[question.key] = answers[question.key].strip()
+    safety = safety_of(report)
+    for item in part.items:
+        found = items.get(item.key)
+        if found is None or not found.get("state"):
+            safety.pop(item.key, None)
+            continue
+        state = SafetyState(found["state"])
+        by: date | None = found.get("by")
+        is_to_do = state is SafetyState.TO_DO
+        safety[item.key] = {
+            "state": state,
+            "todo": (found.get("todo") or "").strip() if is_to_do else "",
+            "by": by.isoformat() if by and is_to_do else None,
+        }
+    report.sections = json.dumps({key: text for key, text in sections.items() if key in QUESTIONS and text})
+    report.safety = json.dumps({key: found for key, found in safety.items() if key in ITEMS})
+    report.parts_done |= 1 << (number - 1)
+    report.saved_at = now
+    db.session.flush()
+    return report
+
+
+def submit_report(
+    visit: Visit,
+    case: Case,
+    *,
+    recommendation: Outcome | None,
+    reasons: str,
+    assessment: str,
+    actor: Actor,
+    now: datetime,
+    seen: int | None = None,
+) -> VisitReport:
+    """Send the report to a manager. Raises ReportIncomplete, naming the part to go back to."""
+    report = save_part(
+        visit, number=LAST_PART, answers={"assessment": assessment}, items={}, actor=actor, now=now, seen=seen
+    )
+    if recommendation is None:
+        raise ReportIncomplete("Choose what you recommend.", field="recommendation")
+    if not assessment.strip():
+        raise ReportIncomplete("Write your view, so that a manager can decide.", field="assessment")
+    if recommendation is not Outcome.INVITE and not reasons.strip():
+        raise ReportIncomplete("Say why, in words that could be read out to them.", field="reasons")
+    missing = [PART[number].title for number in range(1, LAST_PART) if not is_part_done(report, number)]
+    if missing:
+        raise ReportIncomplete(
+            "Some parts are not written yet.", alternatives=tuple(f"Go to “{title}”." for title in missing)
+        )
+    report.recommendation, report.reasons, report.submitted_at = recommendation, reasons.strip() or None, now
+    timeline.add(
+        case,
+        kind="visit",
+        title=f"Visit report sent for sign-off. Recommended: {OUTCOME_WORDS[recommendation].lower()}",
+        actor=actor,
+        occurred_at=now,
+    )
+    record(
+        "visit.report_sent",
+        actor=actor,
+        at=now,
+        case_id=visit.case_id,
+        subject=f"visit:{visit.id}",
+        detail={"recommendation": recommendation},
+    )
+    db.session.flush()
+    return report
+
+
+def claim_report(report: VisitReport, seen: int | None) -> None:
+    """Refuse a change made on an old view of a report. Raises ReportHasChanged."""
+    expected = report.version if seen is None else seen
+    claimed = db.session.execute(
+        update(VisitReport)
+        .where(VisitReport.id == report.id, VisitReport.version == expected)
+        .values(version=VisitReport.version + 1)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.refresh(report)
+    if claimed.rowcount != 1:  # type: ignore[attr-defined]
+        raise ReportHasChanged(
+            "This report was saved somewhere else while this page was open. "
+            "Look at it as it is now, then add what you wrote."
+        )
+
+
+def _writable(visit: Visit, actor: Actor, *, now: datetime, seen: int | None) -> VisitReport:
+    if visit.status != VisitStatus.DONE:
+        raise ReportNotWritable("Record that the visit went ahead before you write it up.")
+    report = visit.report
+    if report is None:
+        if actor.user_id is None:
+            raise ReportNotWritable("Only a person can write a report.", status=403)
+        report = VisitReport(visit_id=visit.id, written_by_id=actor.user_id, begun_at=now, saved_at=now, parts_done=0)
+        db.session.add(report)
+        db.session.flush()
+        db.session.expire(visit, ["report"])
+        record("visit.report_begun", actor=actor, at=now, case_id=visit.case_id, subject=f"visit:{visit.id}")
+        return report
+    if report.submitted_at is not None:
+        raise ReportNotWritable("This report has gone to a manager. It can be changed once they send it back.")
+    claim_report(report, seen)
+    return report
