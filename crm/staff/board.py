@@ -1,0 +1,399 @@
+"""The board: a column for each place of the journey, the oldest due first.
+
+A column shows a few cards and a count that stops at a hundred, so that the page costs the same at a thousand cases and
+at a million: every part of it reads a handful of rows from one end of an index. Where a role opens a whole place, that
+place is read as it is; elsewhere only what somebody owns or has a part in. What the board shows is exactly what
+``cases.queries.visible_cases`` would open, which a test holds it to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Date, Integer, Select, and_, bindparam, func, literal, or_, select, union_all
+
+from crm.access.models import User
+from crm.cases.models import AssignmentRole, Case, CaseAssignment, Household, Track
+from crm.cases.queries import visible_cases
+from crm.clock import london_date
+from crm.db import db
+from crm.rules import deadlines
+from crm.rules.permissions import Actor, ActorKind, Role
+from crm.rules.rulebook import Rulebook
+from crm.rules.stages import BOARD_PLACES, PLACE, Band, Place, TrackName, stage_words
+from crm.rules.transitions import MOVES, Move
+from crm.staff.move_pages import SHORT_LABELS
+
+CARDS = 4
+CARDS_WIDE = 8
+COUNT_STOPS_AT = 100
+LIST_PAGE = 50
+WIDE = frozenset({"in_assessment"})
+WHOSE = {"everyone": "Everyone", "mine": "Mine", "due": "Over or due today"}
+
+_ME = bindparam("me", type_=Integer)
+_TODAY = bindparam("today", type_=Date)
+_AFTER_DUE = bindparam("after_due", type_=Date)
+_AFTER_ID = bindparam("after_id", type_=Integer)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One household on the board or in the list of one place."""
+
+    case_id: int
+    reference: str
+    names: str
+    place: str
+    state: str
+    clock: str
+    what: str
+    due_on: date | None
+    owner: str
+    age: str
+    stages: str = ""
+    moves: tuple[tuple[str, str], ...] = ()
+    """What it is called and the name of the move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One place with its first cards. Counts above a hundred are said as "100+"."""
+
+    place: Place
+    count: int
+    over: int
+    cards: tuple[Card, ...]
+
+    @property
+    def count_words(self) -> str:
+        return capped_words(self.count)
+
+    @property
+    def over_words(self) -> str:
+        return capped_words(self.over)
+
+    @property
+    def is_wide(self) -> bool:
+        return self.place.name in WIDE
+
+    @property
+    def more_words(self) -> str:
+        """ "6 more", or nothing when every card is shown."""
+        if self.count > COUNT_STOPS_AT:
+            return "See all"
+        more = self.count - len(self.cards)
+        return f"{more} more" if more > 0 else ""
+
+
+def capped_words(count: int) -> str:
+    """A count that stops at a hundred."""
+    return f"{COUNT_STOPS_AT}+" if count > COUNT_STOPS_AT else str(count)
+
+
+def board(
+    actor: Actor, *, today: date, rulebook: Rulebook, whose: str = "everyone"
+) -> list[tuple[Band, str, list[Column]]]:
+    """The two bands, each with how many households it has and its columns. Three queries, however many cases."""
+    scope = scope_of(actor)
+    words = {"me": actor.user_id, "today": today}
+    counts = db.session.execute(_counts(scope, whose), words).one()._mapping
+    rows = db.session.execute(_cards(scope, whose), words).all()
+    tracks = _tracks(row.id for row in rows)
+    say = Sayer(today=today, rulebook=rulebook)
+    by_place: dict[str, list[Card]] = {place.name: [] for place in BOARD_PLACES}
+    for row in sorted(rows, key=lambda one: (one.next_action_due_on, one.id)):
+        cards = by_place[row.place]
+        if len(cards) < _shown(row.place):
+            cards.append(with_moves(say.card(row), tracks.get(row.id, {}), actor))
+    bands = []
+    for band in (Band.ENQUIRY, Band.APPLICATION):
+        columns = [
+            Column(
+                place=place,
+                count=min(_sum(counts, "c", place.name), COUNT_STOPS_AT + 1),
+                over=min(_sum(counts, "o", place.name), COUNT_STOPS_AT + 1),
+                cards=tuple(by_place[place.name]),
+            )
+            for place in BOARD_PLACES
+            if place.band == band
+        ]
+        total = sum(column.count for column in columns)
+        some_are_capped = any(column.count > COUNT_STOPS_AT for column in columns)
+        bands.append((band, f"more than {COUNT_STOPS_AT}" if some_are_capped else str(total), columns))
+    return bands
+
+
+def place_list(
+    actor: Actor,
+    place: Place,
+    *,
+    today: date,
+    rulebook: Rulebook,
+    whose: str = "everyone",
+    after: tuple[date, int] | None = None,
+) -> tuple[list[Card], tuple[date, int] | None]:
+    """The households of one place, the oldest due first, and where the next page begins (None at the end)."""
+    statement = _list(scope_of(actor), place.name, whose, after is not None)
+    words: dict[str, Any] = {"me": actor.user_id, "today": today}
+    if after:
+        words.update(after_due=after[0], after_id=after[1])
+    rows = sorted(db.session.execute(statement, words).all(), key=lambda one: (one.next_action_due_on, one.id))
+    shown = rows[:LIST_PAGE]
+    tracks = _tracks(row.id for row in shown)
+    say = Sayer(today=today, rulebook=rulebook)
+    cards = [with_moves(say.card(row), tracks.get(row.id, {}), actor) for row in shown]
+    last = shown[-1] if len(rows) > LIST_PAGE else None
+    return cards, (last.next_action_due_on, last.id) if last is not None else None
+
+
+# --- Whose cases --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which places somebody sees whole, and which roles decide about the rest."""
+
+    whole: frozenset[str]
+    roles: frozenset[Role]
+
+
+@lru_cache(maxsize=256)
+def _scope(roles: frozenset[Role]) -> Scope:
+    whole: set[str] = set()
+    for place in BOARD_PLACES:
+        if Role.MANAGER in roles or (Role.RECRUITER in roles and place.band == Band.ENQUIRY):
+            whole.add(place.name)
+    return Scope(frozenset(whole), roles)
+
+
+def scope_of(actor: Actor) -> Scope:
+    """What an actor sees of the board."""
+    return _scope(actor.roles)
+
+
+def _branches(scope: Scope, place: str, whose: str) -> list[ColumnElement[bool]]:
+    """The conditions that together pick what somebody sees of a place, no case in two of them, each on its own index."""
+    at = and_(Case.place == place, Case.is_open)
+    if whose == "due":
+        at = and_(at, Case.next_action_due_on <= _TODAY)
+    mine = and_(at, Case.owner_id == _ME)
+    if whose == "mine":
+        return [mine]
+    if place in scope.whole:
+        return [at]
+    if scope.roles & {Role.PANEL_ADMINISTRATOR, Role.DECISION_MAKER}:
+        return [and_(at, _visible(scope.roles))]
+    parts = select(CaseAssignment.case_id).where(
+        CaseAssignment.user_id == _ME,
+        CaseAssignment.role != AssignmentRole.OWNER,
+        CaseAssignment.from_on <= _TODAY,
+        or_(CaseAssignment.until_on.is_(None), CaseAssignment.until_on >= _TODAY),
+    )
+    return [mine, and_(at, Case.owner_id != _ME, Case.id.in_(parts))]
+
+
+def _visible(roles: frozenset[Role]) -> ColumnElement[bool]:
+    # The rule itself, with stand-ins for who and when, so that one statement serves everybody with these roles.
+    anybody = Actor(kind=ActorKind.STAFF, user_id=cast(int, _ME), roles=roles)
+    return visible_cases(anybody, today=cast(date, _TODAY))
+
+
+# --- Statements, built once ---------------------------------------------------------------------------------------------
+
+
+def _shown(place: str) -> int:
+    return CARDS_WIDE if place in WIDE else CARDS
+
+
+_COLUMNS = (
+    Case.id,
+    Case.reference,
+    Case.household_id,
+    Case.owner_id,
+    Case.place,
+    Case.opened_at,
+    Case.application_received_on,
+    Case.next_action,
+    Case.next_action_due_on,
+    Case.next_action_turn,
+)
+
+
+def _first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
+    inner = (
+        select(*_COLUMNS).where(condition).order_by(Case.next_action_due_on, Case.id).limit(limit).subquery()
+    )
+    return select(inner)
+
+
+def _with_names(parts: list[Select[Any]]) -> Select[Any]:
+    found = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery("found")
+    return (
+        select(found, Household.name.label("names"), User.name.label("owner"))
+        .select_from(found)
+        .join(Household, Household.id == found.c.household_id)
+        .outerjoin(User, User.id == found.c.owner_id)
+    )
+
+
+@lru_cache(maxsize=128)
+def _cards(scope: Scope, whose: str) -> Select[Any]:
+    return _with_names(
+        [
+            _first(condition, _shown(place.name))
+            for place in BOARD_PLACES
+            for condition in _branches(scope, place.name, whose)
+        ]
+    )
+
+
+@lru_cache(maxsize=128)
+def _counts(scope: Scope, whose: str) -> Select[Any]:
+    columns = []
+    for place in BOARD_PLACES:
+        for number, condition in enumerate(_branches(scope, place.name, whose)):
+            columns.append(capped_count(Case, condition).label(f"c_{place.name}_{number}"))
+            over = and_(condition, Case.next_action_due_on < _TODAY)
+            columns.append(capped_count(Case, over).label(f"o_{place.name}_{number}"))
+    return select(*columns)
+
+
+def capped_count(table: Any, condition: ColumnElement[bool]) -> Any:
+    """How many rows there are, counted no further than one past a hundred."""
+    some = select(literal(1)).select_from(table).where(condition).limit(COUNT_STOPS_AT + 1).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+@lru_cache(maxsize=512)
+def _list(scope: Scope, place: str, whose: str, goes_on: bool) -> Select[Any]:
+    parts = []
+    for condition in _branches(scope, place, whose):
+        if goes_on:
+            later = or_(
+                Case.next_action_due_on > _AFTER_DUE,
+                and_(Case.next_action_due_on == _AFTER_DUE, Case.id > _AFTER_ID),
+            )
+            condition = and_(condition, Case.next_action_due_on >= _AFTER_DUE, later)
+        parts.append(_first(condition, LIST_PAGE + 1))
+    return _with_names(parts)
+
+
+def _sum(counts: Mapping[str, int], kind: str, place: str) -> int:
+    return sum(value for name, value in counts.items() if name.startswith(f"{kind}_{place}_"))
+
+
+def _tracks(case_ids: Iterable[int]) -> dict[int, dict[TrackName, str]]:
+    ids = list(case_ids)
+    found: dict[int, dict[TrackName, str]] = {}
+    if ids:
+        query = select(Track.case_id, Track.name, Track.stage).where(Track.case_id.in_(ids))
+        for case_id, name, stage in db.session.execute(query):
+            found.setdefault(case_id, {})[TrackName(name)] = stage
+    return found
+
+
+# --- Saying it ----------------------------------------------------------------------------------------------------------
+
+
+class Sayer:
+    """Turns rows into cards. Remembers each date it has put into words: a column is full of the same ones."""
+
+    def __init__(self, *, today: date, rulebook: Rulebook) -> None:
+        self.today = today
+        self.rulebook = rulebook
+        self._said: dict[tuple[date, bool], tuple[str, str]] = {}
+
+    def due(self, due_on: date, turn: str | None) -> tuple[str, str]:
+        """(state, words) of a date: over, due, waiting or none."""
+        ours = turn in (None, "service")
+        key = (due_on, ours)
+        if key not in self._said:
+            reading = deadlines.say_due(due_on, today=self.today, calendar=self.rulebook.calendar)
+            state = {"over": "over", "due": "due", "ok": "none"}[reading.state]
+            words = reading.words
+            if not ours and due_on >= self.today:
+                state, words = "waiting", f"Waiting until {due_on:%a} {due_on.day} {due_on:%B}"
+            elif state == "none":
+                words = f"Due {due_on:%a} {due_on.day} {due_on:%B}"
+            self._said[key] = (state, words)
+        return self._said[key]
+
+    def card(self, row: Any) -> Card:
+        state, words = self.due(row.next_action_due_on, row.next_action_turn)
+        return Card(
+            case_id=row.id,
+            reference=row.reference,
+            names=row.names,
+            place=row.place,
+            state=state,
+            clock=words,
+            what=row.next_action or "",
+            due_on=row.next_action_due_on,
+            owner=row.owner or "Nobody",
+            age=self._age(row),
+        )
+
+    def _age(self, row: Any) -> str:
+        if row.application_received_on is None:
+            days = max(0, (self.today - london_date(row.opened_at)).days)
+            return "today" if days == 0 else f"{days} day{'' if days == 1 else 's'}"
+        limit = self.rulebook.due_on("panel_recommendation", row.application_received_on)
+        weeks = (limit - self.today).days // 7
+        if weeks >= 0:
+            return f"{weeks} week{'' if weeks == 1 else 's'} left"
+        return "8 months passed"
+
+
+def with_moves(card: Card, tracks: Mapping[TrackName, str], actor: Actor) -> Card:
+    """The card with the moves that its stages lead to and that this person may make. Whether each is open is said on
+    its own page: asking here would take several queries a card."""
+    names = tuple((SHORT_LABELS.get(move.name, move.label), move.name) for move in _moves_from(tracks, actor))
+    stages = ""
+    if card.place == "in_assessment":
+        stages = ". ".join(
+            f"{label}: {stage_words(name, tracks.get(name)).lower()}"
+            for label, name in (("Stage 1", TrackName.STAGE_ONE), ("Stage 2", TrackName.STAGE_TWO))
+        )
+    return replace(card, moves=names, stages=stages)
+
+
+def _moves_from(tracks: Mapping[TrackName, str], actor: Actor) -> list[Move]:
+    return list(_moves(tuple(sorted(tracks.items())), actor.permissions))
+
+
+@lru_cache(maxsize=1024)
+def _moves(tracks: tuple[tuple[TrackName, str], ...], permissions: frozenset[Any]) -> tuple[Move, ...]:
+    stands = dict(tracks)
+    applied = TrackName.APPLICATION in stands
+    found = []
+    for move in MOVES:
+        if not move.alone or move.permission not in permissions or stands.get(move.track) not in move.from_:
+            continue
+        if move.track is TrackName.ENQUIRY and applied:
+            continue
+        if stands.get(move.track) is None and not _begins_here(move, stands):
+            continue
+        found.append(move)
+    return tuple(found)
+
+
+def _begins_here(move: Move, stands: Mapping[TrackName, str]) -> bool:
+    """Whether a move that begins a track is near enough to be offered on a card."""
+    if move.track is TrackName.APPLICATION:
+        return stands.get(TrackName.ENQUIRY) == "invited"
+    if move.track is TrackName.STAGE_TWO:
+        return stands.get(TrackName.APPLICATION) == "in_assessment"
+    if move.track is TrackName.PANEL_ITEM:
+        return stands.get(TrackName.STAGE_TWO) == "ready_for_panel"
+    return False
+
+
+def place_named(name: str) -> Place | None:
+    """A place of the board, by the name in its address."""
+    place = PLACE.get(name)
+    return place if place is not None and place.is_on_board else None

@@ -1,0 +1,405 @@
+"""What the page of one case shows, in as few queries as it takes.
+
+Each part is read once, for the whole page: nothing here asks the database again for a row that it already has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+
+from crm.access.models import User, UserRole
+from crm.cases import consents
+from crm.cases.clocks import running_clocks
+from crm.cases.facts import FACT_WORDS, current_facts
+from crm.cases.hand_over import OWNING_ROLES
+from crm.cases.models import (
+    CHANNEL_WORDS,
+    ROLE_WORDS,
+    Case,
+    Channel,
+    Consent,
+    Deadline,
+    Fact,
+    Person,
+    PersonRole,
+    Task,
+)
+from crm.cases.queries import clock_words, first_source
+from crm.clock import london_date
+from crm.db import db
+from crm.rules.deadlines import ClockKind
+from crm.rules.permissions import Actor, Sensitivity, may_see
+from crm.rules.rulebook import Rulebook
+from crm.staff.move_pages import CLOCK_PAGES, MovePage
+from crm.staff.my_day import ids_of
+from crm.visits.models import PLACE_WORDS, PURPOSE_WORDS, Place, Purpose, Visit, VisitOfficer, VisitReport, VisitStatus
+
+CLOCKS_SHOWN = 6
+VISITS_READ = 8
+TASKS_SHOWN = 6
+
+TIMELINE_KINDS = {
+    "contact": "Calls and messages",
+    "letter": "Letters",
+    "visit": "Visits",
+    "check": "Checks",
+    "move": "Moves",
+    "note": "Notes",
+}
+"""The filters of the timeline: the kind of line, and what it is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockShown:
+    """A running clock: what, how it stands, the date, and the rule with its source."""
+
+    what: str
+    state: str
+    state_words: str
+    when: str
+    rule: str
+    source: str
+    action: str
+    page: MovePage
+    ids: dict[str, int]
+    due_on: date
+    turn: str
+
+    @property
+    def rule_and_source(self) -> str:
+        """ "Our promise: 1 working day after the enquiry", or the rule with its instrument."""
+        return f"{self.rule}. {self.source}" if self.source else self.rule
+
+
+@dataclass(frozen=True, slots=True)
+class FactShown:
+    """One answer; ``value`` is None where this person may not read it."""
+
+    key: str
+    label: str
+    value: str | None
+    source: str
+    stated_on: date
+    person_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FactSection:
+    """Facts that belong together: of the household, or of one person in it."""
+
+    title: str
+    facts: tuple[FactShown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonShown:
+    """Somebody in the household, with what to mind before how to reach them."""
+
+    person: Person
+    role: str
+    heed: tuple[str, ...]
+    heed_more: str | None
+    """Why, in the words kept with the rule; None where there are none, or they are not for this person."""
+    may_be_reached: bool
+    news: str | None
+
+    @property
+    def number_is_for_calls(self) -> bool:
+        return not self.person.no_calls and not self.person.no_contact
+
+
+@dataclass(frozen=True, slots=True)
+class VisitShown:
+    """One visit of the case."""
+
+    id: int
+    purpose: str
+    place: str
+    starts_at: datetime
+    ends_at: datetime
+    officers: tuple[str, ...]
+    is_booked: bool
+    is_unsigned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """Everything on the page but its head, its moves and its timeline."""
+
+    clocks: tuple[ClockShown, ...]
+    tasks: tuple[Task, ...]
+    sections: tuple[FactSection, ...]
+    people: tuple[PersonShown, ...]
+    next_visits: tuple[VisitShown, ...]
+    visit_ids: dict[str, int]
+    """For the moves that are about a visit: the one booked or, failing that, the one not signed off yet."""
+    sensitive_seen: tuple[str, ...]
+    """Kinds of closely held facts that this person was shown: recorded with the look."""
+
+
+def case_page(
+    case: Case, actor: Actor, *, on_case: bool, now: datetime, today: date, rulebook: Rulebook
+) -> CasePage:
+    """All the parts of the page of a case. Seven queries at most."""
+    people = [person for person in case.household.people if person.left_household_on is None]
+    facts = current_facts(case)
+    sections, seen = _sections(case, people, facts, actor, on_case=on_case)
+    given = consents.consents_in_force(person.id for person in people)
+    visits = _visits(case)
+    ahead = [visit for visit in reversed(visits) if visit.is_booked and visit.ends_at >= now][:2]
+    subject = next((visit for visit in visits if visit.is_booked), None) or next(
+        (visit for visit in visits if visit.is_unsigned), None
+    )
+    return CasePage(
+        clocks=tuple(clock_shown(clock, today=today, rulebook=rulebook) for clock in running_clocks(case)),
+        tasks=_tasks(case),
+        sections=sections,
+        people=tuple(_person(person, given.get(person.id, {}), actor, on_case=on_case) for person in people),
+        next_visits=_with_officers(ahead),
+        visit_ids={"visit_id": subject.id} if subject is not None else {},
+        sensitive_seen=seen,
+    )
+
+
+# --- Clocks -------------------------------------------------------------------------------------------------------------
+
+
+def clock_shown(clock: Deadline, *, today: date, rulebook: Rulebook) -> ClockShown:
+    """A clock in the words of the page."""
+    rule = rulebook.deadline(clock.rule)
+    reading = rulebook.say_due(clock.rule, clock.due_on, today=today)
+    state = {"over": "over", "due": "due", "ok": "ok"}[reading.state]
+    left = _left(clock.due_on, today)
+    if state == "over":
+        when, state_words = f"Was due {_short(clock.due_on, today)}", reading.words
+    elif clock.due_on == today:
+        when, state_words = _short(clock.due_on, today), "Due today"
+    else:
+        when = reading.words
+        state_words = left
+    if clock.turn != "service" and state != "over":
+        state = "waiting"
+    return ClockShown(
+        what=clock_words(clock, rulebook),
+        state=state,
+        state_words=state_words,
+        when=when,
+        rule=rule.words,
+        source="" if rule.kind is ClockKind.PROMISE else rule.source,
+        action=f"{rule.action}: {clock.about}" if clock.about else rule.action,
+        page=CLOCK_PAGES[clock.rule],
+        ids=ids_of(clock.subject),
+        due_on=clock.due_on,
+        turn=clock.turn,
+    )
+
+
+def _left(due_on: date, today: date) -> str:
+    days = (due_on - today).days
+    if days > 20:
+        return f"{days // 7} weeks left"
+    return f"{days} day{'' if days == 1 else 's'} left"
+
+
+def _short(day: date, today: date) -> str:
+    words = f"{day:%a} {day.day} {day:%B}"
+    return words if day.year == today.year else f"{words} {day.year}"
+
+
+# --- Facts --------------------------------------------------------------------------------------------------------------
+
+
+def _sections(
+    case: Case, people: list[Person], facts: Iterable[Fact], actor: Actor, *, on_case: bool
+) -> tuple[tuple[FactSection, ...], tuple[str, ...]]:
+    order = {key: number for number, key in enumerate(FACT_WORDS)}
+    by_person: dict[int | None, list[FactShown]] = {}
+    seen: set[str] = set()
+    for fact in sorted(facts, key=lambda one: (order.get(one.key, len(order)), one.id)):
+        sensitivity = Sensitivity(fact.sensitivity)
+        may = may_see(actor, sensitivity, subject_person_id=fact.person_id, on_case=on_case)
+        if may and sensitivity in (Sensitivity.HEALTH, Sensitivity.OFFENCE, Sensitivity.REFERENCE):
+            seen.add(str(sensitivity))
+        shown = FactShown(
+            key=fact.key,
+            label=fact_label(fact.key),
+            value=fact.value if may else None,
+            source=fact.source,
+            stated_on=fact.stated_on,
+            person_id=fact.person_id,
+        )
+        by_person.setdefault(fact.person_id, []).append(shown)
+    sections = [FactSection("About the household", (*_home(case), *by_person.get(None, ())))]
+    sections += [
+        FactSection(f"About {person.given_name}", tuple(by_person[person.id]))
+        for person in people
+        if person.id in by_person
+    ]
+    return tuple(sections), tuple(sorted(seen))
+
+
+def sections_of(case: Case, actor: Actor, *, on_case: bool) -> tuple[tuple[FactSection, ...], tuple[str, ...]]:
+    """What is known, by section, and the kinds of closely held facts among it that this person was shown."""
+    people = [person for person in case.household.people if person.left_household_on is None]
+    return _sections(case, people, current_facts(case), actor, on_case=on_case)
+
+
+def _home(case: Case) -> list[FactShown]:
+    household = case.household
+    came_on = london_date(case.opened_at)
+    rows = []
+    where = ", ".join(part for part in (household.address, household.postcode) if part)
+    if where:
+        rows.append(FactShown("", "Address", where, "Enquiry", came_on, None))
+    if household.local_authority:
+        rows.append(FactShown("", "Council", household.local_authority, "From the postcode", came_on, None))
+    channel = CHANNEL_WORDS[Channel(case.channel)]
+    source = first_source(case)
+    rows.append(
+        FactShown("", "First heard of us", f"{channel}, {source}" if source else channel, "Enquiry", came_on, None)
+    )
+    return rows
+
+
+def fact_label(key: str) -> str:
+    """What a fact is called; one whose name is no longer in use reads as itself."""
+    return FACT_WORDS.get(key) or key.replace("_", " ").capitalize()
+
+
+# --- People -------------------------------------------------------------------------------------------------------------
+
+
+def _person(person: Person, given: dict[str, Consent], actor: Actor, *, on_case: bool) -> PersonShown:
+    heed = []
+    if person.no_contact:
+        heed.append("Do not contact.")
+    else:
+        if person.no_calls:
+            heed.append("Do not call.")
+        if person.no_voicemail:
+            heed.append("Leave no voicemail.")
+    why = None
+    if may_see(actor, Sensitivity.SAFETY, subject_person_id=person.id, on_case=on_case):
+        why = person.safe_contact
+    return PersonShown(
+        person=person,
+        role=ROLE_WORDS[PersonRole(person.role)],
+        heed=tuple(heed),
+        heed_more=why,
+        may_be_reached=not person.no_contact and bool(person.phone or person.email),
+        news=_news(given),
+    )
+
+
+def _news(given: dict[str, Consent]) -> str | None:
+    """ "Email and text yes, phone no", from the newest word on each channel; None where nothing was asked."""
+    yes = [channel for channel, consent in given.items() if consent.given]
+    no = [channel for channel, consent in given.items() if not consent.given]
+    if not given:
+        return None
+    if not yes:
+        return "No to all"
+    words = f"{_and(yes)} yes" + (f", {_and(no)} no" if no else "")
+    return words[0].upper() + words[1:]
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def age(person: Person, today: date) -> int | None:
+    """How old somebody is."""
+    born = person.born_on
+    if born is None:
+        return None
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+# --- Visits and tasks -----------------------------------------------------------------------------------------------------
+
+
+def _visits(case: Case) -> list[VisitShown]:
+    rows = db.session.execute(
+        select(
+            Visit.id,
+            Visit.purpose,
+            Visit.place,
+            Visit.starts_at,
+            Visit.ends_at,
+            Visit.status,
+            VisitReport.signed_off_at,
+        )
+        .outerjoin(VisitReport, VisitReport.visit_id == Visit.id)
+        .where(Visit.case_id == case.id)
+        .order_by(Visit.starts_at.desc(), Visit.id.desc())
+        .limit(VISITS_READ)
+    )
+    return [
+        VisitShown(
+            id=row.id,
+            purpose=PURPOSE_WORDS[Purpose(row.purpose)],
+            place=PLACE_WORDS[Place(row.place)],
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            officers=(),
+            is_booked=row.status == VisitStatus.BOOKED,
+            is_unsigned=row.status == VisitStatus.DONE and row.signed_off_at is None,
+        )
+        for row in rows
+    ]
+
+
+def _with_officers(visits: list[VisitShown]) -> tuple[VisitShown, ...]:
+    if not visits:
+        return ()
+    names: dict[int, list[str]] = {}
+    for visit_id, name in db.session.execute(
+        select(VisitOfficer.visit_id, User.name)
+        .join(User, User.id == VisitOfficer.officer_id)
+        .where(VisitOfficer.visit_id.in_([visit.id for visit in visits]))
+        .order_by(VisitOfficer.id)
+    ):
+        names.setdefault(visit_id, []).append(name)
+    return tuple(
+        VisitShown(
+            id=visit.id,
+            purpose=visit.purpose,
+            place=visit.place,
+            starts_at=visit.starts_at,
+            ends_at=visit.ends_at,
+            officers=tuple(names.get(visit.id, ())),
+            is_booked=visit.is_booked,
+            is_unsigned=visit.is_unsigned,
+        )
+        for visit in visits
+    )
+
+
+def _tasks(case: Case) -> tuple[Task, ...]:
+    return tuple(
+        db.session.scalars(
+            select(Task)
+            .where(Task.case_id == case.id, Task.done_at.is_(None))
+            .order_by(Task.due_on, Task.id)
+            .limit(TASKS_SHOWN)
+        )
+    )
+
+
+def people_who_may_own() -> list[tuple[int, str]]:
+    """Those who may be given a case: (id, name), by name."""
+    rows = db.session.execute(
+        select(User.id, User.name)
+        .where(
+            User.active,
+            select(UserRole.user_id)
+            .where(UserRole.user_id == User.id, UserRole.role.in_(sorted(OWNING_ROLES)))
+            .exists(),
+        )
+        .order_by(User.name, User.id)
+    )
+    return [(row.id, row.name) for row in rows]

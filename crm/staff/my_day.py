@@ -1,0 +1,427 @@
+"""My day: what is due from one person, what they wait for, and what they have done.
+
+Everything is read from one end of an index and stops at a hundred rows, so a day that has gone badly wrong still opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Date, Integer, Select, and_, bindparam, func, literal, or_, select, union_all
+
+from crm.access.models import User
+from crm.cases.models import (
+    APPLICANT_ROLES,
+    CHANNEL_WORDS,
+    AssignmentRole,
+    Case,
+    CaseAssignment,
+    Channel,
+    Deadline,
+    Household,
+    Person,
+    Task,
+)
+from crm.cases.queries import care_words
+from crm.clock import LONDON
+from crm.db import db
+from crm.rules import deadlines
+from crm.rules.permissions import Actor, Permission, Role
+from crm.rules.rulebook import Rulebook
+from crm.staff.board import COUNT_STOPS_AT, capped_count, capped_words
+from crm.staff.move_pages import CLOCK_PAGES, MovePage
+
+CASES_READ = 300
+ROWS_READ = 101
+ROWS_SHOWN = 12
+WAITING_SHOWN = 8
+DONE_SHOWN = 10
+MONDAY, FRIDAY = 0, 4
+
+_ME = bindparam("me", type_=Integer)
+_TODAY = bindparam("today", type_=Date)
+_HORIZON = bindparam("horizon", type_=Date)
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """Something due: from a clock of a case, or a task."""
+
+    reference: str | None
+    names: str | None
+    what: str
+    state: str
+    words: str
+    was_due: str
+    care: tuple[str, ...] = ()
+    page: MovePage | None = None
+    label: str = ""
+    ids: dict[str, int] = field(default_factory=dict)
+    task_id: int | None = None
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that belong together, no more than are shown, and how many there are in all."""
+
+    rows: tuple[DueRow, ...]
+    count: int
+
+    @property
+    def count_words(self) -> str:
+        return capped_words(self.count)
+
+    @property
+    def more(self) -> str:
+        """ "12 more", or nothing when all are shown."""
+        if self.count > COUNT_STOPS_AT:
+            return "Many more"
+        left = self.count - len(self.rows)
+        return f"{left} more" if left > 0 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class DoneRow:
+    """A task that was ticked off today, and may be put back."""
+
+    task_id: int
+    at: datetime
+    what: str
+    names: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRow:
+    """How many cases of somebody have something over its date."""
+
+    name: str
+    over: int
+
+    @property
+    def words(self) -> str:
+        return capped_words(self.over)
+
+
+@dataclass(frozen=True, slots=True)
+class MyDay:
+    """All that the page shows of cases and tasks."""
+
+    over: Group
+    today: Group
+    week: Group
+    week_label: str
+    waiting: Group
+    done: tuple[DoneRow, ...]
+
+    @property
+    def is_clear(self) -> bool:
+        return not self.over.count and not self.today.count
+
+
+def my_day(actor: Actor, *, today: date, rulebook: Rulebook) -> MyDay:
+    """One person's day. Four queries, however much there is."""
+    horizon, week_label = end_of_week(today)
+    clocks = db.session.execute(_clocks(), {"me": actor.user_id, "today": today, "horizon": horizon}).all()
+    tasks = db.session.execute(_tasks(), {"me": actor.user_id, "horizon": horizon}).all()
+    begins = datetime.combine(today, time(), tzinfo=LONDON)
+    done = db.session.execute(_done(), {"me": actor.user_id, "begins": begins}).all()
+    care = _care({row.household_id for row in clocks if row.turn == "service"})
+    say = _Sayer(today=today, rulebook=rulebook)
+    due = [(row.due_on, say.clock(row, care)) for row in clocks if row.turn == "service" and row.due_on <= horizon]
+    due += [(row.due_on, say.task(row)) for row in tasks]
+    due.sort(key=lambda one: one[0])
+    waiting = [say.clock(row, {}) for row in clocks if row.turn != "service"]
+    return MyDay(
+        over=_group([row for day, row in due if day < today]),
+        today=_group([row for day, row in due if day == today]),
+        week=_group([row for day, row in due if day > today]),
+        week_label=week_label,
+        waiting=Group(tuple(waiting[:WAITING_SHOWN]), len(waiting)),
+        done=tuple(DoneRow(row.id, row.done_at, row.title, row.names) for row in done),
+    )
+
+
+def end_of_week(today: date) -> tuple[date, str]:
+    """The Friday that "this week" reaches to, and what to call it: from Friday on, people look at the next week."""
+    if today.weekday() < FRIDAY:
+        return today + timedelta(days=FRIDAY - today.weekday()), "This week"
+    return today + timedelta(days=FRIDAY + 7 - today.weekday()), "Next week"
+
+
+def overdue_count(actor: Actor, *, today: date) -> int:
+    """How many of somebody's cases have something over its date: the figure beside "My day" in the bar."""
+    return db.session.scalar(_overdue(), {"me": actor.user_id, "today": today}) or 0
+
+
+def team_overdue(*, today: date) -> list[TeamRow]:
+    """Each member of staff who has cases with something over its date, the most first. One query."""
+    rows = db.session.execute(_team(), {"today": today}).all()
+    return sorted((TeamRow(row.name, row.over) for row in rows if row.over), key=lambda one: (-one.over, one.name))
+
+
+def clocks_of_role(actor: Actor, *, today: date, rulebook: Rulebook) -> dict[str, tuple[DueRow, ...]]:
+    """What waits for the decision maker ("decisions") and the panel administrator ("papers"): their clocks, not their cases."""
+    wanted = {}
+    if actor.has(Permission.MAKE_DECISION):
+        wanted["decisions"] = "adm_decision"
+    if actor.has(Permission.MANAGE_PANEL):
+        wanted["papers"] = "panel_papers"
+    if not wanted:
+        return {}
+    rows = db.session.execute(_of_rules(), {"rules": list(wanted.values())}).all()
+    say = _Sayer(today=today, rulebook=rulebook)
+    return {
+        name: tuple(say.clock(row, {}) for row in rows if row.rule == rule)[:ROWS_SHOWN]
+        for name, rule in wanted.items()
+    }
+
+
+def sees_team(actor: Actor) -> bool:
+    """Managers see how the whole team stands."""
+    return Role.MANAGER in actor.roles
+
+
+def task_of(actor: Actor, task_id: int) -> Task | None:
+    """A task that this person may tick off: their own."""
+    return db.session.scalars(select(Task).where(Task.id == task_id, Task.assigned_to_id == actor.user_id)).first()
+
+
+def _group(rows: list[DueRow]) -> Group:
+    return Group(tuple(rows[:ROWS_SHOWN]), min(len(rows), COUNT_STOPS_AT + 1))
+
+
+# --- Statements, built once ---------------------------------------------------------------------------------------------
+
+
+def _my_cases() -> Any:
+    """The open cases that are somebody's work: those they own, and those they assess."""
+    columns = (Case.id, Case.reference, Case.household_id, Case.channel, Case.opened_at)
+    owned = (
+        select(*columns)
+        .where(Case.owner_id == _ME, Case.is_open)
+        .order_by(Case.next_action_due_on, Case.id)
+        .limit(CASES_READ)
+        .subquery()
+    )
+    assessed = (
+        select(*columns)
+        .join(CaseAssignment, CaseAssignment.case_id == Case.id)
+        .where(
+            CaseAssignment.user_id == _ME,
+            CaseAssignment.role == AssignmentRole.ASSESSOR,
+            CaseAssignment.from_on <= _TODAY,
+            or_(CaseAssignment.until_on.is_(None), CaseAssignment.until_on >= _TODAY),
+            Case.is_open,
+            Case.owner_id != _ME,
+        )
+        .limit(CASES_READ)
+        .subquery()
+    )
+    return union_all(select(owned), select(assessed)).subquery("mine")
+
+
+@lru_cache(maxsize=1)
+def _clocks() -> Select[Any]:
+    mine = _my_cases()
+    return (
+        select(
+            Deadline.rule,
+            Deadline.subject,
+            Deadline.about,
+            Deadline.due_on,
+            Deadline.counted_from_on,
+            Deadline.turn,
+            mine.c.reference,
+            mine.c.household_id,
+            mine.c.channel,
+            mine.c.opened_at,
+            Household.name.label("names"),
+        )
+        .select_from(mine)
+        .join(Deadline, Deadline.case_id == mine.c.id)
+        .join(Household, Household.id == mine.c.household_id)
+        .where(Deadline.stopped_on.is_(None), or_(Deadline.turn != "service", Deadline.due_on <= _HORIZON))
+        .order_by(Deadline.due_on, Deadline.id)
+        .limit(ROWS_READ)
+    )
+
+
+@lru_cache(maxsize=1)
+def _tasks() -> Select[Any]:
+    return (
+        select(Task.id, Task.title, Task.due_on, Case.reference, Household.name.label("names"))
+        .outerjoin(Case, Case.id == Task.case_id)
+        .outerjoin(Household, Household.id == Case.household_id)
+        .where(Task.assigned_to_id == _ME, Task.done_at.is_(None), Task.due_on <= _HORIZON)
+        .order_by(Task.due_on, Task.id)
+        .limit(ROWS_READ)
+    )
+
+
+@lru_cache(maxsize=1)
+def _done() -> Select[Any]:
+    return (
+        select(Task.id, Task.title, Task.done_at, Household.name.label("names"))
+        .outerjoin(Case, Case.id == Task.case_id)
+        .outerjoin(Household, Household.id == Case.household_id)
+        .where(Task.done_by_id == _ME, Task.assigned_to_id == _ME, Task.done_at >= bindparam("begins"))
+        .order_by(Task.done_at.desc(), Task.id.desc())
+        .limit(DONE_SHOWN)
+    )
+
+
+@lru_cache(maxsize=1)
+def _overdue() -> Any:
+    return select(
+        capped_count(Case, and_(Case.owner_id == _ME, Case.is_open, Case.next_action_due_on < _TODAY))
+    )
+
+
+@lru_cache(maxsize=1)
+def _team() -> Any:
+    over = and_(Case.owner_id == User.id, Case.is_open, Case.next_action_due_on < _TODAY)
+    some = select(literal(1).label("one")).select_from(Case).where(over).correlate(User)
+    counted = select(func.count()).select_from(some.limit(COUNT_STOPS_AT + 1).subquery()).correlate(User)
+    return select(User.name, counted.scalar_subquery().label("over")).where(User.active)
+
+
+@lru_cache(maxsize=1)
+def _of_rules() -> Select[Any]:
+    return (
+        select(
+            Deadline.rule,
+            Deadline.subject,
+            Deadline.about,
+            Deadline.due_on,
+            Deadline.counted_from_on,
+            Deadline.turn,
+            Case.reference,
+            Case.household_id,
+            Case.channel,
+            Case.opened_at,
+            Household.name.label("names"),
+        )
+        .select_from(Deadline)
+        .join(Case, Case.id == Deadline.case_id)
+        .join(Household, Household.id == Case.household_id)
+        .where(
+            Deadline.stopped_on.is_(None),
+            Deadline.rule.in_(bindparam("rules", expanding=True)),
+            Case.place.in_(("with_panel", "with_decision_maker")),
+        )
+        .order_by(Deadline.due_on, Deadline.id)
+        .limit(ROWS_READ)
+    )
+
+
+def _care(household_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """What to mind before getting in touch, by household."""
+    ids = sorted(household_ids)
+    found: dict[int, tuple[str, ...]] = {}
+    if not ids:
+        return found
+    people = db.session.scalars(
+        select(Person).where(Person.household_id.in_(ids), Person.role.in_(APPLICANT_ROLES)).order_by(Person.id)
+    )
+    for person in people:
+        words = care_words(person)
+        if person.contact_times and not person.no_contact:
+            words = (*words, f"{person.given_name}: {person.contact_times}")
+        found[person.household_id] = found.get(person.household_id, ()) + words
+    return found
+
+
+# --- Saying it ----------------------------------------------------------------------------------------------------------
+
+_CONTACT_CLOCKS = frozenset({"first_contact", "recontact", "application_expected", "event_follow_up"})
+
+
+class _Sayer:
+    def __init__(self, *, today: date, rulebook: Rulebook) -> None:
+        self.today = today
+        self.rulebook = rulebook
+
+    def clock(self, row: Any, care: dict[int, tuple[str, ...]]) -> DueRow:
+        rule = self.rulebook.deadline(row.rule)
+        state, words = self._due(row.due_on, ours=row.turn == "service")
+        page = CLOCK_PAGES[row.rule]
+        return DueRow(
+            reference=row.reference,
+            names=row.names,
+            what=self._what(row, rule),
+            state=state,
+            words=words,
+            was_due=self._was_due(row.due_on),
+            care=care.get(row.household_id, ()) if row.rule in _CONTACT_CLOCKS else (),
+            page=page,
+            label=page.label,
+            ids=ids_of(row.subject),
+            since=self._since(row.counted_from_on),
+        )
+
+    def task(self, row: Any) -> DueRow:
+        state, words = self._due(row.due_on, ours=True)
+        return DueRow(
+            reference=row.reference,
+            names=row.names,
+            what=row.title,
+            state=state,
+            words=words,
+            was_due=self._was_due(row.due_on),
+            task_id=row.id,
+        )
+
+    def _due(self, due_on: date, *, ours: bool) -> tuple[str, str]:
+        reading = deadlines.say_due(due_on, today=self.today, calendar=self.rulebook.calendar)
+        if reading.state == "over":
+            return "over", reading.words
+        if not ours:
+            return "waiting", f"Until {_short(due_on)}"
+        if reading.state == "due" and due_on == self.today:
+            return "due", reading.words
+        return "none", _short(due_on)
+
+    def _was_due(self, due_on: date) -> str:
+        if due_on < self.today:
+            return f"was due {_short(due_on)}"
+        left = self.rulebook.calendar.between(self.today, due_on) if due_on > self.today else 0
+        return f"{left} working day{'' if left == 1 else 's'}" if left else ""
+
+    def _since(self, day: date) -> str:
+        waited = self.rulebook.calendar.between(day, self.today) if day <= self.today else 0
+        return f"{waited} working day{'' if waited == 1 else 's'}"
+
+    def _what(self, row: Any, rule: deadlines.DeadlineRule) -> str:
+        if row.rule == "first_contact":
+            channel = CHANNEL_WORDS[Channel(row.channel)]
+            return f"First call. {channel}, {_short(row.counted_from_on)}."
+        what = f"{row.about}: {rule.what[0].lower()}{rule.what[1:]}" if row.about else rule.action
+        if rule.unit is deadlines.Unit.GIVEN:
+            return f"{what}."
+        return f"{what}. {_length(rule)} {_JOINTS[rule.counting]} {rule.counted_from}, {_short(row.counted_from_on)}."
+
+
+_JOINTS = {
+    deadlines.Counting.AFTER: "after",
+    deadlines.Counting.BEGINNING_WITH: "beginning with",
+    deadlines.Counting.BEFORE: "before",
+}
+
+
+def _length(rule: deadlines.DeadlineRule) -> str:
+    return rule.length_words[0].upper() + rule.length_words[1:]
+
+
+def _short(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%B}"
+
+
+def ids_of(subject: str) -> dict[str, int]:
+    """The id in a clock's subject, by the name that addresses use: "check:12" is {"check_id": 12}."""
+    kind, _, number = (subject or "").partition(":")
+    return {f"{kind}_id": int(number)} if kind and number.isdigit() else {}

@@ -1,0 +1,54 @@
+"""My day, the first page of everyone who works here."""
+
+from __future__ import annotations
+
+from crm import policy
+from crm.access.guards import current_actor, requires_staff
+from crm.clock import now_utc, today_in_london
+from crm.rules.permissions import Actor, Permission, Role
+from crm.staff import my_day as days
+from crm.staff.case_views import page_for
+from crm.staff.my_day import DueRow
+from crm.staff.my_visits import agenda_of, reports_to_sign, visits_of
+from crm.staff.views import bp, case_path
+from crm.web.pages import render
+
+WORKS_WITH_CASES = frozenset({Role.RECRUITER, Role.OFFICER, Role.MANAGER})
+
+
+@bp.get("/my-day")
+@requires_staff
+def my_day() -> str:
+    """What is due from me, where I am going, and whom I wait for."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    day = days.my_day(actor, today=today, rulebook=rulebook)
+    of_role = days.clocks_of_role(actor, today=today, rulebook=rulebook)
+    goes_out = actor.has(Permission.RECORD_VISIT) or actor.has(Permission.BOOK_VISIT)
+    is_manager = days.sees_team(actor)
+    return render(
+        "staff/my_day.html",
+        here="my_day",
+        counts={"my_day": day.over.count},
+        day=day,
+        now=now,
+        visits=visits_of(actor, now=now, today=today) if goes_out else None,
+        decisions=of_role.get("decisions"),
+        papers=of_role.get("papers"),
+        agenda=agenda_of(actor, today=today) if actor.has(Permission.SIT_ON_PANEL) else None,
+        team=days.team_overdue(today=today) if is_manager else None,
+        to_sign=reports_to_sign() if is_manager else None,
+        works_with_cases=bool(actor.roles & WORKS_WITH_CASES),
+        runs_the_system=actor.has(Permission.MANAGE_SETTINGS),
+        link=_link_for(actor),
+        case_path=case_path,
+    )
+
+
+def _link_for(actor: Actor) -> object:
+    def link(row: DueRow) -> str | None:
+        if row.page is None or row.reference is None:
+            return None
+        return page_for(row.page, row.reference, actor, **row.ids)
+
+    return link
