@@ -290,7 +290,8 @@ def measure_memory(app: Flask, kind: str, size: int, report: Report) -> None:
     settings: Settings = app.extensions["crm_settings"]
     db.session.remove()
     environ = {
-        **os.environ, "CRM_ENV": "test", "DATABASE_URL": settings.database_url, "CRM_DATA": str(settings.data_dir), **SECRETS
+        **os.environ, "CRM_ENV": "test", "DATABASE_URL": settings.database_url, "CRM_DATA": str(settings.data_dir),
+        **SECRETS,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as scratch, servers.running(environ, Path(scratch)) as (base_url, process):
         for _ in range(20):

@@ -1,8 +1,8 @@
 """Copies of everything, and putting them back: one file, readable on either database, with no key inside.
 
 The file is a zip of one JSON-lines member per table, in an order that satisfies every reference, and a manifest with
-the revision, the row counts and a SHA-256 of each member. Sealed values stay sealed: without the installation's keys, which
-are kept apart, they can't be read. A restored outbox is held: nothing leaves it until a person releases it.
+the revision, the row counts and a SHA-256 of each member. Sealed values stay sealed: without the installation's keys,
+which are kept apart, they can't be read. A restored outbox is held: nothing leaves it until a person releases it.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 def KeyText(length: int) -> sa.String:  # noqa: N802  (used as a type)
-    """Text that is looked up by equality or prefix: compared byte by byte on both databases, so an index serves both."""
+    """Text looked up by equality or prefix: compared byte by byte on both databases, so that an index serves both."""
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
@@ -103,7 +103,7 @@ def one_of(column: str, values: type[StrEnum] | Sequence[str], *, name: str | No
 
 
 class SealedValueDamaged(Exception):
-    """A sealed value could not be opened where it stands: it was altered, moved from another row, or its key is gone."""
+    """A sealed value could not be opened where it stands: altered, moved from another row, or its key is gone."""
 
 
 class Keyring:
@@ -171,8 +171,8 @@ class RowKey:
 class EncryptedText:
     """An attribute whose text is sealed in another column of the same row.
 
-    ``detail_sealed: Mapped[str | None] = mapped_column(Text)`` and ``detail = EncryptedText("detail_sealed")``. It can't
-    be searched or sorted on, by design.
+    ``detail_sealed: Mapped[str | None] = mapped_column(Text)`` and ``detail = EncryptedText("detail_sealed")``. It
+    can't be searched or sorted on, by design.
     """
 
     def __init__(self, column: str) -> None:

@@ -53,7 +53,7 @@ def change_stage(
     """Move a case on.
 
     ``seen`` is the version of the case that the person looked at; ``effective_on`` is the London date on which it
-    happened (today unless given), from which clocks are counted; ``due_on`` gives the dates that a person chose, by rule name.
+    happened (today unless given), from which clocks are counted; ``due_on`` gives dates that a person chose, by rule.
 
     1. Check the move, and those made along with it, against the table, the evidence and the actor's permissions.
     2. Compare and set: the case's version, then each track's stage.

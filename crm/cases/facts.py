@@ -16,6 +16,7 @@ FACT_WORDS: dict[str, str] = {
     "spare_room": "Bedroom to spare",
     "housing": "Home",
     "right_to_work": "Right to work and live in the UK",
+    "specified_offence": "Offence against a child, any adult at home",
     "offences": "Convictions or cautions",
     "adults_offences": "Convictions or cautions of others at home",
     "current_approval": "Approved by another service now",
@@ -33,10 +34,12 @@ FACT_WORDS: dict[str, str] = {
     "hope_to_foster": "Hope to foster",
     "languages": "Languages",
     "staff_notes": "Notes from the day",
+    "privacy_notice": "Privacy notice shown",
 }
 """What each kind of fact is called on screen, in the order the screens show them."""
 
 FACT_SENSITIVITY: dict[str, Sensitivity] = {
+    "specified_offence": Sensitivity.OFFENCE,
     "offences": Sensitivity.OFFENCE,
     "adults_offences": Sensitivity.OFFENCE,
     "health": Sensitivity.HEALTH,

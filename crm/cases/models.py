@@ -208,7 +208,7 @@ class Case(Base):
 
 
 class Enquiry(RowKey, Base):
-    """One touch: a form, a call, a word at a stall. The first starts the clock of a case; later ones never restart it."""
+    """One touch: a form, a call, a word at a stall. The first starts the clock; later ones never restart it."""
 
     __tablename__ = "enquiry"
 

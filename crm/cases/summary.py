@@ -45,7 +45,7 @@ def refresh(case: Case, *, today: date, rulebook: Rulebook) -> None:
 
 
 def band_of(tracks: stages.Tracks) -> Band:
-    """Which of the staff lists a case belongs to. The not-now pool is among the enquiries: somebody owes them a call."""
+    """Which of the staff lists a case is on. The not-now pool is among the enquiries: somebody owes them a call."""
     if not stages.is_open(tracks):
         return Band.ENDED
     return Band.APPLICATION if stages.TrackName.APPLICATION in tracks else Band.ENQUIRY
