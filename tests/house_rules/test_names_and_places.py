@@ -58,19 +58,17 @@ EDGE_MODULES = {
 
 
 def framework_uses(module: Module) -> list[str]:
-    """Flask in a module that isn't an edge: an operation that knows the request can't be called by a command or a job."""
+    """Flask where it isn't an edge: an operation that knows the request can't be called by a command or a job."""
     if module.package in EDGE_PACKAGES or module.name in EDGE_MODULES or module.is_edge:
         return []
-    return [
-        f"{module.name}:{line} imports {name}" for line, name in module.imports if name.split(".")[0] in FRAMEWORK
-    ]
+    return [f"{module.name}:{line} imports {name}" for line, name in module.imports if name.split(".")[0] in FRAMEWORK]
 
 
 def test_flask_is_known_at_the_edge_only() -> None:
     assert [fault for module in modules() for fault in framework_uses(module)] == []
 
 
-@pytest.mark.parametrize("source", ["from flask import g", "import flask_login", "def f():\n    from flask import request"])
+@pytest.mark.parametrize("source", ["from flask import g", "import flask_login", "def f():\n    import flask"])
 def test_an_operation_that_knows_the_request_is_caught(source: str) -> None:
     assert framework_uses(planted("crm.visits.booking", source))
 
@@ -152,9 +150,7 @@ def commits(module: Module) -> list[str]:
 
 
 def may_open_transaction(module: Module) -> bool:
-    return (
-        module.name in MAY_COMMIT | TRANSACTION_MODULES or module.package in TRANSACTION_PACKAGES or module.is_edge
-    )
+    return module.name in MAY_COMMIT | TRANSACTION_MODULES or module.package in TRANSACTION_PACKAGES or module.is_edge
 
 
 def test_work_is_committed_in_one_place() -> None:
@@ -246,7 +242,9 @@ def test_mail_leaves_from_one_file() -> None:
     assert [fault for module in modules() for fault in ways_out(module)] == []
 
 
-@pytest.mark.parametrize("source", ["import smtplib", "from urllib.request import urlopen", "socket.create_connection(there)"])
+@pytest.mark.parametrize(
+    "source", ["import smtplib", "from urllib.request import urlopen", "socket.create_connection(to)"]
+)
 def test_another_way_out_is_caught(source: str) -> None:
     assert ways_out(planted("crm.visits.booking", source))
 
