@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from crm import policy
 from crm.access.models import PasswordReset, StaffInvitation, User
 from crm.delivery import Channel, NewMessage, Recipient, enqueue
 
 
-def send_invitation(*, invitation: StaffInvitation, user: User, link: str, service_name: str, now: datetime) -> None:
+def send_invitation(*, invitation: StaffInvitation, user: User, link: str, invited_by: str, now: datetime) -> None:
     """Write to somebody who has been asked to join."""
     enqueue(
         NewMessage(
@@ -17,10 +18,11 @@ def send_invitation(*, invitation: StaffInvitation, user: User, link: str, servi
             to=Recipient(email=user.email),
             dedupe_key=f"staff_invitation:{invitation.id}",
             context={
-                "name": user.name,
-                "link": link,
-                "ends_at": invitation.ends_at,
-                "service_name": service_name,
+                "service": policy.service(),
+                "first_name": first_name(user),
+                "invited_by": invited_by,
+                "accept_url": link,
+                "expires_at": invitation.ends_at,
             },
             user_id=user.id,
             not_after=invitation.ends_at,
@@ -29,7 +31,7 @@ def send_invitation(*, invitation: StaffInvitation, user: User, link: str, servi
     )
 
 
-def send_reset(*, reset: PasswordReset, user: User, link: str, service_name: str, now: datetime) -> None:
+def send_reset(*, reset: PasswordReset, user: User, link: str, now: datetime) -> None:
     """Write to somebody who asked for a new password."""
     enqueue(
         NewMessage(
@@ -37,9 +39,19 @@ def send_reset(*, reset: PasswordReset, user: User, link: str, service_name: str
             channel=Channel.EMAIL,
             to=Recipient(email=user.email),
             dedupe_key=f"password_reset:{reset.id}",
-            context={"name": user.name, "link": link, "ends_at": reset.ends_at, "service_name": service_name},
+            context={
+                "service": policy.service(),
+                "first_name": first_name(user),
+                "reset_url": link,
+                "expires_at": reset.ends_at,
+            },
             user_id=user.id,
             not_after=reset.ends_at,
         ),
         now=now,
     )
+
+
+def first_name(user: User) -> str:
+    """How a letter greets somebody."""
+    return (user.name.split() or [user.name])[0]

@@ -17,7 +17,7 @@ from crm.rules.refusal import Refusal
 
 OnLeaving = Callable[..., None]
 ON_LEAVING: list[OnLeaving] = []
-"""What hands over the work of a leaver: each is called with ``leaver``, ``handed_to`` (users), ``actor``, ``now`` and
+"""What hands over the work of a leaver: each is called with ``from_user_id``, ``to_user_id``, ``actor``, ``now`` and
 ``today``. Cases and tasks live above this package; ``crm/app.py`` binds the functions."""
 
 
@@ -57,7 +57,6 @@ def invite_user(
     name: str,
     roles: Iterable[Role],
     link_for: Callable[[str], str],
-    service_name: str,
     actor: Actor,
     now: datetime,
     mobile: str | None = None,
@@ -72,24 +71,24 @@ def invite_user(
     recording.record(
         "access.user_invited", actor=actor, at=now, subject=f"user:{user.id}", detail={"roles": sorted(wanted)}
     )
-    _send_invitation(user, link_for, service_name, actor, now)
+    _send_invitation(user, link_for, actor, now)
     return user
 
 
-def invite_again(*, user: User, link_for: Callable[[str], str], service_name: str, actor: Actor, now: datetime) -> None:
+def invite_again(*, user: User, link_for: Callable[[str], str], actor: Actor, now: datetime) -> None:
     """A fresh link for somebody who has not come in yet; the earlier one stops working."""
     require(actor, Permission.MANAGE_USERS)
     if not user.is_invited:
         raise CannotChangeAccount(f"{user.name} has already come in.")
     recording.record("access.user_invited_again", actor=actor, at=now, subject=f"user:{user.id}")
-    _send_invitation(user, link_for, service_name, actor, now)
+    _send_invitation(user, link_for, actor, now)
 
 
-def _send_invitation(
-    user: User, link_for: Callable[[str], str], service_name: str, actor: Actor, now: datetime
-) -> None:
+def _send_invitation(user: User, link_for: Callable[[str], str], actor: Actor, now: datetime) -> None:
     invitation, token = links.new_invitation(user=user, made_by_id=actor.user_id, now=now)
-    letters.send_invitation(invitation=invitation, user=user, link=link_for(token), service_name=service_name, now=now)
+    letters.send_invitation(
+        invitation=invitation, user=user, link=link_for(token), invited_by=actor.display_name, now=now
+    )
 
 
 def change_roles(*, user: User, roles: Iterable[Role], actor: Actor, now: datetime) -> None:
@@ -164,7 +163,7 @@ def leave(*, user: User, handed_to: User | None, actor: Actor, now: datetime, to
         raise CannotLeave("Choose who takes over the cases and tasks.", field="handed_to")
     if handed_to is not None:
         for hand_over in ON_LEAVING:
-            hand_over(leaver=user, handed_to=handed_to, actor=actor, now=now, today=today)
+            hand_over(from_user_id=user.id, to_user_id=handed_to.id, actor=actor, now=now, today=today)
     user.left_on = today
     _shut_out(user, now)
     recording.record(

@@ -23,7 +23,7 @@ from crm.rules.refusal import Refusal
 from crm.settings import Settings
 from crm.web import limits
 from crm.web.notices import tell
-from crm.web.pages import render, safe_path, see_other, service
+from crm.web.pages import render, safe_path, see_other
 from crm.web.writes import writes, writes_by_itself
 
 bp = Blueprint("access", __name__)
@@ -136,7 +136,7 @@ def _send_reset(email: str) -> None:
             return
         reset, token = links.new_reset(user=user, now=now)
         link = _settings().base_url + url_for("access.reset_password", token=token)
-        letters.send_reset(reset=reset, user=user, link=link, service_name=service().name, now=now)
+        letters.send_reset(reset=reset, user=user, link=link, now=now)
 
 
 @bp.route("/reset-password/<token>", methods=["GET", "POST"])

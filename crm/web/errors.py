@@ -17,7 +17,7 @@ from crm.rules.refusal import Refusal
 from crm.web import forgery, once
 from crm.web.limits import TooOften
 from crm.web.logs import get as log
-from crm.web.pages import ServiceShown, current_actor, service
+from crm.web.pages import current_actor, service, service_without_database
 
 TITLES = {
     400: "We could not read that",
@@ -111,7 +111,7 @@ def _make_sure_of_service() -> None:
         service()
     except Exception:  # whatever it is, it is already being reported
         db.session.rollback()
-        g.service_shown = ServiceShown()
+        g.service_shown = service_without_database()
 
 
 def _refused(refusal: Refusal) -> Response:

@@ -10,27 +10,34 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
 from jinja2 import StrictUndefined
 
+from crm import policy
 from crm.rules.permissions import PUBLIC, Actor, Permission
 from crm.web import filters, navigation, once
 
 
 @dataclass(frozen=True)
-class ServiceShown:
-    """How the service speaks of itself on each page."""
+class ServiceUnknown:
+    """Stands in on a page about trouble, when the database can't say whose page it is."""
 
-    name: str = "Kestrel Fostering"
-    phone: str = "01632 960 140"
-    email: str = "hello@kestrel.example.org"
-    area: str = "south-east London and Kent"
-    hours: str = "Monday to Friday, 9am to 7pm"
+    name: str = "Fostering"
+    phone: str = ""
+    email: str = ""
+    area: str = "this area"
+    hours: str = ""
 
 
 def service() -> Any:
-    """The service as its settings have it. Asked once a request."""
+    """How the service speaks of itself on each page. Asked once a request."""
     shown = g.get("service_shown")
     if shown is None:
-        shown = g.service_shown = current_app.extensions["crm_service"]()
+        shown = g.service_shown = policy.service()
+        current_app.extensions["crm_service_last_known"] = shown
     return shown
+
+
+def service_without_database() -> Any:
+    """The service as this process last knew it."""
+    return current_app.extensions.get("crm_service_last_known", ServiceUnknown())
 
 
 def render(template: str, *, here: str | None = None, counts: Mapping[str, int] | None = None, **context: Any) -> str:
@@ -99,7 +106,6 @@ def init_app(app: Flask) -> None:
         new_one_time_id=once.new_id,
         request_path=lambda: request.path,
     )
-    app.extensions.setdefault("crm_service", ServiceShown)
     paths: list[frozenset[str]] = []
 
     def served_paths() -> frozenset[str]:
