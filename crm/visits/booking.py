@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import select, update
 
 from crm import policy
-from crm.access.models import User
-from crm.access.queries import staff_who_may
+from crm.access.queries import names_of, staff_who_may
 from crm.audit import record
 from crm.calendars import invitations
 from crm.cases import assignment, summary, timeline
@@ -83,7 +82,7 @@ def say_visit(visit: Visit) -> str:
 def officer_names(officer_ids: Iterable[int]) -> list[str]:
     """Names of officers in the order of their ids."""
     wanted = sorted(set(officer_ids))
-    found = dict(db.session.execute(select(User.id, User.name).where(User.id.in_(wanted))).tuples().all())
+    found = names_of(wanted)
     return [found[one] for one in wanted if one in found]
 
 
