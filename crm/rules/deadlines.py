@@ -6,6 +6,7 @@ here is what a service starts with, and its settings hold what it has promised s
 
 from __future__ import annotations
 
+import re
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -89,18 +90,25 @@ class DeadlineRule:
         return f"{self.name}@{self.in_force_from.isoformat()}"
 
     @property
+    def set_by(self) -> str:
+        """Who set the limit, in a word or two: "Our promise", "Standard 14", "Regulation 26"."""
+        if self.kind is ClockKind.PROMISE:
+            return "Our promise"
+        word, mark = (
+            ("Standard", r"standard (\d+)") if self.kind is ClockKind.STANDARD else ("Regulation", r"reg (\d+)")
+        )
+        number = re.search(mark, self.source)
+        return f"{word} {number[1]}" if number else word
+
+    @property
     def length_words(self) -> str:
         """ "10 working days", "28 days", "8 months"."""
         return length_words(self.unit, self.length)
 
     @property
     def words(self) -> str:
-        """The rule in a line: "Our promise: 1 working day after the enquiry"."""
-        who = {
-            ClockKind.PROMISE: "Our promise",
-            ClockKind.STANDARD: "Standard",
-            ClockKind.REGULATION: "Regulation",
-        }[self.kind]
+        """The rule in a line: "Our promise: 1 working day after the enquiry", "Regulation 26: 10 working days …"."""
+        who = self.set_by
         if self.unit is Unit.GIVEN:
             return f"{who}: {self.counted_from}"
         joint = {"after": "after", "beginning_with": "beginning with", "before": "before"}[self.counting]

@@ -372,3 +372,13 @@ def test_a_clock_says_its_date_and_the_working_days_left_and_names_another_year(
         say_due(D(2027, 1, 6), today=D(2026, 12, 18), calendar=calendar).words == "Due Wed 6 Jan 2027 (10 working days)"
     )
     assert say_due(D(2026, 10, 9), today=D(2026, 10, 10), calendar=calendar).words == "Over since Fri 9 Oct"
+
+
+def test_a_clock_says_who_set_it():
+    rulebook = default_rulebook(D(2026, 7, 14))
+
+    assert rulebook.deadline("first_contact").words == "Our promise: 1 working day after the enquiry"
+    assert rulebook.deadline("stage_one_decision").set_by == "Regulation 26"
+    assert rulebook.deadline("panel_recommendation").words == (
+        "Standard 14: 8 months after the day the application was received"
+    )
