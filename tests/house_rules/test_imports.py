@@ -56,9 +56,10 @@ def forbidden(module: Module, name: str) -> str | None:
         return "packages of one row don't know each other"
     if ROW_OF[mine] > ROW_OF[theirs]:
         return f"{theirs} stands above {mine}"
-    if ROW_OF[mine] == CASES_ROW and theirs in ("access", "web") and not (mine == "calendars" and module.is_edge):
-        if not name.startswith(WHO_WORKS_HERE):
-            return f"{mine} serves the features, and knows nothing of screens or of how people sign in"
+    is_door = mine == "calendars" and module.is_edge
+    serves_features = ROW_OF[mine] == CASES_ROW and not is_door
+    if serves_features and theirs in ("access", "web") and not name.startswith(WHO_WORKS_HERE):
+        return f"{mine} serves the features, and knows nothing of screens or of how people sign in"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Rules about where things are done: pure rules, Flask at the edge, one clock, one place to commit, one way for mail."""
+"""Where things are done: pure rules, Flask at the edge, one clock, one place to commit, one way out for mail."""
 
 from __future__ import annotations
 
