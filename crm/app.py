@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from crm import audit, delivery, timetable
 from crm.access import guards, people
+from crm.calendars.feeds import end_for_leaver
 from crm.cases.assignment import hand_over_cases
+from crm.cases.effects import bind_effects
 from crm.cases.letters import task_for_given_up
 from crm.cases.tasks import hand_over_tasks
 from crm.db import init_db
 from crm.delivery import worker as delivery_worker
 from crm.jobs import runner
 from crm.settings import Settings
+from crm.visits.booking import cancel_visits, hand_over_visits
 from crm.web import assets, errors, forgery, headers, logs, notices, pages, uploads
 from crm.web.writes import watch_for_forgotten_writes
 
@@ -26,6 +30,7 @@ from crm.web.writes import watch_for_forgotten_writes
 BLUEPRINTS: tuple[str, ...] = (
     "crm.access.views:bp",
     "crm.health:bp",
+    "crm.staff.views:bp",
 )
 
 ONE_MEGABYTE = 1024 * 1024
@@ -37,7 +42,12 @@ MOST_FORM_PARTS = 1000
 ON_LEAVING = (
     hand_over_cases,
     lambda *, from_user_id, to_user_id, **_: hand_over_tasks(from_user_id=from_user_id, to_user_id=to_user_id),
+    hand_over_visits,
+    end_for_leaver,
 )
+
+# What a move of a case sets going in a feature, by the name that the table of moves gives it.
+EFFECTS: dict[str, Callable[..., None]] = {"cancel_visits": cancel_visits}
 
 
 class NoFlaskSession(SessionInterface):
@@ -95,6 +105,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     forgery.init_app(app)
     notices.init_app(app)
     people.ON_LEAVING[:] = ON_LEAVING
+    bind_effects(EFFECTS)
     delivery_worker.ON_GIVEN_UP["letter_given_up"] = task_for_given_up
     app.extensions[runner.EXTENSION] = timetable.TIMETABLE
     for name in BLUEPRINTS:

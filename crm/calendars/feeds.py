@@ -58,6 +58,11 @@ def end_address(*, user_id: int, how: str = "switched_off", actor: Actor, now: d
     return bool(running)
 
 
+def end_for_leaver(*, from_user_id: int, actor: Actor, now: datetime, **_rest: object) -> None:
+    """Somebody leaves: their feed stops with them."""
+    end_address(user_id=from_user_id, how="left", actor=actor, now=now)
+
+
 def address_of(user_id: int) -> FeedToken | None:
     """The feed that a user has switched on, if any. Its address can't be read back from it."""
     return db.session.scalars(

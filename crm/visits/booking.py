@@ -19,6 +19,7 @@ from crm.calendars import invitations
 from crm.cases import assignment, summary, timeline
 from crm.cases.change_stage import change_stage, claim_version
 from crm.cases.models import AssignmentRole, Case, StageChange
+from crm.cases.tasks import add_task
 from crm.clock import london_date
 from crm.db import db
 from crm.delivery.wording import and_list, clock_time, day
@@ -288,6 +289,30 @@ def cancel_visits(
             tell_household=True,
             occasion=Occasion(actor=actor, now=now, today=today, rulebook=rulebook),
         )
+
+
+def hand_over_visits(*, from_user_id: int, to_user_id: int, actor: Actor, now: datetime, today: date) -> int:
+    """Give a leaver's booked visits to be settled to somebody else, a task each. Returns how many.
+
+    Nobody is sent on a visit in silence: whether they are free, and whom the household wants, a person finds out.
+    """
+    rows = db.session.execute(
+        select(Visit, Case)
+        .join(VisitOfficer, VisitOfficer.visit_id == Visit.id)
+        .join(Case, Case.id == Visit.case_id)
+        .where(VisitOfficer.officer_id == from_user_id, Visit.status == VisitStatus.BOOKED)
+        .order_by(Visit.starts_at)
+    ).all()
+    for visit, case in rows:
+        add_task(
+            title=f"Find somebody for the visit of {day(visit.starts_at)}, {clock_time(visit.starts_at)}",
+            assigned_to_id=to_user_id,
+            due_on=today,
+            actor=actor,
+            now=now,
+            case=case,
+        )
+    return len(rows)
 
 
 def claim_visit(visit: Visit, seen: int | None) -> None:
