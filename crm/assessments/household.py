@@ -74,7 +74,7 @@ def check_age(kind: AdultOrChild, born_on: date, *, on: date, field: str) -> Non
         )
     if kind is AdultOrChild.CHILD and age >= 18:
         raise AgeNotPossible(
-            f"That makes them {age}. Put somebody of 18 or over down as an adult at home.", field=field
+            f"That makes them {age}. Put down somebody of 18 or over as an adult.", field=field
         )
 
 

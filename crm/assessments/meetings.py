@@ -258,7 +258,8 @@ def list_case(
             "join_url": meeting.link,
         },
     )
-    assert known.application is not None and known.report is not None
+    assert known.application is not None
+    assert known.report is not None
     item = PanelItem(
         case_id=case.id,
         application_id=known.application.id,

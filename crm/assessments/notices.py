@@ -89,7 +89,7 @@ def tell_by_voice(
 def send_written_notice(
     case: Case,
     *,
-    by: str,
+    channel: str,
     actor: Actor,
     now: datetime,
     today: date,
@@ -107,7 +107,7 @@ def send_written_notice(
     if _notice(case, decision, "written") is not None:
         raise ToldAlready("The written notice is made already.")
     kind, context = _letter(case, decision, today=today, rulebook=rulebook)
-    channels = set()
+    used = set()
     for person in live_people(case):
         if not person.is_applicant:
             continue
@@ -121,23 +121,23 @@ def send_written_notice(
             today=today,
             rulebook=rulebook,
             occasion=f"decision:{decision.id}",
-            channel=Channel.POST if by == "post" else None,
+            channel=Channel.POST if channel == "post" else None,
         )
         if message is None:
             raise CannotBeReached(
-                f"We have no way to write to {person.full_name} {'by post' if by == 'post' else ''}".rstrip()
+                f"We have no way to write to {person.full_name} {'by post' if channel == 'post' else ''}".rstrip()
                 + ". Add an email or a postal address first.",
-                field="by",
+                field="channel",
                 status=422,
             )
-        channels.add(message.channel)
+        used.add(message.channel)
     notice = Notice(
         case_id=case.id,
         decision_id=decision.id,
         kind="written",
         noticed_on=today,
         given_by_id=actor.user_id,
-        method="post" if Channel.POST in channels else "email",
+        method="post" if Channel.POST in used else "email",
     )
     db.session.add(notice)
     db.session.flush()

@@ -31,7 +31,7 @@ class ReasonsNotUsable(Refusal):
 def pass_stage_one(
     case: Case, *, actor: Actor, now: datetime, today: date, rulebook: Rulebook, seen: int | None = None
 ) -> StageOneDecision:
-    """Decide that the household goes on. Raises MoveNotOpen while an item is outstanding or an adult is disqualified."""
+    """Decide that the household goes on. Raises MoveNotOpen while an item is missing or an adult is disqualified."""
     application = the_application(case)
     change_stage(
         case,
