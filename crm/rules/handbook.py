@@ -1,13 +1,12 @@
 """README.md of this package, made from the tables so that it can't fall behind them.
 
-`python -m crm.rules.handbook` writes it; a test demands that it is current.
+`python -m crm.rules.handbook > crm/rules/README.md` renews it; a test demands that it is current.
 """
 # ruff: noqa: E501  (rows of a table can't be broken)
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from crm.rules.deadlines import DEADLINE_RULES
 from crm.rules.eligibility import CRITERIA, OUTCOME_WORDS, Outcome
@@ -17,13 +16,11 @@ from crm.rules.stage_one_checks import CHECK_RULES, LOCAL_CHECK_RULES
 from crm.rules.stages import TRACK_WORDS
 from crm.rules.transitions import MOVES, REQUIREMENTS, Move, mermaid
 
-README = Path(__file__).with_name("README.md")
-
 _HEAD = """# The rules
 
 The law and the service's policy as tables and small pure functions. Nothing here reads a clock, opens a database or
 knows about the web: *today* and the facts of a case are arguments. This page is made from the tables by
-`python -m crm.rules.handbook`, and a test keeps it current.
+`python -m crm.rules.handbook > crm/rules/README.md`, and a test keeps it current.
 
 How sure we are of each rule: **L** law, read in the source; **L\\*** law, read at second hand (read the regulation
 before relying on it); **SG** statutory guidance; **NMS** National Minimum Standards, **NMS\\*** likewise at second hand;
@@ -198,4 +195,4 @@ def _diagram() -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(handbook(), encoding="utf-8")
+    print(handbook(), end="")
