@@ -14,10 +14,10 @@ import {
   Tabs,
 } from './vendor/govuk-frontend.min.js'
 
-// The GOV.UK template does this with an inline script, which our content security policy rightly refuses.
-document.body.classList.add('js-enabled')
+// The GOV.UK template does this with an inline script, which our content security policy rightly refuses. A browser that
+// runs modules at all is one the components support; isSupported() looks for the second class.
+document.body.classList.add('js-enabled', 'govuk-frontend-supported')
 if (isSupported()) {
-  document.body.classList.add('govuk-frontend-supported')
   createAll(Button, { preventDoubleClick: true })
   for (const part of [CharacterCount, Checkboxes, ErrorSummary, NotificationBanner, PasswordInput, Radios, SkipLink, Tabs]) {
     createAll(part)
