@@ -26,7 +26,7 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
     2. An unsent older letter of the same stream is superseded; a CANCEL whose REQUEST can't have left is dropped too.
     3. An email waits for the worker, a letter by post for the printer.
 
-    Raises UnsendableAddress; jinja2.UndefinedError where a merge field is missing; KeyError for an unknown kind;
+    Raises UnsendableAddress; render.MergeFieldMissing; KeyError for an unknown kind;
     mime.MessageNotAsMeant where the bytes came out otherwise than meant.
     """
     existing = db.session.scalar(select(OutboundMessage).where(OutboundMessage.dedupe_key == message.dedupe_key))

@@ -99,13 +99,13 @@ _CATALOGUE = (
         kind="visit_invitation",
         title="Invitation to a home visit",
         fields=_VISIT,
-        optional={"partner_name": None, "visit_url": None, "purpose": None},
+        optional={"partner_name": None, "visit_url": None, "purpose": None, "place": "at your home"},
     ),
     LetterKind(
         kind="visit_changed",
         title="The home visit has moved",
         fields=(*_VISIT, "old_starts_at"),
-        optional={"visit_url": None, "reason": None},
+        optional={"visit_url": None, "reason": None, "place": "at your home"},
     ),
     LetterKind(
         kind="visit_cancelled",

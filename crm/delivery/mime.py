@@ -111,8 +111,9 @@ def check(raw: bytes, email: Email, *, sender: str, to: str) -> None:
     leaves = [part for part in parsed.walk() if not part.is_multipart()]
     if [part.get_content_type() for part in leaves] != expected:
         raise MessageNotAsMeant("the parts of the message are not the ones asked for")
-    for part in leaves:
-        _check_part(part)
+    for part in parsed.walk():
+        if part is not parsed:
+            _check_part(part)
     if email.invitation is not None:
         for part in leaves[2:4]:
             if part.get_payload(decode=True) != email.invitation.ics:
@@ -135,16 +136,6 @@ def header_fields(raw: bytes) -> list[tuple[str, bytes]]:
         else:
             raise MessageNotAsMeant("a line among the headers is not a header")
     return fields
-
-
-def ics_properties(ics: bytes) -> list[str]:
-    """The names of the content lines of a calendar object, in order, however a reader may split lines."""
-    unfolded = re.sub(rb"\r\n[ \t]", b"", ics)
-    return [
-        re.split(rb"[:;]", line, maxsplit=1)[0].decode("ascii", "replace")
-        for line in re.split(rb"[\r\n]+", unfolded)
-        if line
-    ]
 
 
 def _mailbox(address: str, name: str) -> Address:

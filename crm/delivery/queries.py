@@ -73,7 +73,7 @@ def counts() -> OutboxCounts:
     rows = db.session.execute(
         select(OutboundMessage.status, func.count()).where(_UNSETTLED_CONDITION).group_by(OutboundMessage.status)
     )
-    return OutboxCounts(**dict(rows.tuples()))
+    return OutboxCounts(**{status: number for status, number in rows})  # noqa: C416  (rows are not pairs to mypy)
 
 
 def oldest_unsent_age(*, now: datetime) -> timedelta | None:

@@ -21,6 +21,10 @@ from crm.delivery.message import Recipient
 from crm.delivery.models import Channel
 
 
+class MergeFieldMissing(Exception):
+    """A letter was asked for without something that it must say."""
+
+
 @dataclass(frozen=True)
 class Words:
     """A letter written out."""
@@ -75,7 +79,10 @@ def html_environment() -> Environment:
 
 
 def write_words(letter: LetterKind, context: Mapping[str, Any], channel: Channel) -> Words:
-    """The subject and the blocks of a letter. Raises jinja2.UndefinedError where a merge field is missing."""
+    """The subject and the blocks of a letter. Raises MergeFieldMissing, naming what is not there."""
+    missing = [field for field in letter.all_fields if context.get(field) is None]
+    if missing:
+        raise MergeFieldMissing(f"{letter.kind}: {', '.join(missing)}")
     fields = {**letter.optional, **context, "by_post": channel == Channel.POST}
     environment = words_environment()
     subject = environment.get_template(f"email/{letter.kind}/subject.txt").render(fields)

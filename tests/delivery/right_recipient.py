@@ -1,0 +1,156 @@
+"""The right thing goes to the right person: what must be true of every message that leaves (G36).
+
+``assert_right_recipient(raw, recipient)`` looks at one finished email. ``watch_every_letter()`` has it look at each one
+that is written into the outbox while the tests run, by whatever test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Collection, Iterator
+from email import message_from_bytes
+from email.message import Message
+from email.utils import getaddresses
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm.calendars.ical import property_names
+from crm.delivery.letters import LETTERS
+from crm.delivery.models import Channel, OutboundMessage
+from crm.delivery.render import templates_dir
+
+POSTCODE = re.compile(r"\b[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}\b")
+STREET = re.compile(
+    r"\b\d+[a-z]? [A-Z][a-z]+ (?:[A-Z][a-z]+ )?(?:Street|Road|Avenue|Lane|Close|Row|Drive|Way|Gardens|Court)\b"
+)
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+SUMMARY = re.compile(r"[\w .'’&,-]{0,60}\b[Vv]isit\b[\w .'’&,:-]{0,40}")
+DELICATE = re.compile(
+    r"\b(DBS|barred|convict\w*|caution\w*|offen[cs]e\w*|allegation\w*|medical|diagnos\w*|disqualif\w*|abuse\w*)\b", re.I
+)
+HEADERS = {"from", "to", "subject", "date", "message-id", "auto-submitted", "mime-version", "content-type"}
+
+
+class WrongRecipient(AssertionError):
+    """A message that must not leave like this."""
+
+
+def must(condition: object, why: str) -> None:
+    """Not ``assert``: these checks are also run under ``python -O``."""
+    if not condition:
+        raise WrongRecipient(why)
+
+
+@cache
+def neutral_subjects() -> list[tuple[str, re.Pattern[str]]]:
+    """The subject of each kind of letter as a pattern: its own words, with short merge fields between them."""
+    found = []
+    for kind in LETTERS:
+        source = (templates_dir() / "email" / kind / "subject.txt").read_text().strip()
+        parts = re.split(r"\{\{.*?\}\}", source)
+        found.append((kind, re.compile(".{1,90}".join(re.escape(part) for part in parts))))
+    return found
+
+
+def kinds_of_subject(subject: str) -> list[str]:
+    """The kinds of letter that a subject may belong to."""
+    return [kind for kind, pattern in neutral_subjects() if pattern.fullmatch(subject)]
+
+
+def assert_right_recipient(raw: bytes, recipients: str | Collection[str], *, others: Collection[str] = ()) -> None:
+    """Raise WrongRecipient unless this message may go to exactly this one recipient.
+
+    ``recipients`` is the envelope. ``others`` are words of other people's (names, addresses, postcodes) that must appear
+    nowhere in it.
+    """
+    envelope = [recipients] if isinstance(recipients, str) else list(recipients)
+    must(len(envelope) == 1, f"the envelope has {len(envelope)} recipients")
+    parsed = message_from_bytes(raw)
+    names = [name.lower() for name in parsed.keys()]  # noqa: SIM118  (keys may repeat)
+    must(len(names) == len(set(names)) and set(names) == HEADERS, f"the headers are {', '.join(names)}")
+    must([a for _, a in getaddresses([str(parsed["To"])])] == envelope, "the To header is not the envelope's recipient")
+    subject = _decoded(parsed["Subject"])
+    kinds = kinds_of_subject(subject)
+    must(kinds, f"the subject is not on the neutral list: {subject!r}")
+    parts = [part for part in parsed.walk() if not part.is_multipart()]
+    _check_parts(parts)
+    texts = {part.get_content_type(): _text(part) for part in parts if part.get_content_maintype() == "text"}
+    if not any(LETTERS[kind].contains_sensitive for kind in kinds):
+        for kind, text in texts.items():
+            found = DELICATE.search(text)
+            must(found is None, f"an ordinary letter's {kind} says {found and found[0]!r}")
+    if "text/calendar" in texts:
+        _check_calendar(texts["text/calendar"], envelope[0], str(parsed["From"]))
+    everything = "\n".join([subject, *texts.values()])
+    for other in others:
+        must(other.lower() not in everything.lower(), f"it holds somebody else's {other!r}")
+
+
+def _check_parts(parts: list[Message]) -> None:
+    kinds = [part.get_content_type() for part in parts]
+    must(kinds[:2] == ["text/plain", "text/html"], f"the parts are {kinds}")
+    attached = [part for part in parts if part.get_content_disposition() == "attachment"]
+    must(len(attached) <= 1, f"{len(attached)} files are attached")
+    if "text/calendar" in kinds:
+        must(kinds[2:] == ["text/calendar", "application/ics"], f"the parts are {kinds}")
+        must(_content(parts[2]) == _content(parts[3]), "the two copies of the invitation differ")
+    else:
+        must(len(kinds) <= 3, f"the parts are {kinds}")
+    html = _text(parts[1])
+    must(
+        not re.search(r"<(img|script|link|iframe|form|object|svg|video)\b|url\(|@import", html, re.I),
+        "the HTML fetches",
+    )
+
+
+def _check_calendar(text: str, recipient: str, sender: str) -> None:
+    must(property_names(text.encode()).count("ATTENDEE") == 1, "the invitation has not exactly one attendee")
+    unfolded = text.replace("\r\n ", "")
+    lines = {line.split(":", 1)[0].split(";", 1)[0]: line for line in unfolded.split("\r\n") if ":" in line}
+    must(lines["ATTENDEE"].lower().endswith(f"mailto:{recipient.lower()}"), "the attendee is not the recipient")
+    organiser = lines["ORGANIZER"].lower().rpartition("mailto:")[2]
+    must(organiser in sender.lower(), "the organiser is not the sender")
+    summary = lines["SUMMARY"].partition(":")[2].replace("\\,", ",")
+    must(SUMMARY.fullmatch(summary), f"the SUMMARY is not neutral: {summary!r}")
+    for name in ("SUMMARY", "LOCATION", "DESCRIPTION"):
+        value = lines.get(name, "").partition(":")[2]
+        must(not POSTCODE.search(value) and not STREET.search(value), f"the {name} holds an address")
+        must(not EMAIL.search(value), f"the {name} holds an email address")
+        must(not DELICATE.search(value), f"the {name} says too much")
+
+
+def _decoded(value: Any) -> str:
+    from email.header import decode_header, make_header
+
+    return str(make_header(decode_header(str(value).replace("\r\n", "")))).strip()
+
+
+def _content(part: Message) -> bytes:
+    content = part.get_payload(decode=True)
+    must(isinstance(content, bytes), "a part can't be read")
+    return content  # type: ignore[return-value]
+
+
+def _text(part: Message) -> str:
+    return _content(part).decode("utf-8")
+
+
+@contextlib.contextmanager
+def watch_every_letter(seen: Callable[[str, bytes], None] | None = None) -> Iterator[None]:
+    """While this is open, every email written into the outbox is looked at; one that is wrong fails its test."""
+
+    def look(_mapper: Any, _connection: Any, message: OutboundMessage) -> None:
+        if message.channel == Channel.EMAIL and message.payload is not None:
+            must(message.recipient, "a letter has no recipient")
+            assert_right_recipient(message.payload, message.recipient)
+            if seen is not None:
+                seen(message.recipient, message.payload)
+
+    sa.event.listen(OutboundMessage, "before_insert", look)
+    try:
+        yield
+    finally:
+        sa.event.remove(OutboundMessage, "before_insert", look)
