@@ -239,8 +239,8 @@ def _statements(now: datetime) -> list[str]:
         f"SELECT '{ROW_KEY}', k.i, {instant('d.day')}, 'move', 'Enquiry received', 'ordinary', 'Doorstep', NULL {source}",
         "INSERT INTO outbound_message (dedupe_key, kind, channel, status, case_id, person_id, row_key, recipient_sealed, "
         "recipient_key, subject, message_id, payload_sealed, queued_at, not_before, next_attempt_at, attempts, "
-        "may_have_left, sent_at) "
+        "refusals, may_have_left, sent_at) "
         f"SELECT 'bench:' || k.i, 'enquiry_acknowledgement', 'email', 'sent', k.i, k.i * 2 - 1, '{ROW_KEY}', '{letter}', "
-        f"'bench', 'Thank you for getting in touch', '<' || k.i || '@example.org>', {blob}, {at}, {at}, {at}, 1, {no}, {at} "
+        f"'bench', 'Thank you for getting in touch', '<' || k.i || '@example.org>', {blob}, {at}, {at}, {at}, 1, 0, {no}, {at} "
         f"{source}",
     ]
