@@ -363,8 +363,9 @@ class BaseForm(wtforms.Form):
                 options = {**options, "filters": [tidy, *unbound_field.kwargs.get("filters", ())]}
             return unbound_field.bind(form=form, **options)
 
-    def __init__(self, formdata: Any = None, *, prefix: str = "", **kwargs: Any) -> None:
-        if formdata is None and request.method in ("POST", "PUT", "PATCH"):
+    def __init__(self, formdata: Any = None, *, prefix: str = "", takes_answers: bool = True, **kwargs: Any) -> None:
+        # Of two forms on one page, the one that was not sent is drawn as it stands: takes_answers=False.
+        if formdata is None and takes_answers and request.method in ("POST", "PUT", "PATCH"):
             formdata = CombinedMultiDict([request.files, request.form]) if request.files else request.form
             formdata = formdata or ImmutableMultiDict()
         super().__init__(formdata, prefix=prefix, **kwargs)
