@@ -201,7 +201,9 @@ def _make_move(
     )
     _set_track(case, move.track, from_stage=from_stage, to_stage=move.to, on=happened_on)
     timeline.add(case, kind="move", title=timeline.MOVE_WORDS[move.name], detail=reason, actor=actor, occurred_at=now)
-    clocks.stop(case, move.stops, on=happened_on, how="met" if stages.is_open(case.stages) else "ended")
+    for how, rule_names in (("met", move.met), ("ended", move.ended)):
+        if rule_names:
+            clocks.stop(case, rule_names, on=happened_on, how=how)
     for rule_name in move.starts:
         clocks.start(
             case,

@@ -492,7 +492,8 @@ class Move:
 
     `from_`: the stages it leaves; None stands for "not started". `starts`, `stops`: clocks. `letters`: kinds of letter
     it queues. `effects`: names bound to functions in crm/app.py. `and_also`: moves made in the same call, each only if
-    it is open from where the case then stands. `alone`: whether it has a button of its own.
+    it is open from where the case then stands. `alone`: whether it has a button of its own. `meets`: of the clocks it
+    stops, those it fulfils (None: all); the others merely end, and count neither as kept nor as broken.
     """
 
     name: str
@@ -510,6 +511,17 @@ class Move:
     and_also: tuple[str, ...] = ()
     requires: tuple[str, ...] = field(default=())
     alone: bool = True
+    meets: tuple[str, ...] | None = None
+
+    @property
+    def met(self) -> tuple[str, ...]:
+        """Of the clocks it stops, those for which what was due has been done."""
+        return self.stops if self.meets is None else self.meets
+
+    @property
+    def ended(self) -> tuple[str, ...]:
+        """Of the clocks it stops, those that no longer matter."""
+        return tuple(clock for clock in self.stops if clock not in self.met)
 
 
 def _from(*stages: str | None) -> frozenset[str | None]:
@@ -579,6 +591,7 @@ MOVES: tuple[Move, ...] = (
         _PRACTICE,
         starts=("visit_outcome",),
         stops=("initial_visit", "no_access_letter"),
+        meets=("initial_visit",),
     ),
     Move(
         "invite_to_apply",
@@ -607,6 +620,7 @@ MOVES: tuple[Move, ...] = (
         effects=("cancel_visits",),
         needs_reason=True,
         requires=("recontact_date_ahead",),
+        meets=("visit_outcome",),
     ),
     Move(
         "reopen_enquiry",
@@ -631,6 +645,7 @@ MOVES: tuple[Move, ...] = (
         letters=("enquiry_closed",),
         effects=("cancel_visits",),
         needs_reason=True,
+        meets=("visit_outcome", "no_access_letter"),
     ),
     Move(
         "apply",
@@ -694,6 +709,7 @@ MOVES: tuple[Move, ...] = (
         stops=("panel_minutes",),
         and_also=("prepare_full_report",),
         requires=("brief_report", "panel_asked_for_full_report"),
+        meets=(),
     ),
     Move(
         "send_to_decision_maker",
@@ -726,6 +742,7 @@ MOVES: tuple[Move, ...] = (
             "recommendation_on_file",
             "no_other_approval",
         ),
+        meets=("adm_decision",),
     ),
     Move(
         "continue_assessment",
@@ -820,6 +837,7 @@ MOVES: tuple[Move, ...] = (
             "recommendation_on_file",
             "answer_time_over",
         ),
+        meets=("adm_decision",),
     ),
     Move(
         "withdraw",
@@ -833,6 +851,7 @@ MOVES: tuple[Move, ...] = (
         letters=("withdrawal_confirmation",),
         effects=("cancel_visits",),
         needs_reason=True,
+        meets=(),
     ),
     Move(
         "end_at_stage_one",
@@ -881,6 +900,7 @@ MOVES: tuple[Move, ...] = (
         starts=("stage_one_target",),
         stops=("stage_one_decision",),
         requires=("in_assessment", "stage_one_item_missing"),
+        meets=(),
     ),
     Move(
         "pass_stage_one",
@@ -908,6 +928,7 @@ MOVES: tuple[Move, ...] = (
         needs_reason=True,
         and_also=("end_at_stage_one",),
         requires=("in_assessment", "stage_one_refusal_not_locked"),
+        meets=("stage_one_decision",),
     ),
     # Stage 2
     Move(
@@ -995,6 +1016,7 @@ MOVES: tuple[Move, ...] = (
         letters=("panel_deferred",),
         needs_reason=True,
         requires=("with_panel",),
+        meets=(),
     ),
     Move(
         "record_recommendation",
@@ -1007,6 +1029,7 @@ MOVES: tuple[Move, ...] = (
         starts=("panel_minutes",),
         stops=("panel_papers", "panel_recommendation"),
         requires=("with_panel", "quorate", "recommendation_allowed"),
+        meets=("panel_recommendation",),
     ),
 )
 

@@ -96,6 +96,19 @@ def test_moves_made_along_with_another_have_no_button_of_their_own():
     assert companions == {move.name for move in MOVES if not move.alone}
 
 
+def test_a_clock_that_a_move_fulfils_is_one_that_it_stops():
+    for move in MOVES:
+        assert set(move.met) <= set(move.stops)
+        assert set(move.met) | set(move.ended) == set(move.stops)
+        assert not set(move.met) & set(move.ended)
+
+
+def test_a_decision_keeps_its_limit_and_a_withdrawal_keeps_none():
+    assert MOVE["approve"].met == MOVE["confirm_refusal"].met == ("adm_decision",)
+    assert MOVE["refuse_stage_one"].met == ("stage_one_decision",)
+    assert MOVE["withdraw"].met == ()
+
+
 # --- enquiry
 
 
