@@ -11,7 +11,7 @@ from flask.sessions import NullSession, SessionInterface
 from jinja2 import ChoiceLoader, FileSystemLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from crm import audit, delivery, timetable
+from crm import audit, delivery, reconcile, timetable
 from crm.access import guards, people
 from crm.calendars.feeds import end_for_leaver
 from crm.cases.assignment import hand_over_cases
@@ -31,6 +31,7 @@ BLUEPRINTS: tuple[str, ...] = (
     "crm.access.views:bp",
     "crm.health:bp",
     "crm.staff.views:bp",
+    "crm.administration.views:bp",
 )
 
 ONE_MEGABYTE = 1024 * 1024
@@ -82,7 +83,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_FORM_PARTS=MOST_FORM_PARTS,
         TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
         TEMPLATES_AUTO_RELOAD=settings.env == "development",
-        FROZEN_ASSETS=settings.is_production,
     )
     app.session_interface = NoFlaskSession()
     if settings.proxies:
@@ -108,6 +108,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     bind_effects(EFFECTS)
     delivery_worker.ON_GIVEN_UP["letter_given_up"] = task_for_given_up
     app.extensions[runner.EXTENSION] = timetable.TIMETABLE
+    app.extensions["crm_check"] = reconcile.find_faults
     for name in BLUEPRINTS:
         module, _, attribute = name.partition(":")
         app.register_blueprint(getattr(import_module(module), attribute))

@@ -60,6 +60,12 @@ def who_looked(case_id: int, *, kinds: Collection[str] = (), limit: int = 500) -
     return list(db.session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit)))
 
 
+def looks_of_case(case_id: int, *, before: int | None = None, limit: int = PAGE) -> TrailPage:
+    """Who has looked at this case, newest first, in pages of equal cost."""
+    looked = and_(AuditEntry.case_id == case_id, starts_with(AuditEntry.event, "view."))
+    return _page(select(AuditEntry).where(looked), before, limit)
+
+
 def is_sealed(entry_id: int) -> bool:
     """Whether the chain covers this entry yet."""
     return db.session.scalar(select(AuditSeal.position).where(AuditSeal.entry_id == entry_id)) is not None

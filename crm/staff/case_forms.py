@@ -8,6 +8,7 @@ from wtforms import BooleanField, RadioField, SelectField
 
 from crm.cases.facts import FACT_WORDS
 from crm.cases.models import ROLE_WORDS, PersonRole
+from crm.delivery.posting import DISPATCH_METHODS
 from crm.rules.permissions import Sensitivity
 from crm.web.forms import BaseForm, DateField, EmailField, LongTextField, Needed, Optional, PhoneField, TextField
 
@@ -17,13 +18,6 @@ NOTE_READERS = (
     (Sensitivity.HEALTH, "About health: kept closely"),
     (Sensitivity.OFFENCE, "About convictions: kept closely"),
 )
-DISPATCH_METHODS = (
-    ("first_class", "First class post"),
-    ("second_class", "Second class post"),
-    ("signed_for", "Signed-for post"),
-    ("by_hand", "By hand"),
-)
-
 
 class NoteForm(BaseForm):
     note = LongTextField("Add a note", [Needed("Write the note before keeping it")], longest=10_000)
@@ -87,7 +81,7 @@ class DispatchForm(BaseForm):
     dispatched_on = DateField(
         "The day it was posted", [Needed("Give the day it was posted")], whole="the day it was posted", earliest=2000
     )
-    method = SelectField("How", [Needed("Choose how it went")], choices=DISPATCH_METHODS)
+    method = SelectField("How", [Needed("Choose how it went")], choices=list(DISPATCH_METHODS.items()))
 
 
 def choose(field: Any, choices: list[tuple[Any, str]]) -> None:

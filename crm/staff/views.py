@@ -75,6 +75,7 @@ from crm.staff import (  # noqa: E402
     board_views,  # noqa: F401
     case_views,  # noqa: F401
     edit_views,  # noqa: F401
+    letters_views,  # noqa: F401
     my_day_views,  # noqa: F401
     search_views,  # noqa: F401
 )

@@ -1,0 +1,98 @@
+"""The forms of the settings screens."""
+
+from __future__ import annotations
+
+from wtforms import IntegerField, RadioField, SelectField
+
+from crm.web.forms import (
+    BaseForm,
+    Between,
+    DateField,
+    EmailField,
+    LongTextField,
+    Needed,
+    PhoneField,
+    TextField,
+    TimeField,
+)
+
+
+class ServiceForm(BaseForm):
+    name = TextField("Name of the service", [Needed("Write the name of the service")], longest=80)
+    short_name = TextField("Short name", [Needed("Write a short name")], longest=30)
+    mark = TextField("Mark", [Needed("Write one or two letters")], longest=2)
+    kind = RadioField(
+        "What it is",
+        [Needed("Choose what it is")],
+        choices=[("ifa", "An independent fostering agency"), ("local_authority", "A council’s fostering service")],
+    )
+    phone = PhoneField("Phone", [Needed("Write the number people ring")])
+    email = EmailField("Email", [Needed("Write the email address people write to")])
+    website = TextField("Website", [Needed("Write the address of the website")], longest=200)
+    address = LongTextField("Address", [Needed("Write the address")], longest=400)
+    hours = TextField("When the phones are open", [Needed("Write when the phones are open")], longest=200)
+    area = TextField("Where it finds homes", [Needed("Write where it finds homes")], longest=200)
+    complaints = LongTextField("How to complain", [Needed("Write how to complain")], longest=1000)
+
+
+class LookForm(BaseForm):
+    brand_colour = TextField("Main colour", [Needed("Write the main colour")], longest=7)
+    link_colour = TextField("Colour of links", [Needed("Write the colour of links")], longest=7)
+    accent_colour = TextField("Colour of the one thing to do now", [Needed("Write this colour")], longest=7)
+
+
+class FallbackForm(BaseForm):
+    owner = SelectField("Who takes an enquiry that nobody else takes", [Needed("Choose somebody")], coerce=int)
+
+
+class AreaForm(BaseForm):
+    name = TextField("Name of the area", [Needed("Write the name of the area")], longest=80)
+    districts = LongTextField("Postcode districts", [Needed("Write its postcode districts")], longest=2000)
+    owner = SelectField("Who takes its enquiries", coerce=int)
+
+
+class VisitsForm(BaseForm):
+    visit_minutes = IntegerField(
+        "How long a visit takes, in minutes", [Needed("Write how long"), Between(15, 480, "Write from 15 to 480")]
+    )
+    travel_minutes = IntegerField(
+        "Time kept for travel, in minutes", [Needed("Write how long"), Between(0, 240, "Write from 0 to 240")]
+    )
+    visits_per_day = IntegerField(
+        "At most so many visits a day for one officer", [Needed("Write how many"), Between(1, 12, "Write from 1 to 12")]
+    )
+    working_from = TimeField("Visits may begin from", [Needed("Write a time")])
+    working_until = TimeField("and end by", [Needed("Write a time")])
+    safe_from = TimeField("Nobody is rung or texted before", [Needed("Write a time")])
+    safe_until = TimeField("nor after", [Needed("Write a time")])
+
+
+class PromiseForm(BaseForm):
+    length = IntegerField("How long", [Needed("Write how long")])
+    in_force_from = DateField("From which day", [Needed("Give the day it counts from")], whole="the day", earliest=2020)
+
+
+class HolidayForm(BaseForm):
+    day = DateField("The day", [Needed("Give the day")], whole="the day", earliest=2020)
+    name = TextField("What it is", [Needed("Give the day a name")], longest=80)
+    kind = RadioField(
+        "What it means",
+        [Needed("Choose what it means")],
+        choices=[("holiday", "No work: a bank holiday that was proclaimed"), ("worked", "Worked after all")],
+        default="holiday",
+    )
+
+
+class WordingForm(BaseForm):
+    text = LongTextField("The words", [Needed("Write the words in full")], longest=4000)
+    in_force_from = DateField("From which day", [Needed("Give the day they count from")], whole="the day", earliest=2020)
+
+
+class PanelForm(BaseForm):
+    required = RadioField(
+        "Does a first approval need a panel’s recommendation?",
+        [Needed("Choose one")],
+        choices=[("yes", "Yes, a panel must recommend"), ("no", "No, the decision maker may decide without a panel")],
+    )
+    in_force_from = DateField("From which day", [Needed("Give the day it counts from")], whole="the day", earliest=2011)
+    source = TextField("The regulations that say so", [Needed("Name the regulations that say so")], longest=300)
