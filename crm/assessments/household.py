@@ -73,9 +73,7 @@ def check_age(kind: AdultOrChild, born_on: date, *, on: date, field: str) -> Non
             f"That makes them {age}. An adult here is 18 or over: put a younger person down as a child.", field=field
         )
     if kind is AdultOrChild.CHILD and age >= 18:
-        raise AgeNotPossible(
-            f"That makes them {age}. Put down somebody of 18 or over as an adult.", field=field
-        )
+        raise AgeNotPossible(f"That makes them {age}. Put down somebody of 18 or over as an adult.", field=field)
 
 
 def add_member(case: Case, member: NewMember, *, on: date, actor: Actor, now: datetime) -> Person:

@@ -28,7 +28,7 @@ from crm.assessments.models import (
     PanelMember,
     StageOneDecision,
 )
-from crm.cases.models import AssignmentRole, Band, Case, CaseAssignment, Deadline, Person
+from crm.cases.models import AssignmentRole, Band, Case, CaseAssignment, Deadline, Person, Track
 from crm.cases.queries import visible_cases
 from crm.db import db
 from crm.rules.panel import Attendance, QuorumFigures, Seat, quorum_shortfalls
@@ -196,12 +196,25 @@ def dossier_of(case: Case) -> Dossier:
         notices=notices_of(case),
         answer=answer_of(case),
         assessor_ids=assessor_ids_of(case),
-        application_due_on=db.session.scalars(
-            select(Deadline.due_on)
-            .where(Deadline.case_id == case.id, Deadline.rule == "panel_recommendation")
-            .order_by(Deadline.id.desc())
-        ).first(),
+        application_due_on=application_limit(case),
     )
+
+
+def report_with(report_id: int) -> AssessmentReport:
+    """One report by its id. Raises NothingThere."""
+    report = db.session.get(AssessmentReport, report_id)
+    if report is None:
+        raise NothingThere("We can’t find that report.")
+    return report
+
+
+def application_limit(case: Case) -> date | None:
+    """The end of the 8 months of a case that has applied."""
+    return db.session.scalars(
+        select(Deadline.due_on)
+        .where(Deadline.case_id == case.id, Deadline.rule == "panel_recommendation")
+        .order_by(Deadline.id.desc())
+    ).first()
 
 
 # --- What is on file, for the table of moves --------------------------------------------------------------------------
@@ -264,16 +277,16 @@ def stored_evidence(case: Case, today: date, *, dossier: Dossier | None = None) 
     )
 
 
-def decision_evidence(case: Case, today: date) -> Evidence:
+def decision_evidence(case: Case, today: date, *, dossier: Dossier | None = None) -> Evidence:
     """As stored, with whoever countersigned the report counted among those who assessed: they may not decide."""
-    evidence = stored_evidence(case, today)
+    evidence = stored_evidence(case, today, dossier=dossier)
     signed_by = evidence.report_countersigned_by
     if signed_by is None:
         return evidence
     return replace(evidence, assessor_ids=evidence.assessor_ids | {signed_by})
 
 
-def evidence_for(case: Case, today: date) -> dict[str, Any]:
+def evidence_for(case: Case, today: date, *, dossier: Dossier | None = None) -> dict[str, Any]:
     """What this feature knows for the moves shown on the case page.
 
     Where a page asks for the last thing itself (a meeting, the reasons, the day something came), the move is shown as
@@ -281,7 +294,7 @@ def evidence_for(case: Case, today: date) -> dict[str, Any]:
     """
     if TrackName.APPLICATION not in case.stages:
         return {}
-    evidence = decision_evidence(case, today)
+    evidence = decision_evidence(case, today, dossier=dossier)
     known = {
         name: getattr(evidence, name)
         for name in Evidence.__dataclass_fields__
@@ -382,6 +395,14 @@ def central_list(today: date) -> list[tuple[CentralListMember, User]]:
     )
 
 
+def openable_ids(actor: Actor, case_ids: Iterable[int], *, today: date) -> frozenset[int]:
+    """Which of these cases this person may open."""
+    ids = list(case_ids)
+    if not ids:
+        return frozenset()
+    return frozenset(db.session.scalars(select(Case.id).where(Case.id.in_(ids), visible_cases(actor, today=today))))
+
+
 def households_of(items: Iterable[PanelItem]) -> dict[int, Case]:
     """The cases of these items with their households, by case id, in two queries."""
     ids = {item.case_id for item in items}
@@ -395,8 +416,6 @@ def households_of(items: Iterable[PanelItem]) -> dict[int, Case]:
 
 def cases_ready_for_panel(actor: Actor, *, today: date, limit: int = 20) -> list[Case]:
     """Households whose report is ready and who are on no agenda, the nearest 8-month limit first."""
-    from crm.cases.models import Track
-
     ready = (
         select(Track.case_id)
         .where(Track.case_id == Case.id, Track.name == TrackName.STAGE_TWO, Track.stage == "ready_for_panel")

@@ -1,0 +1,244 @@
+"""The list of applications, and one household's assessment at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from flask import Blueprint, Response, make_response, request
+
+from crm import policy
+from crm.access.guards import current_actor, requires
+from crm.access.queries import names_of
+from crm.assessments import queries
+from crm.assessments.forecast import forecast
+from crm.assessments.matrix import matrix_of
+from crm.assessments.models import DECISION_WORDS, RECOMMENDATION_WORDS, DecisionKind, Recommendation
+from crm.assessments.stage_two import missing_sections, observations_ends
+from crm.assessments.terms import terms_of
+from crm.cases.clocks import running_clocks
+from crm.cases.models import Case
+from crm.cases.queries import case_for, case_head, is_on_case
+from crm.clock import now_utc, today_in_london
+from crm.rules import transitions
+from crm.rules.permissions import Actor, Permission
+from crm.rules.rulebook import Rulebook
+from crm.rules.stages import standing_words
+from crm.rules.transitions import Evidence, Move
+from crm.web.forms import BaseForm
+from crm.web.pages import render
+from crm.web.sightings import records_view, saw
+
+assessments = Blueprint("assessments", __name__)
+panel = Blueprint("panel", __name__)
+
+P = Permission
+MAY_LOOK = (
+    P.RECORD_CHECK,
+    P.WRITE_ASSESSMENT,
+    P.RECORD_APPLICATION,
+    P.VIEW_PANEL_CASES,
+    P.SIT_ON_PANEL,
+    P.MAKE_DECISION,
+)
+
+
+@dataclass(frozen=True)
+class Looking:
+    """Who looks at which household, when, under which rules."""
+
+    actor: Actor
+    now: datetime
+    today: date
+    rulebook: Rulebook
+    case: Case
+
+    @property
+    def doing(self) -> dict[str, Any]:
+        """What every operation is told."""
+        return {"actor": self.actor, "now": self.now, "today": self.today, "rulebook": self.rulebook}
+
+    @property
+    def base(self) -> str:
+        return f"/cases/{self.case.reference}"
+
+
+def look(reference: str) -> Looking:
+    """Load a household for whoever asks. Fetching it and being allowed to are one act."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    return Looking(actor, now, today, policy.rulebook_on(today), case_for(actor, reference, today=today))
+
+
+def seen_of(form: BaseForm) -> int | None:
+    """The state that the person looked at, when their form carries one."""
+    text = form.seen.data or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def case_page(template: str, looking: Looking, form: BaseForm | None = None, **context: Any) -> Response:
+    """A page of one household's assessment."""
+    body = render(
+        template,
+        here="assessments",
+        head=case_head(looking.case, today=looking.today, rulebook=looking.rulebook),
+        case=looking.case,
+        today=looking.today,
+        base=looking.base,
+        form=form,
+        **context,
+    )
+    return make_response(body, form.status if form is not None else 200)
+
+
+# --- The list ---------------------------------------------------------------------------------------------------------
+
+PLACE_WORDS = (
+    ("", "All"),
+    ("received", "Received"),
+    ("in_assessment", "In assessment"),
+    ("with_panel", "With panel"),
+    ("with_decision_maker", "With decision maker"),
+    ("proposed_no", "Told we propose no"),
+)
+
+
+@assessments.get("/assessments")
+@requires(any_of=(P.RECORD_CHECK, P.WRITE_ASSESSMENT))
+def index() -> str:
+    """Open applications, the nearest clock first."""
+    actor, today = current_actor(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    place = request.args.get("place", "")
+    place = place if place in dict(PLACE_WORDS) else ""
+    rows, more = queries.applications_page(actor, today=today, place=place or None, after=_after())
+    names = names_of([row.case.owner_id for row in rows] + [row.assessor_id for row in rows])
+    lines = [
+        {
+            "case": row.case,
+            "standing": standing_words(row.case.stages),
+            "reading": rulebook.say_due("decide_to_assess", row.case.next_action_due_on, today=today)
+            if row.case.next_action_due_on
+            else None,
+            "limit": rulebook.say_due("panel_recommendation", row.limit_on, today=today) if row.limit_on else None,
+            "who": names.get(row.assessor_id or row.case.owner_id or 0, ""),
+        }
+        for row in rows
+    ]
+    query = f"place={place}&" if place else ""
+    return render(
+        "assessments/index.html",
+        here="assessments",
+        lines=lines,
+        chips=[
+            (words, f"/assessments?place={key}" if key else "/assessments", key == place) for key, words in PLACE_WORDS
+        ],
+        later=f"/assessments?{query}after={more[0].isoformat()}_{more[1]}" if more else "",
+        is_first=_after() is None,
+        place=place,
+    )
+
+
+def _after() -> tuple[date, int] | None:
+    day, _, number = request.args.get("after", "").partition("_")
+    try:
+        return (date.fromisoformat(day), int(number)) if number.isdigit() and len(number) < 12 else None
+    except ValueError:
+        return None
+
+
+# --- One household ----------------------------------------------------------------------------------------------------
+
+MOVE_PATHS: dict[str, str] = {
+    "receive_application": "application/new",
+    "decide_to_assess": "assessment/decide-to-assess",
+    "pass_stage_one": "assessment/stage-one",
+    "refuse_stage_one": "assessment/stage-one",
+    "start_stage_two": "assessment/stage-two",
+    "share_report": "assessment/share",
+    "ready_for_panel": "assessment/ready",
+    "list_for_panel": "panel",
+    "return_to_panel": "panel",
+    "record_recommendation": "panel/recommendation",
+    "defer_item": "panel/defer",
+    "send_to_decision_maker": "panel/minutes",
+    "approve": "decision",
+    "continue_assessment": "decision",
+    "issue_qd": "decision",
+    "confirm_refusal": "decision",
+    "receive_representations": "answer",
+    "apply_irm": "answer",
+    "record_irm_recommendation": "answer",
+    "withdraw": "assessment/withdraw",
+}
+"""Where each move of this feature is made, under the household's address."""
+
+
+def _moves(looking: Looking, evidence: Evidence) -> tuple[list[tuple[Move, str]], list[tuple[Move, str]]]:
+    question: dict[str, Any] = {
+        "tracks": looking.case.stages,
+        "evidence": evidence,
+        "actor": looking.actor,
+        "today": looking.today,
+        "rulebook": looking.rulebook,
+    }
+    opened: dict[str, tuple[Move, str]] = {}
+    for move in transitions.open_moves(**question):
+        if move.name in MOVE_PATHS:
+            path = f"{looking.base}/{MOVE_PATHS[move.name]}"
+            opened.setdefault(path, (move, path))
+    shut = [(move, why) for move, why in transitions.shut_moves(**question) if move.name in MOVE_PATHS]
+    return list(opened.values()), shut
+
+
+@assessments.get("/cases/<reference>/assessment")
+@requires(any_of=MAY_LOOK)
+@records_view("assessment")
+def overview(reference: str) -> Response:
+    """Forecast, checks by person, Stage 2 beside them, and what opens next. Nothing here says what a check found."""
+    looking = look(reference)
+    case, today, rulebook = looking.case, looking.today, looking.rulebook
+    saw(case_id=case.id, subject=f"case:{case.reference}")
+    known = queries.dossier_of(case)
+    clocks = running_clocks(case)
+    evidence = Evidence(**queries.evidence_for(case, today, dossier=known)) if known.application else Evidence()
+    opened, shut = _moves(looking, evidence)
+    report = known.report
+    item = known.items[0] if known.items else None
+    decision = known.decisions[0] if known.decisions else None
+    people = [*known.assessor_ids]
+    people += [decision.decided_by_id] if decision else []
+    people += [one for one in (report.written_by_id, report.countersigned_by_id) if one] if report else []
+    last_day = transitions.stage_one_refusal_last_day(evidence, rulebook)
+    return case_page(
+        "assessments/overview.html",
+        looking,
+        known=known,
+        opened=opened,
+        shut=shut,
+        matrix=matrix_of(case, known, clocks, today=today, rulebook=rulebook) if known.application else None,
+        forecast=forecast(
+            known,
+            case.stages,
+            clocks,
+            {track.name: track.since_on for track in case.tracks},
+            next_meetings=[meeting.meets_on for meeting in queries.meetings_ahead(today)],
+            today=today,
+            rulebook=rulebook,
+        ),
+        report=report,
+        missing=missing_sections(report) if report else [],
+        comment_ends=observations_ends(report.shared_on, rulebook) if report and report.shared_on else None,
+        item=item,
+        item_words=RECOMMENDATION_WORDS[Recommendation(item.recommendation)] if item and item.recommendation else "",
+        decision=decision,
+        decision_words=DECISION_WORDS[DecisionKind(decision.kind)] if decision else "",
+        decision_terms=terms_of(decision).words if decision else None,
+        names=names_of(people),
+        last_day=last_day,
+        evidence=evidence,
+        stages=case.stages,
+        on_case=is_on_case(looking.actor, case, today=today),
+        is_transfer=bool(known.application and known.application.approved_elsewhere),
+        can_record=looking.actor.has(P.RECORD_CHECK),
+    )

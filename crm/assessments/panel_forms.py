@@ -1,0 +1,142 @@
+"""Forms of the panel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField
+from wtforms.validators import ValidationError
+
+from crm.assessments.meetings import Recommended
+from crm.assessments.models import PRESENCE_WORDS, RECOMMENDATION_WORDS, Presence, Recommendation
+from crm.assessments.stage_forms import TermsForm
+from crm.rules.panel import Seat
+from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional, TextField, TimeField
+
+SEAT_WORDS = {Seat.CHAIR: "Chair", Seat.VICE_CHAIR: "Vice-chair", Seat.MEMBER: "Member"}
+
+
+class CentralListForm(BaseForm):
+    """Somebody on the central list."""
+
+    user_id = SelectField("Who", [Needed("Choose who")], choices=[], coerce=str)
+    seat = RadioField("Sits as", [Needed("Choose what they sit as")], choices=[(s, w) for s, w in SEAT_WORDS.items()])
+    background = TextField("Background", longest=120)
+    is_independent = BooleanField("Independent of the service")
+    is_qualifying_social_worker = BooleanField("A social worker with three years’ relevant experience since qualifying")
+    until_on = DateField("On the list until", [Optional()], whole="the last day on the list")
+
+
+class MeetingForm(BaseForm):
+    """A new meeting."""
+
+    meets_on = DateField("Day", [Needed("Give the day of the meeting")], whole="the day of the meeting", earliest=2011)
+    starts_at = TimeField("Start", [Needed("Give the time it starts")])
+    place = TextField("Place", longest=200)
+    link = TextField("Link to join by video", longest=300)
+    is_joint = BooleanField("A joint panel with another service: six make its quorum")
+    member_ids = SelectMultipleField("Members", choices=[], coerce=str)
+
+    def validate_link(self, field: Any) -> None:
+        if field.data and not field.data.startswith("https://"):
+            raise ValidationError("Start the link with https://")
+
+
+class MembersForm(BaseForm):
+    """Who sits at a meeting."""
+
+    member_ids = SelectMultipleField("Members", choices=[], coerce=str)
+
+
+class ListCaseForm(BaseForm):
+    """Putting a household on an agenda."""
+
+    meeting_id = RadioField("Meeting", [Needed("Choose a meeting")], choices=[], coerce=str)
+    late_reason = LongTextField("Why it comes late, if it does", longest=1000)
+
+
+class PapersForm(BaseForm):
+    """The papers have gone."""
+
+    late_reason = TextField("Why they are late, if they are", longest=500)
+
+
+class ConflictForm(BaseForm):
+    """A member's interest in a household."""
+
+    user_id = SelectField("Member", [Needed("Choose the member")], choices=[], coerce=str)
+    what = TextField("What the interest is", [Needed("Say what the interest is")], longest=300)
+
+
+PRESENCE_CHOICES = [
+    (Presence.PRESENT, PRESENCE_WORDS[Presence.PRESENT]),
+    (Presence.BY_VIDEO, PRESENCE_WORDS[Presence.BY_VIDEO]),
+    (Presence.APOLOGIES, PRESENCE_WORDS[Presence.APOLOGIES]),
+]
+
+
+def attendance_form(members: list[tuple[int, str, str | None]], presiding_id: int | None) -> BaseForm:
+    """Who is there for one item; ``members`` are (user id, name, presence so far)."""
+    fields: dict[str, Any] = {
+        f"presence_{user_id}": SelectField(name, choices=PRESENCE_CHOICES, default=presence or Presence.PRESENT)
+        for user_id, name, presence in members
+    }
+    fields["presiding_id"] = SelectField(
+        "Who presides",
+        choices=[("", "The chair"), *((str(user_id), name) for user_id, name, _ in members)],
+        default=str(presiding_id) if presiding_id else "",
+    )
+    form: BaseForm = type("AttendanceForm", (BaseForm,), fields)()
+    return form
+
+
+class RecommendationForm(TermsForm):
+    """What the panel recommends."""
+
+    recommendation = RadioField("What does panel recommend?", [Needed("Choose what the panel recommends")], choices=[])
+    reasons = LongTextField("Reasons", [Needed("Write the panel’s reasons")], longest=10_000)
+    of_one_mind = RadioField(
+        "Was everyone of one mind?",
+        [Needed("Say whether everyone was of one mind")],
+        choices=[("yes", "Yes"), ("no", "No, note who differed")],
+    )
+    dissent = LongTextField("Who differed, and why", longest=2000)
+
+    @classmethod
+    def of(cls, report_kind: str, **defaults: Any) -> RecommendationForm:
+        """The form with the answers that this kind of report allows."""
+        form = cls(**defaults)
+        allowed = (
+            (Recommendation.FULL_REPORT_NEEDED, Recommendation.NOT_SUITABLE)
+            if report_kind == "brief"
+            else (Recommendation.SUITABLE, Recommendation.NOT_SUITABLE)
+        )
+        form.recommendation.choices = [(one, RECOMMENDATION_WORDS[one]) for one in allowed]
+        return form
+
+    def recommended(self) -> Recommended:
+        return Recommended(
+            recommendation=self.recommendation.data,
+            reasons=self.reasons.data,
+            terms=self.terms(),
+            is_of_one_mind=self.of_one_mind.data == "yes",
+            dissent=self.dissent.data,
+        )
+
+
+class DeferForm(BaseForm):
+    """The panel needs to know more."""
+
+    reasons = LongTextField("Why", [Needed("Write why the panel puts it off")], longest=5000)
+
+
+class MinutesForm(BaseForm):
+    """The final minutes of one item."""
+
+    minutes = LongTextField("Final minutes of this item", [Needed("Write the final minutes")], longest=20_000)
+    received_on = DateField(
+        "Day the decision maker had them and the recommendation",
+        [Needed("Give the day the decision maker had them")],
+        whole="the day the decision maker had them",
+        earliest=2011,
+    )
