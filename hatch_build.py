@@ -11,6 +11,7 @@ build fails if a trace of them is left.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -147,10 +148,18 @@ def compiled(modules: Path) -> dict[str, str]:
         "govuk-frontend.min.css": kept_rules(govuk_css, lambda block: block not in GOVERNMENT_ONLY),
         "govuk-public.min.css": kept_rules(govuk_css, lambda block: block not in STAFF_ONLY),
         "moj-frontend.min.css": kept_rules(moj_css, lambda block: block in MOJ_USED or block.startswith("govuk-")),
-        "govuk-frontend.min.js": without_map((govuk / "govuk-frontend.min.js").read_text(encoding="utf-8")),
+        # Imported by app.js, whose own address changes with its content: so this one's must say its version.
+        f"govuk-frontend-{version_of(modules / 'govuk-frontend')}.min.js": without_map(
+            (govuk / "govuk-frontend.min.js").read_text(encoding="utf-8")
+        ),
         "htmx.min.js": without_map((htmx / "dist" / "htmx.min.js").read_text(encoding="utf-8")),
         "NOTICE.txt": notice((htmx / "LICENSE").read_text(encoding="utf-8")),
     }
+
+
+def version_of(module: Path) -> str:
+    """The version of what was fetched."""
+    return str(json.loads((module / "package.json").read_text(encoding="utf-8"))["version"])
 
 
 def without_map(text: str) -> str:

@@ -12,7 +12,7 @@ import {
   Radios,
   SkipLink,
   Tabs,
-} from './vendor/govuk-frontend.min.js'
+} from './vendor/govuk-frontend-6.6.0.min.js'
 
 // The GOV.UK template does this with an inline script, which our content security policy rightly refuses. A browser that
 // runs modules at all is one the components support; isSupported() looks for the second class.

@@ -5,6 +5,8 @@ PUBLIC: set[str] = {
     "access.forgotten_password",
     "access.reset_password",
     "access.sign_in",
+    "administration.brand_css",
+    "administration.brand_css",
     "health.healthz",
 }
 

@@ -55,10 +55,18 @@ def test_the_lock_names_no_host() -> None:
 def loaded_by(layout: Path) -> list[Path]:
     """The styles and scripts that a layout loads, and what those scripts import."""
     text = layout.read_text(encoding="utf-8") + (TEMPLATES / "layouts" / "base.html").read_text(encoding="utf-8")
-    files = [STATIC / name for name in dict.fromkeys(re.findall(r"filename='([^']+\.(?:css|js))'", text))]
+    files = [STATIC / name for name in dict.fromkeys(re.findall(r"asset\(['\"]([^'\"]+\.(?:css|js))['\"]\)", text))]
     for script in [file for file in files if file.suffix == ".js"]:
         files += [script.parent / name for name in re.findall(r"from '(\./[^']+)'", script.read_text(encoding="utf-8"))]
     return files
+
+
+def test_what_our_scripts_import_is_here() -> None:
+    for script in STATIC.glob("*.js"):
+        for name in re.findall(r"from '(\./[^']+)'", script.read_text(encoding="utf-8")):
+            assert (script.parent / name).is_file(), (
+                f"{script.name} imports {name}: after an update, name the new version"
+            )
 
 
 def test_the_first_view_of_a_public_page_is_small() -> None:
