@@ -130,6 +130,7 @@ class VisitShown:
 class CasePage:
     """Everything on the page but its head, its moves and its timeline."""
 
+    running: tuple[Deadline, ...]
     clocks: tuple[ClockShown, ...]
     tasks: tuple[Task, ...]
     sections: tuple[FactSection, ...]
@@ -154,8 +155,10 @@ def case_page(
     subject = next((visit for visit in visits if visit.is_booked), None) or next(
         (visit for visit in visits if visit.is_unsigned), None
     )
+    running = running_clocks(case)
     return CasePage(
-        clocks=tuple(clock_shown(clock, today=today, rulebook=rulebook) for clock in running_clocks(case)),
+        running=tuple(running),
+        clocks=tuple(clock_shown(clock, today=today, rulebook=rulebook) for clock in running),
         tasks=_tasks(case),
         sections=sections,
         people=tuple(_person(person, given.get(person.id, {}), actor, on_case=on_case) for person in people),

@@ -124,7 +124,7 @@ def _overview(reference: str, form: NoteForm) -> Response:
     body = render(
         "staff/case.html",
         here=None,
-        head=case_head(found, today=today, rulebook=rulebook),
+        head=case_head(found, today=today, rulebook=rulebook, running=page.running),
         page=page,
         now=what_to_do_now(found, page, actor, today=today, rulebook=rulebook),
         form=form,

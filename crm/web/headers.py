@@ -28,6 +28,8 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 A_YEAR = 31_536_000
+# Served to anyone, with nothing about anybody; an address with ``v`` changes with its content.
+STYLE_FILES = ("static", "administration.brand_css")
 # Pages that a search engine may list: the front page of the service and its published events.
 MAY_BE_LISTED = "may_be_listed"
 
@@ -40,17 +42,20 @@ def may_be_listed(view):  # type: ignore[no-untyped-def]
 
 def protect(response: Response) -> Response:
     """Add the headers. A view may set a stricter policy of its own (a download in a sandbox); it is left alone."""
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    if "Content-Security-Policy" in response.headers:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+    else:
+        response.headers.extend(HEADERS)
     view = current_app.view_functions.get(request.endpoint or "")
     if getattr(view, MAY_BE_LISTED, False) and response.status_code == 200:
         del response.headers["X-Robots-Tag"]
     if current_app.extensions["crm_settings"].cookie_secure:
         response.headers.setdefault("Strict-Transport-Security", f"max-age={A_YEAR}; includeSubDomains")
-    if request.endpoint == "static" and response.status_code in (200, 304):
+    if request.endpoint in STYLE_FILES and response.status_code in (200, 304):
         lasting = "v" in request.args
         response.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable" if lasting else "public, max-age=300"
-    elif "Cache-Control" not in response.headers or request.endpoint != "static":
+    elif "Cache-Control" not in response.headers or request.endpoint not in STYLE_FILES:
         response.headers["Cache-Control"] = "no-store"
     return response
 

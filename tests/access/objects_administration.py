@@ -1,0 +1,57 @@
+"""The things of crm/administration that stand in addresses. Only administrators have any of them, so all are their own."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from crm import policy
+from crm.clock import now_utc
+from crm.policy import changing
+from tests.access.objects_cases import letter_of_case
+from tests.access.world import World
+from tests.factories import Member, make_user
+
+
+def colleague(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        made = make_user(Member("colleague", "Corin Leaf", world.cast.officer.roles))
+    return {"own": {"user_id": made.id}, "missing": {"user_id": 999_999}}
+
+
+def area(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        policy.ensure_defaults(now=now_utc())
+    return {"own": {"number": 1}, "missing": {"number": 999}}
+
+
+def promise(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"clock": "first_contact"}, "missing": {"clock": "no_such_clock"}}
+
+
+def wording(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"name": "consent.email"}, "missing": {"name": "no.such"}}
+
+
+def holiday(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        policy.ensure_defaults(now=now_utc())
+        made = changing.add_one_off_holiday(
+            day=date(2027, 9, 15), name="A day of thanks", actor=world.cast.administrator.actor, now=now_utc()
+        )
+        return {"own": {"holiday_id": made.id}, "missing": {"holiday_id": 999_999}}
+
+
+def letter_in_outbox(world: World) -> dict[str, dict[str, Any]]:
+    made = letter_of_case(world)["own"]["letter_id"]
+    return {"own": {"letter_id": made}, "missing": {"letter_id": 999_999}}
+
+
+OBJECTS = {
+    "colleague": colleague,
+    "area": area,
+    "promise": promise,
+    "wording": wording,
+    "holiday": holiday,
+    "letter_in_outbox": letter_in_outbox,
+}

@@ -1,0 +1,128 @@
+"""Households, and what hangs on them, that stand in addresses: the officer's own, and one of the other officer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from crm import policy
+from crm.cases.models import Case, Channel
+from crm.cases.open_case import NewPerson, NewTouch, open_case
+from crm.cases.tasks import add_task, complete_task
+from crm.clock import now_utc, today_in_london
+from crm.db import db
+from crm.delivery import OutboundMessage
+from crm.rules import reference as references
+from tests.access.world import World
+from tests.factories import Member
+
+NOWHERE = references.new_reference("KF", 33_000_000)
+"""A reference of the right shape that nobody has."""
+
+
+def new_case(world: World, owner: Member, *, name: str, by_post: bool = False) -> int:
+    """A new enquiry of this owner, as the product opens one; its id."""
+    with world.writing():
+        policy.ensure_defaults(now=now_utc())
+        today = today_in_london()
+        case = open_case(
+            people=[
+                NewPerson(
+                    given_name=name,
+                    family_name="Matrix",
+                    email=None if by_post else f"{name.lower()}@example.org",
+                    phone=None if by_post else "07700 900555",
+                )
+            ],
+            touch=NewTouch(channel=Channel.PHONE, received_at=now_utc(), source="Phone"),
+            actor=world.cast.recruiter.actor,
+            now=now_utc(),
+            today=today,
+            rulebook=policy.rulebook_on(today),
+            owner_id=owner.id,
+            postcode="BR1 3KO",
+            address="1 Example Road" if by_post else None,
+        )
+        return case.id
+
+
+def reference_of(world: World, case_id: int) -> str:
+    with world.app.app_context():
+        return db.session.scalars(sa.select(Case.reference).where(Case.id == case_id)).one()
+
+
+def case(world: World) -> dict[str, dict[str, Any]]:
+    return {
+        "own": {"reference": reference_of(world, new_case(world, world.cast.officer, name="Odette"))},
+        "other": {"reference": reference_of(world, new_case(world, world.cast.other_officer, name="Ottilie"))},
+        "missing": {"reference": NOWHERE},
+    }
+
+
+def person_of_case(world: World) -> dict[str, dict[str, Any]]:
+    found = {}
+    for relation, owner in (("own", world.cast.officer), ("other", world.cast.other_officer)):
+        case_id = new_case(world, owner, name=f"Person{relation}")
+        with world.app.app_context():
+            row = db.session.get_one(Case, case_id)
+            found[relation] = {"reference": row.reference, "person_id": row.household.people[0].id}
+    return {**found, "missing": {"reference": NOWHERE, "person_id": 999_999}}
+
+
+def letter_of_case(world: World) -> dict[str, dict[str, Any]]:
+    """A letter by post: it can be read, printed and recorded as posted."""
+    found = {}
+    for relation, owner in (("own", world.cast.officer), ("other", world.cast.other_officer)):
+        case_id = new_case(world, owner, name=f"Letter{relation}", by_post=True)
+        with world.app.app_context():
+            letter_id = db.session.scalars(
+                sa.select(OutboundMessage.id).where(OutboundMessage.case_id == case_id)
+            ).first()
+        found[relation] = {"reference": reference_of(world, case_id), "letter_id": letter_id}
+    return {**found, "missing": {"reference": NOWHERE, "letter_id": 999_999}}
+
+
+def task_of_officer(world: World) -> dict[str, dict[str, Any]]:
+    ids = {}
+    with world.writing():
+        for relation, member in (("own", world.cast.officer), ("other", world.cast.manager)):
+            task = add_task(
+                title="Ring the school",
+                assigned_to_id=member.id,
+                due_on=today_in_london(),
+                actor=member.actor,
+                now=now_utc(),
+            )
+            ids[relation] = {"task_id": task.id}
+    return {**ids, "missing": {"task_id": 999_999}}
+
+
+def done_task_of_officer(world: World) -> dict[str, dict[str, Any]]:
+    ids = {}
+    with world.writing():
+        for relation, member in (("own", world.cast.officer), ("other", world.cast.manager)):
+            task = add_task(
+                title="Ring the surgery",
+                assigned_to_id=member.id,
+                due_on=today_in_london(),
+                actor=member.actor,
+                now=now_utc(),
+            )
+            complete_task(task, actor=member.actor, now=now_utc())
+            ids[relation] = {"task_id": task.id}
+    return {**ids, "missing": {"task_id": 999_999}}
+
+
+def board_place(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"place": "new"}, "missing": {"place": "nowhere"}}
+
+
+OBJECTS = {
+    "case": case,
+    "person_of_case": person_of_case,
+    "letter_of_case": letter_of_case,
+    "task_of_officer": task_of_officer,
+    "done_task_of_officer": done_task_of_officer,
+    "board_place": board_place,
+}
