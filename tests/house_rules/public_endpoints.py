@@ -7,8 +7,15 @@ PUBLIC: set[str] = {
     "access.sign_in",
     "administration.brand_css",
     "administration.brand_css",
+    "enquire.check",
+    "enquire.done",
+    "enquire.later",
+    "enquire.privacy",
+    "enquire.start",
+    "enquire.step",
+    "enquire.where_you_stand",
     "health.healthz",
 }
 
 # These check a secret of their own, which no cookie can stand for.
-OWN_KEY: set[str] = set()
+OWN_KEY: set[str] = {"calendars.feed"}
