@@ -96,7 +96,7 @@ def message(facts: EventFacts, *, method: str, stamp: datetime, organiser: Mailb
     calendar.add_component(event)
     raw: bytes = calendar.to_ical()
     check_lines(raw, (*FRAME_PROPERTIES, *EVENT_PROPERTIES, *PEOPLE_PROPERTIES))
-    if raw.count(b"BEGIN:VEVENT\r\n") != 1:
+    if raw.split(b"\r\n").count(b"BEGIN:VEVENT") != 1:
         raise CalendarNotAsMeant("a message is about exactly one event")
     return raw
 

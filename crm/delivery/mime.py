@@ -1,12 +1,14 @@
 """The only place where the bytes of an email are made, and where they are checked before they are believed.
 
 Python's email package decodes encoded words in a header's value and writes out what it finds, newlines and all, so a
-form field can add a recipient (CVE-2024-6923). A library's version is not enough to rely on: everything that goes into
-a header passes a gate on the way in, and the finished bytes are read back, line by line, against what was meant.
+form field can add a recipient (CVE-2024-6923); folding a long name, it can lose the address. A library's version is not
+enough to rely on. So what goes into a header passes a gate on the way in, the headers that hold any of it are written
+here, and the finished bytes are read back, line by line, against what was meant.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import unicodedata
@@ -14,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from email.headerregistry import Address
 from email.message import EmailMessage, Message
 from email.utils import format_datetime, getaddresses
 
@@ -26,6 +27,9 @@ LONGEST_HEADER_TEXT = 200
 HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type")
 METHODS = ("REQUEST", "CANCEL", "REPLY")
 
+_ENCODED_WORD_BYTES = 42
+"""Bytes in one encoded word: 56 characters in base64, 68 with its frame, under the 75 that RFC 2047 allows."""
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]+")
 _MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 _HEADER_LINE = re.compile(rb"([A-Za-z][A-Za-z-]*): ?([\x20-\x7e]*)")
 _FOLDED_LINE = re.compile(rb"[ \t][\x20-\x7e\t]*")
@@ -73,19 +77,22 @@ def build(email: Email) -> bytes:
     to = sendable_address(email.to)
     sender = sendable_address(email.sender)
     message = EmailMessage(policy=policy.SMTP)
-    message["From"] = _mailbox(sender, header_text(email.sender_name))
-    message["To"] = _mailbox(to, "")
-    message["Subject"] = header_text(email.subject)
-    message["Date"] = format_datetime(email.date.astimezone(UTC))
-    message["Message-ID"] = email.message_id
-    message["Auto-Submitted"] = "auto-generated"
     message.set_content(_body_text(email.text), cte="quoted-printable")
     message.add_alternative(_body_text(email.html), subtype="html", cte="quoted-printable")
     if email.invitation is not None:
         _add_invitation(message, email.invitation, sender=sender, to=to)
     if email.attachment is not None:
         _add_attachment(message, email.attachment)
-    raw = message.as_bytes()
+    headers = (
+        ("From", _mailbox(sender, email.sender_name)),
+        ("To", to),
+        ("Subject", _encoded(header_text(email.subject))),
+        ("Date", format_datetime(email.date.astimezone(UTC))),
+        ("Message-ID", email.message_id),
+        ("Auto-Submitted", "auto-generated"),
+    )
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    raw = head.encode("ascii") + message.as_bytes()
     check(raw, email, sender=sender, to=to)
     return raw
 
@@ -138,9 +145,25 @@ def header_fields(raw: bytes) -> list[tuple[str, bytes]]:
     return fields
 
 
-def _mailbox(address: str, name: str) -> Address:
-    local, _, domain = address.rpartition("@")
-    return Address(display_name=name, username=local, domain=domain)
+def _mailbox(address: str, name: str) -> str:
+    """``Name <address>``, the name rid of everything that could be read as another address."""
+    shown = header_text(re.sub(r'[<>@,;:"()\[\]\\]', " ", name))
+    return f"{_encoded(shown, is_name=True)} <{address}>" if shown else address
+
+
+def _encoded(text: str, *, is_name: bool = False) -> str:
+    """A text as it stands in a header: as it is where plain, else in encoded words (RFC 2047), folded."""
+    if _PLAIN_NAME.fullmatch(text) if is_name else text.isascii():
+        return text
+    words, chunk = [], b""
+    for character in text:
+        letter = character.encode("utf-8")
+        if len(chunk) + len(letter) > _ENCODED_WORD_BYTES:
+            words.append(chunk)
+            chunk = b""
+        chunk += letter
+    words.append(chunk)
+    return "\r\n ".join(f"=?utf-8?b?{base64.b64encode(word).decode('ascii')}?=" for word in words)
 
 
 def _is_control(character: str) -> bool:

@@ -63,8 +63,8 @@ def kinds_of_subject(subject: str) -> list[str]:
 def assert_right_recipient(raw: bytes, recipients: str | Collection[str], *, others: Collection[str] = ()) -> None:
     """Raise WrongRecipient unless this message may go to exactly this one recipient.
 
-    ``recipients`` is the envelope. ``others`` are words of other people's (names, addresses, postcodes) that must appear
-    nowhere in it.
+    ``recipients`` is the envelope. ``others`` are words of other people's (names, addresses, postcodes) that must
+    appear nowhere in it.
     """
     envelope = [recipients] if isinstance(recipients, str) else list(recipients)
     must(len(envelope) == 1, f"the envelope has {len(envelope)} recipients")
