@@ -28,10 +28,15 @@ from crm.web.writes import watch_for_forgotten_writes
 
 # Every feature with screens, as module:blueprint.
 BLUEPRINTS: tuple[str, ...] = (
+    "crm.enquiries.public_views:bp",
+    "crm.enquiries.staff_views:bp",
+    "crm.events.event_views:bp",
     "crm.access.views:bp",
     "crm.health:bp",
     "crm.staff.views:bp",
     "crm.administration.views:bp",
+    "crm.visits.staff_views:bp",
+    "crm.calendars.calendar_views:bp",
 )
 
 ONE_MEGABYTE = 1024 * 1024

@@ -176,19 +176,16 @@ def users_list() -> None:
 @click.option("--errors", type=click.Path(dir_okay=False, path_type=Path), help="Write the refused rows here (CSV).")
 def import_sheet(sheet: Path, event_id: int, dry_run: bool, errors: Path | None) -> None:
     """Load a sign-up sheet (CSV or XLSX). Good rows are stored once, however often it is run."""
+    from crm.db import transaction
     from crm.events import sheet_import
     from crm.rules.refusal import Refusal
 
     with _application():
         try:
-            result = sheet_import.import_file(
-                sheet.read_bytes(),
-                name=sheet.name,
-                event_id=event_id,
-                dry_run=dry_run,
-                now=now_utc(),
-                today=today_in_london(),
-            )
+            with transaction(write=not dry_run):
+                result = sheet_import.import_file(
+                    sheet.read_bytes(), event_id=event_id, dry_run=dry_run, now=now_utc(), today=today_in_london()
+                )
         except Refusal as refusal:
             raise click.ClickException(refusal.message) from refusal
     for line in result.lines():

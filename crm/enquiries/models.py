@@ -11,7 +11,7 @@ from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime
 
 
 class EnquiryDraft(RowKey, Base):
-    """Answers on their way, sealed. Only a digest of the browser's token is kept, so a copy of this table opens nothing.
+    """Answers on their way, sealed. Only a digest of the browser's token is kept: a copy of this table opens none.
 
     A draft that was sent stays for an hour with its case, so that going back, putting something right and sending again
     changes that enquiry instead of making another.

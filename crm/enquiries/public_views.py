@@ -68,6 +68,7 @@ def step(step: str) -> Response | tuple[str, int]:
         raise NotFound
     draft = drafts.draft_of(_token(), now=now, lock=request.method == "POST")
     answers = drafts.answers_of(draft)
+    asks_a_criterion = question.criterion not in (None, "age")
     form = form_of(step, question.criterion, criteria)(**_typed(answers))
     if step == "news":
         _offer_news(form, answers, today=today)
@@ -77,15 +78,13 @@ def step(step: str) -> Response | tuple[str, int]:
             draft, new_token = drafts.begin_draft(now=now)
         drafts.keep_answers(draft, _given(form, question.answers), now=now)
         back_to_check = request.args.get("from") == "check"
-        response = see_other(
-            url_for("enquire.check") if back_to_check else _address(pages.page_after(step, criteria))
-        )
+        response = see_other(url_for("enquire.check") if back_to_check else _address(pages.page_after(step, criteria)))
         if new_token is not None:
             _give_cookie(response, new_token)
         return response
     return (
         render(
-            f"enquire/{step.replace('-', '_')}.html" if question.criterion in (None, "age") else "enquire/criterion.html",
+            "enquire/criterion.html" if asks_a_criterion else f"enquire/{step.replace('-', '_')}.html",
             form=form,
             steps=_steps(question.step),
             back=_back(step, criteria),
@@ -153,7 +152,7 @@ def check() -> Response | str:
         form=form,
         steps=_steps(pages.CHECK),
         back=_back("check", rulebook.criteria),
-        cards=_cards(answers, rulebook.criteria, today=today),
+        cards=_cards(answers, rulebook.criteria),
         sent_before=draft.case_id is not None,
         privacy=policy.wording("privacy_notice", today),
     )
@@ -251,8 +250,11 @@ def _usual_age(criteria: Any) -> int:
     return max(age.usual_minimum_age or 18, age.hard_minimum_age or 18) if age else 18
 
 
-def _cards(answers: Mapping[str, Any], criteria: Any, *, today: date) -> list[tuple[str, list[tuple[str, str, str, str]]]]:
-    def row(label: str, value: str, slug: str, second: str = "") -> tuple[str, str, str, str]:
+Row = tuple[str, str, str, str]
+
+
+def _cards(answers: Mapping[str, Any], criteria: Any) -> list[tuple[str, list[Row]]]:
+    def row(label: str, value: str, slug: str, second: str = "") -> Row:
         return label, value or "Not answered", second, url_for("enquire.step", step=slug) + "?from=check"
 
     names = {question.criterion for question in pages.asked(criteria)}

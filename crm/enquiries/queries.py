@@ -181,9 +181,7 @@ def _nearest_rules(case_ids: Sequence[int]) -> dict[int, str]:
     return rules
 
 
-def _same_contact(
-    case_ids: Sequence[int], actor: Actor, *, today: date
-) -> dict[int, tuple[tuple[str, str], ...]]:
+def _same_contact(case_ids: Sequence[int], actor: Actor, *, today: date) -> dict[int, tuple[tuple[str, str], ...]]:
     """Of these cases, which others have somebody with the same phone or email. The likeliest one of each is enough."""
     here, there = aliased(Person), aliased(Person)
     ours = aliased(Case)

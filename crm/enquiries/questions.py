@@ -26,7 +26,7 @@ STEPS = (HOME, HOUSEHOLD, YOU, REACH, TOUCH, CHECK)
 
 @dataclass(frozen=True)
 class Question:
-    """One page. ``answers`` are the names it fills in the draft; ``criterion`` is what it asks about, if it is a rule."""
+    """One page. ``answers`` are the names it fills in the draft; ``criterion`` is the rule it asks about, if any."""
 
     slug: str
     step: str

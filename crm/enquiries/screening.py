@@ -122,7 +122,7 @@ def _known(criterion: Criterion, fact: Fact | None, case: Case, actor: Actor, *,
 
 
 def read_answer(criterion: Criterion, words: str | None) -> str | None:
-    """Which answer some words are: the label they begin with. None where they are none of them, so it is asked again."""
+    """Which answer some words are: the label they begin with. None where it must be asked again."""
     if not words:
         return None
     plain = _plain(words)
@@ -176,9 +176,7 @@ def keep_answers(
         day = born_on.get(person.id)
         if day is not None and day != person.born_on:
             person.born_on = day
-            record(
-                "person.born_on", actor=actor, at=now, case_id=case.id, subject=f"person:{person.id}"
-            )
+            record("person.born_on", actor=actor, at=now, case_id=case.id, subject=f"person:{person.id}")
     if note and note.strip():
         timeline.add(
             case,

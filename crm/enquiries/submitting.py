@@ -1,4 +1,4 @@
-"""A public form that was sent becomes a case, once. Sent again with other answers, it becomes a new version of the same."""
+"""A public form that was sent becomes a case, once. Sent again with other answers, it is a new version of the same."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from crm.cases.open_case import (
     NewPerson,
     NewTouch,
     add_person,
+    household_name_of,
     join_case,
     open_case,
     set_contact_points,
     set_name,
-    household_name_of,
 )
 from crm.cases.owners import owner_for
 from crm.cases.queries import case_by_id
@@ -45,9 +45,7 @@ class NotReadyToSend(Refusal):
     default_status = 422
 
 
-def send_draft(
-    draft: EnquiryDraft, *, actor: Actor, now: datetime, today: date, rulebook: Rulebook
-) -> Case:
+def send_draft(draft: EnquiryDraft, *, actor: Actor, now: datetime, today: date, rulebook: Rulebook) -> Case:
     """Make the draft an enquiry, or bring the enquiry it already is up to date.
 
     The same answers again are the same enquiry. Changed answers are kept as another touch of it, which staff see, and
@@ -147,9 +145,7 @@ def _bring_up_to_date(
     db.session.flush()
 
 
-def _touch(
-    draft: EnquiryDraft, answers: Mapping[str, Any], *, now: datetime, source: str = SOURCE
-) -> NewTouch:
+def _touch(draft: EnquiryDraft, answers: Mapping[str, Any], *, now: datetime, source: str = SOURCE) -> NewTouch:
     said = []
     if answers.get("second") == "dont_know":
         said.append("Not sure yet whether another adult would foster with them.")

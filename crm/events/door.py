@@ -69,9 +69,7 @@ def log_enquirer(
     )
     known = household_of(people)
     if known is not None:
-        add_touch(
-            known, touch=touch, people=people, facts=facts, actor=actor, now=now, today=today, rulebook=rulebook
-        )
+        add_touch(known, touch=touch, people=people, facts=facts, actor=actor, now=now, today=today, rulebook=rulebook)
         return Logged(known, joined=True, may_be_opened=_may_open(known, actor, today=today))
     case = open_case(
         people=list(people),

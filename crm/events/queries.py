@@ -101,8 +101,8 @@ def event_lines(
     events = list(db.session.scalars(query.limit(EVENTS_SHOWN + 1)))
     more = len(events) > EVENTS_SHOWN
     events = events[:EVENTS_SHOWN]
-    brought = dict(
-        (row.campaign_id, (row.households, row.not_called))
+    brought = {
+        row.campaign_id: (row.households, row.not_called)
         for row in db.session.execute(
             select(
                 Enquiry.campaign_id,
@@ -113,7 +113,7 @@ def event_lines(
             .where(Enquiry.campaign_id.in_([event.campaign_id for event in events]))
             .group_by(Enquiry.campaign_id)
         )
-    )
+    }
     lines = [
         EventLine(
             event.id,
@@ -152,9 +152,7 @@ BOOKED = ("visit_booked", "visited", "invited")
 def event_figures(event: RecruitmentEvent) -> EventFigures:
     """The figures of one event: two statements, whatever its size."""
     touched = select(Enquiry.case_id).where(Enquiry.campaign_id == event.campaign_id).distinct().subquery()
-    applied = (
-        select(Track.stage).where(Track.case_id == Case.id, Track.name == "application").scalar_subquery()
-    )
+    applied = select(Track.stage).where(Track.case_id == Case.id, Track.name == "application").scalar_subquery()
     row = db.session.execute(
         select(
             func.count().label("all"),

@@ -1,6 +1,6 @@
 """Loading a sign-up sheet: a dry run that says what would happen to each line, then the good lines, once.
 
-A line is known by its content, so a sheet may be loaded again, whole or put right: what is there already is passed over.
+A line is known by its content, so a sheet may be loaded again, whole or put right: what is there is passed over.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ class Report:
                 )
         done = "Loaded" if self.loaded else "Would load"
         said.append(
-            f"{done} {self.opened + self.joined} lines: {self.opened} new households, {self.joined} joined to one we know. "
+            f"{done} {self.opened + self.joined} lines: {self.opened} new households, "
+            f"{self.joined} joined to one we know. "
             f"{self.counts[ATTENTION]} need attention, {self.counts[REPEAT]} here already, {self.refused} refused."
         )
         return said
@@ -134,9 +135,7 @@ def dry_run(
 ) -> Report:
     """What would happen to each line if the sheet were loaded now. Writes nothing."""
     sign_ups = [
-        read_line(
-            line, columns, event_id=event.id, wording_version=wording_version, our_districts=our_districts
-        )
+        read_line(line, columns, event_id=event.id, wording_version=wording_version, our_districts=our_districts)
         for line in sheet.lines
     ]
     there_already = _fingerprints_here([sign_up.fingerprint for sign_up in sign_ups])
@@ -186,7 +185,7 @@ def _verdict(
 def _likeness_notes(sign_up: SignUp, by_surname: Mapping[tuple[str, str], int]) -> list[str]:
     place = _surname_and_postcode(sign_up)
     if place is not None and place in by_surname:
-        return [f"The same surname and postcode as line {by_surname[place]}. If it is one household, say so on the case."]
+        return [f"The same surname and postcode as line {by_surname[place]}. Ask whether it is one household."]
     alike = likenesses(sign_up.people, postcode=sign_up.postcode)
     return [f"May be {one.household}, {one.reference} ({', '.join(one.reasons)}). Compare them." for one in alike[:1]]
 
@@ -271,7 +270,7 @@ def _give_postcode(household: Household, postcode: str) -> None:
 
 
 def import_file(
-    content: bytes, *, name: str, event_id: int, dry_run: bool, now: datetime, today: date, actor: Actor = SYSTEM
+    content: bytes, *, event_id: int, dry_run: bool, now: datetime, today: date, actor: Actor = SYSTEM
 ) -> Report:
     """Read a sheet, guess its columns and load it (or say what would happen). For the command line."""
     event = event_by_id(event_id)
@@ -279,9 +278,7 @@ def import_file(
     columns = columns_.check_columns(columns_.guess_columns(sheet.header), width=len(sheet.header))
     wording_version, our_districts = policy.wording("consent.email", today).version, policy.service().districts
     if dry_run:
-        return _dry_run(
-            sheet, columns, event=event, wording_version=wording_version, our_districts=our_districts
-        )
+        return _dry_run(sheet, columns, event=event, wording_version=wording_version, our_districts=our_districts)
     return load(
         sheet,
         columns,

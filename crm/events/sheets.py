@@ -16,6 +16,7 @@ from datetime import date, datetime
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
+from crm.events.columns import guess_columns
 from crm.rules.refusal import Refusal
 
 LARGEST_BYTES = 5_000_000
@@ -83,8 +84,6 @@ def read_sheet(content: bytes) -> Sheet:
 
 def _header_position(lines: list[Line]) -> int:
     """The first line, near the top, in which at least two cells are words of a sign-up sheet's header."""
-    from crm.events.columns import guess_columns
-
     for position, line in enumerate(lines[:HEADER_WITHIN]):
         if len(guess_columns(line.cells)) >= 2:
             return position
@@ -110,7 +109,8 @@ def _read_csv(content: bytes) -> Iterable[tuple[int, list[str]]]:
             rows.append((before + 1, cells))
             before = reader.line_num
     except csv.Error as fault:
-        raise SheetNotRead(f"We can't read line {before + 1} of that file. Open it, save it as CSV and try again.") from fault
+        said = f"We can't read line {before + 1} of that file. Open it, save it as CSV and try again."
+        raise SheetNotRead(said) from fault
     return rows
 
 
@@ -130,7 +130,7 @@ def _read_xlsx(content: bytes) -> Iterable[tuple[int, list[str]]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             if sum(part.file_size for part in parts.infolist()) > MOST_UNPACKED_BYTES:
-                raise SheetNotRead("That workbook is too large to be a sign-up sheet. Save only the sheet with the names.")
+                raise SheetNotRead("That workbook is too large for a sign-up sheet. Save only the sheet with names.")
         # A formula is read as the text it is: values are never computed here, nor taken from a cache.
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
     except SheetNotRead:

@@ -21,7 +21,8 @@ NO = frozenset({"n", "no", "nope", "none", "false", "0"})
 
 _TITLES = re.compile(r"^(mr|mrs|ms|miss|mx|dr|rev|sir|lady)\b\.?\s*", re.IGNORECASE)
 _TITLED_COUPLE = re.compile(
-    r"^(?P<one>mr|mrs|ms|miss|mx|dr)\.?\s*(?:&|\+|and)\s*(?P<two>mr|mrs|ms|miss|mx|dr)\.?\s+(?P<name>.+)$", re.IGNORECASE
+    r"^(?P<one>mr|mrs|ms|miss|mx|dr)\.?\s*(?:&|\+|and)\s*(?P<two>mr|mrs|ms|miss|mx|dr)\.?\s+(?P<name>.+)$",
+    re.IGNORECASE,
 )
 _BETWEEN_TWO = re.compile(r"\s*(?:\+|&|/|\band\b)\s*", re.IGNORECASE)
 _EMAIL = re.compile(r"[^\s@<>(),;:\"\[\]]+@[^\W_](?:[\w-]*[^\W_])?(?:\.[^\W_](?:[\w-]*[^\W_])?)+")
@@ -31,7 +32,8 @@ _IN_CONFIDENCE = re.compile(
     re.IGNORECASE,
 )
 _ELSEWHERE = re.compile(
-    r"\b(with|by) (another|other) (agency|service|council|la|ifa)\b|\bcurrently (fostering|a (foster )?carer)\b|\btransfer\b",
+    r"\b(with|by) (another|other) (agency|service|council|la|ifa)\b|\bcurrently (fostering|a (foster )?carer)\b"
+    r"|\btransfer\b",
     re.IGNORECASE,
 )
 _UNDER_AGE = re.compile(r"\bage(d)? ?(1[0-9]|20)\b|\bunder ?21\b|\b21 (next|in|on|soon)\b|\bnot 21\b", re.IGNORECASE)
@@ -65,7 +67,7 @@ class SignUp:
 def read_line(
     line: Line, columns: Mapping[str, int], *, event_id: int, wording_version: str, our_districts: frozenset[str]
 ) -> SignUp:
-    """What a line says. ``our_districts`` are the postcode districts of the service's area; none at all leaves it open."""
+    """What a line says. ``our_districts`` are the postcode districts of our area; none leaves it open."""
     cell = {meaning: line.cells[at] if at < len(line.cells) else "" for meaning, at in columns.items()}
     label = _said_name(cell) or "No name"
     mark = fingerprint(line, event_id=event_id)
@@ -104,7 +106,7 @@ def read_line(
         )
     ways = [way for way, there in (("phone", phone), ("text", phone), ("email", email)) if there]
     if ways and all(consents.get(way) is False for way in ways):
-        doubts.append("They said no to every way we have of reaching them. Talk to whoever took the name before you ring.")
+        doubts.append("They said no to every way of reaching them. Talk to whoever took the name before you ring.")
     said = "\n".join(part for part in (notes, *leftover) if part)
     return SignUp(
         line.number,
@@ -168,7 +170,7 @@ def _couple(parts: list[str], doubts: list[str]) -> list[tuple[str, str | None]]
         one = (one[0], two[1])
     elif two[1] is None and one[1] is not None:
         two = (two[0], one[1])
-    doubts.append("Two people on one line. The number and address are kept for the first; ask for the second one's own.")
+    doubts.append("Two people on one line. What reaches them is kept for the first; ask for the second one's own.")
     return [one, two]
 
 

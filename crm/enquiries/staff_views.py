@@ -1,0 +1,530 @@
+"""The staff's side of the front door: the queue, logging, talks, screening, resting, closing."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request, url_for
+
+from crm import policy
+from crm.access.guards import current_actor, requires
+from crm.access.queries import staff_who_may
+from crm.cases import contact, facts
+from crm.cases.add_touch import may_take_a_touch
+from crm.cases.duplicates import LookAlike, look_alikes
+from crm.cases.models import CHANNEL_WORDS, Case, Channel, PersonRole
+from crm.cases.open_case import NewConsent, NewPerson, NewTouch
+from crm.cases.queries import case_for, case_head, is_on_case
+from crm.clock import LONDON, now_utc, today_in_london
+from crm.enquiries import queries, screening, triage
+from crm.enquiries.questions import SAFE_WORDS, TIMES_WORDS
+from crm.enquiries.staff_forms import (
+    CloseForm,
+    ContactForm,
+    DecisionForm,
+    NewEnquiryForm,
+    NotNowForm,
+    ReopenForm,
+    screening_form,
+)
+from crm.rules import stages
+from crm.rules.eligibility import OUTCOME_WORDS, Outcome
+from crm.rules.permissions import Permission
+from crm.rules.refusal import Refusal
+from crm.web.filters import day
+from crm.web.forms import BaseForm
+from crm.web.notices import tell
+from crm.web.pages import render, see_other
+from crm.web.sightings import records_view, saw
+from crm.web.writes import writes
+
+bp = Blueprint("enquiries", __name__)
+
+VIEW_WORDS = {
+    "open": "Open",
+    "mine": "Mine",
+    "new": "No first call yet",
+    "over": "Over",
+    "not_now": "Not now, due back",
+}
+NEWS_CHANNELS = ("email", "text", "phone", "post")
+
+
+# --- The queue --------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/enquiries")
+@requires(any_of=(Permission.LOG_ENQUIRY, Permission.VIEW_ALL_ENQUIRIES))
+def queue() -> str:
+    actor, today = current_actor(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    filters = _filters()
+    lines, more = queries.queue_page(actor, filters, today=today, after=_after())
+    owners = staff_who_may(Permission.RECORD_CONTACT)
+    counts = queries.view_counts(actor, today=today)
+    return render(
+        "enquiries/queue.html",
+        here="enquiries",
+        lines=lines,
+        readings={
+            line.id: rulebook.say_due(line.rule or "first_contact", line.due_on, today=today)
+            for line in lines
+            if line.due_on
+        },
+        rules=rulebook.deadlines,
+        place_words={place.name: place.label for place in stages.PLACES},
+        channel_words=CHANNEL_WORDS,
+        filters=filters,
+        counts_by_view=counts,
+        counted_up_to=queries.COUNTED_UP_TO,
+        view_words=VIEW_WORDS,
+        owners=owners,
+        filter_groups=_filter_groups(filters, owners),
+        promise=rulebook.deadline("first_contact").length_words,
+        today=today,
+        address=_address,
+        next_address=_address(filters, after=f"{more[0].isoformat()}.{more[1]}") if more else "",
+        first_address=_address(filters) if _after() else "",
+    )
+
+
+def _filters() -> queries.Filters:
+    given = request.args
+    view = given.get("view", "open")
+    owner = given.get("owner", "")
+    return queries.Filters(
+        view=view if view in queries.VIEWS else "open",
+        place=given.get("place") if given.get("place") in (*queries.OPEN_PLACES, "not_now") else None,
+        channel=given.get("channel") if given.get("channel") in set(Channel) else None,
+        owner_id=int(owner) if owner.isascii() and owner.isdigit() and len(owner) < 10 else None,
+    )
+
+
+def _after() -> tuple[date, int] | None:
+    on, _, number = request.args.get("after", "").partition(".")
+    try:
+        return (date.fromisoformat(on), int(number)) if len(number) < 19 else None
+    except ValueError:
+        return None
+
+
+def _address(filters: queries.Filters, **changes: Any) -> str:
+    """The address of the queue with some filters changed; None takes one away."""
+    chosen = {
+        "view": filters.view if filters.view != "open" else None,
+        "place": filters.place,
+        "channel": filters.channel,
+        "owner": filters.owner_id,
+        **changes,
+    }
+    query = urlencode({name: value for name, value in chosen.items() if value})
+    return url_for("enquiries.queue") + (f"?{query}" if query else "")
+
+
+def _filter_groups(filters: queries.Filters, owners: list[Any]) -> list[tuple[str, list[tuple[str, str, bool, None]]]]:
+    places = [("All", None), *((stages.PLACE[name].label, name) for name in queries.OPEN_PLACES)]
+    channels: list[tuple[str, Any]] = [("All", None), *((CHANNEL_WORDS[one], one.value) for one in Channel)]
+    people: list[tuple[str, Any]] = [("Anyone", None), *((user.name, user.id) for user in owners)]
+    return [
+        (
+            title,
+            [(words, _address(filters, **{name: value}), value == chosen, None) for words, value in values],
+        )
+        for title, name, chosen, values in (
+            ("Where it stands", "place", filters.place, places),
+            ("Came from", "channel", filters.channel, channels),
+            ("Owner", "owner", filters.owner_id, people),
+        )
+    ]
+
+
+# --- Logging ----------------------------------------------------------------------------------------------------------
+
+
+@bp.route("/enquiries/new", methods=["GET", "POST"])
+@requires(Permission.LOG_ENQUIRY)
+@writes
+def new() -> Response | tuple[str, int]:
+    """Log an enquiry while talking. When we may know them already, a person says so before anything is stored."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    form = NewEnquiryForm()
+    form.news.choices = [(channel, policy.wording(f"consent.{channel}", today).text) for channel in NEWS_CHANNELS]
+    alike: list[LookAlike] = []
+    if form.is_sent_and_right():
+        people = _people(form, today=today)
+        alike = _alike(people, form.postcode.data)
+        form.join.choices = [
+            *((one.reference, f"Yes: {one.household}, {one.reference}") for one in alike),
+            ("new", "No, a household we do not know"),
+        ]
+        same_as, said = None, form.join.data
+        if any(one.is_strong for one in alike) and said not in {value for value, _ in form.join.choices}:
+            form.join.errors = ["We may know them already. Compare them, then choose one of the answers"]
+        else:
+            try:
+                if said and said != "new":
+                    same_as = case_for(actor, said, today=today)
+                    if not may_take_a_touch(same_as):
+                        raise Refusal("That household’s journey has ended. Log them as a new one.", field="join")
+                case = triage.log_enquiry(
+                    people=people,
+                    touch=_touch(form, now=now, today=today),
+                    postcode=form.postcode.data or None,
+                    facts={},
+                    actor=actor,
+                    now=now,
+                    today=today,
+                    rulebook=rulebook,
+                    same_as=same_as,
+                    is_mine=form.is_mine.data,
+                )
+            except Refusal as refusal:
+                form.take_refusal(refusal)
+            else:
+                due = f" First call by {day(case.next_action_due_on)}." if case.next_action_due_on else ""
+                tell(
+                    f"Added to {case.household.name}: what they said is on the timeline."
+                    if same_as
+                    else f"{case.household.name} is logged as {case.reference}.{due}"
+                )
+                return see_other(f"/cases/{case.reference}")
+    return render(
+        "enquiries/new.html",
+        here="enquiries",
+        form=form,
+        alike=alike,
+        today=today,
+        promise=rulebook.deadline("first_contact"),
+    ), form.status
+
+
+def _people(form: Any, *, today: date) -> list[NewPerson]:
+    safe = form.safe.data or "yes"
+    warning = ". ".join(part for part in (SAFE_WORDS[safe] if safe != "yes" else "", form.safe_note.data) if part)
+    people = [
+        NewPerson(
+            given_name=form.given_name.data,
+            family_name=form.family_name.data or None,
+            phone=form.phone.data or None,
+            email=form.email.data or None,
+            contact_times=TIMES_WORDS.get(form.contact_times.data or ""),
+            prefers="text" if safe == "text_first" else None,
+            no_calls=safe == "text_first",
+            no_voicemail=safe != "yes",
+            safe_contact=warning or None,
+            consents=tuple(
+                NewConsent(channel, True, policy.wording(f"consent.{channel}", today).version)
+                for channel in form.news.data or ()
+            ),
+        )
+    ]
+    if form.second_given_name.data:
+        people.append(
+            NewPerson(
+                given_name=form.second_given_name.data,
+                family_name=form.second_family_name.data or None,
+                role=PersonRole.APPLICANT_2,
+                phone=form.second_phone.data or None,
+                email=form.second_email.data or None,
+                no_voicemail=safe != "yes",
+            )
+        )
+    return people
+
+
+def _alike(people: list[NewPerson], postcode: str | None) -> list[LookAlike]:
+    found: dict[int, LookAlike] = {}
+    for person in people:
+        for one in look_alikes(
+            email=person.email,
+            phone=person.phone,
+            given_name=person.given_name,
+            family_name=person.family_name,
+            postcode=postcode,
+        ):
+            found.setdefault(one.case_id, one)
+    return list(found.values())
+
+
+def _touch(form: Any, *, now: datetime, today: date) -> NewTouch:
+    channel = Channel(form.channel.data)
+    on = form.received_on.data
+    if on is not None and on > today:
+        raise Refusal("That day is still to come. Give the day they reached us.", status=422, field="received_on")
+    received_at = now if on is None or on == today else datetime.combine(on, time(12), LONDON)
+    return NewTouch(
+        channel=channel,
+        received_at=received_at,
+        source={"phone": "Phone call", "email": "Email", "referral": "Referral", "hub": "Hub"}.get(
+            channel.value, "Logged by staff"
+        ),
+        said=form.said.data or None,
+        one_time_id=f"log:{form.one_time_id.data}"[:80],
+    )
+
+
+# --- A case's enquiry -------------------------------------------------------------------------------------------------
+
+
+@bp.route("/cases/<reference>/contact", methods=["GET", "POST"])
+@requires(Permission.RECORD_CONTACT)
+@records_view("case")
+@writes
+def record_contact(reference: str) -> Response | tuple[str, int]:
+    """Spoke to them, or tried to."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    case = case_for(actor, reference, today=today)
+    people = [person for person in case.household.people if person.is_applicant and person.left_household_on is None]
+    form = ContactForm(people, seen=str(case.version))
+    if form.is_sent_and_right():
+        person = next(one for one in people if str(one.id) == form.person.data)
+        seen = _seen(form)
+        try:
+            if form.how.data == "spoke":
+                first = triage.record_talk(
+                    case, person, note=form.note.data, actor=actor, now=now, today=today, rulebook=rulebook, seen=seen
+                )
+                tell(
+                    f"The talk with {person.given_name} is on the timeline."
+                    + (" The response clock has stopped. Screening comes next." if first else "")
+                )
+                return see_other(f"/cases/{case.reference}" + ("/screening" if first else ""))
+            contact.log_attempt(
+                case,
+                person,
+                how=form.how.data,
+                note=form.note.data or None,
+                actor=actor,
+                now=now,
+                today=today,
+                rulebook=rulebook,
+                seen=seen,
+            )
+        except Refusal as refusal:
+            form.take_refusal(refusal)
+        else:
+            due = f" The clock runs on: {day(case.next_action_due_on)}." if case.next_action_due_on else ""
+            tell(f"The try to reach {person.given_name} is on the timeline.{due}")
+            return see_other(f"/cases/{case.reference}")
+    saw(case_id=case.id)
+    return render(
+        "enquiries/record_contact.html",
+        here="enquiries",
+        head=case_head(case, today=today, rulebook=rulebook),
+        form=form,
+        case=case,
+        people=people,
+        attempts=queries.attempts_since_opening(case),
+        now=now,
+    ), form.status
+
+
+@bp.route("/cases/<reference>/screening", methods=["GET", "POST"], endpoint="screening")
+@requires(Permission.RECORD_CONTACT)
+@records_view("case")
+@writes
+def screening_page(reference: str) -> Response | tuple[str, int]:
+    """What is known, what is still to ask, what it amounts to; and a person's decision."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    case = case_for(actor, reference, today=today)
+    on_case = is_on_case(actor, case, today=today)
+    shown = screening.screening_of(case, actor, on_case=on_case, rulebook=rulebook)
+    decides = "outcome" in request.form
+    form = screening_form(shown.known, shown.applicants)(seen=str(case.version), takes_answers=not decides)
+    decision = DecisionForm(seen=str(case.version), outcome=case.eligibility_outcome, takes_answers=decides)
+    if not decides and form.is_sent_and_right():
+        try:
+            screening.keep_answers(
+                case,
+                answers={
+                    one.criterion.name: form[f"answer_{one.criterion.name}"].data
+                    for one in shown.known
+                    if not one.is_hidden
+                },
+                born_on={person.id: form[f"born_{person.id}"].data for person in shown.applicants},
+                note=form.note.data,
+                actor=actor,
+                now=now,
+                today=today,
+                rulebook=rulebook,
+                seen=_seen(form),
+            )
+        except Refusal as refusal:
+            form.take_refusal(refusal)
+        else:
+            tell("The answers are kept. Below is what they amount to: decide when you are ready.")
+            return see_other(f"/cases/{case.reference}/screening#advice")
+    if decides and decision.is_sent_and_right():
+        outcome = Outcome(decision.outcome.data)
+        try:
+            screening.decide_eligibility(
+                case,
+                outcome=outcome,
+                reason=decision.reason.data or None,
+                screening=shown,
+                actor=actor,
+                now=now,
+                today=today,
+                rulebook=rulebook,
+                seen=_seen(decision),
+            )
+        except Refusal as refusal:
+            decision.take_refusal(refusal)
+        else:
+            return _after_decision(case, outcome, shown)
+    saw(case_id=case.id, kinds=shown.shows)
+    return render(
+        "enquiries/screening.html",
+        here="enquiries",
+        head=case_head(case, today=today, rulebook=rulebook),
+        case=case,
+        form=form,
+        decision=decision,
+        screening=shown,
+        fact_words=facts.FACT_WORDS,
+        outcome_words=OUTCOME_WORDS,
+        criterion_words={one.name: one.staff_words for one in rulebook.criteria},
+    ), (decision.status if decides else form.status)
+
+
+def _after_decision(case: Case, outcome: Outcome, shown: screening.Screening) -> Response:
+    tell(f"Decided: {OUTCOME_WORDS[outcome].lower()}. It is on the timeline.")
+    if outcome is Outcome.NOT_NOW:
+        back = shown.advice.come_back_on
+        return see_other(f"/cases/{case.reference}/not-now" + (f"?on={back.isoformat()}" if back else ""))
+    if outcome is Outcome.NOT_ELIGIBLE:
+        return see_other(f"/cases/{case.reference}/close")
+    return see_other(f"/cases/{case.reference}")
+
+
+@bp.route("/cases/<reference>/not-now", methods=["GET", "POST"])
+@requires(Permission.DECIDE_ELIGIBILITY)
+@records_view("case")
+@writes
+def not_now(reference: str) -> Response | tuple[str, int]:
+    """Let an enquiry rest until a day."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    case = case_for(actor, reference, today=today)
+    form = NotNowForm(seen=str(case.version), back_on=_day_asked_for(), write_to_them=True)
+    if form.is_sent_and_right():
+        try:
+            triage.rest_until(
+                case,
+                back_on=form.back_on.data,
+                reason_code=form.reason.data,
+                words=form.words.data,
+                write_to_them=form.write_to_them.data,
+                actor=actor,
+                now=now,
+                today=today,
+                rulebook=rulebook,
+                seen=_seen(form),
+            )
+        except Refusal as refusal:
+            _take(form, refusal, {"recontact_on": "back_on"})
+        else:
+            tell(f"{case.household.name} rests until {day(form.back_on.data)}. The owner is reminded on that day.")
+            return see_other(f"/cases/{case.reference}")
+    saw(case_id=case.id)
+    return render(
+        "enquiries/not_now.html",
+        here="enquiries",
+        head=case_head(case, today=today, rulebook=rulebook),
+        form=form,
+        case=case,
+    ), form.status
+
+
+@bp.route("/cases/<reference>/close", methods=["GET", "POST"])
+@requires(Permission.CLOSE_ENQUIRY)
+@records_view("case")
+@writes
+def close(reference: str) -> Response | tuple[str, int]:
+    """Close an enquiry, with a reason."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    case = case_for(actor, reference, today=today)
+    form = CloseForm(seen=str(case.version))
+    if form.is_sent_and_right():
+        try:
+            triage.close_enquiry(
+                case,
+                reason_code=form.reason.data,
+                words=form.words.data,
+                write_to_them=form.write_to_them.data,
+                actor=actor,
+                now=now,
+                today=today,
+                rulebook=rulebook,
+                seen=_seen(form),
+            )
+        except Refusal as refusal:
+            form.take_refusal(refusal)
+        else:
+            tell(f"{case.household.name} is closed. It can be opened again if they come back.")
+            return see_other(f"/cases/{case.reference}")
+    saw(case_id=case.id)
+    return render(
+        "enquiries/close.html",
+        here="enquiries",
+        head=case_head(case, today=today, rulebook=rulebook),
+        form=form,
+        case=case,
+        attempts=queries.attempts_since_opening(case),
+    ), form.status
+
+
+@bp.route("/cases/<reference>/reopen", methods=["GET", "POST"])
+@requires(Permission.RECORD_CONTACT)
+@records_view("case")
+@writes
+def reopen(reference: str) -> Response | tuple[str, int]:
+    """Open a resting or closed enquiry again."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    case = case_for(actor, reference, today=today)
+    form = ReopenForm(seen=str(case.version))
+    if form.is_sent_and_right():
+        try:
+            triage.reopen_enquiry(
+                case, note=form.note.data, actor=actor, now=now, today=today, rulebook=rulebook, seen=_seen(form)
+            )
+        except Refusal as refusal:
+            form.take_refusal(refusal)
+        else:
+            due = f" Next: {case.next_action}, by {day(case.next_action_due_on)}." if case.next_action_due_on else ""
+            tell(f"{case.household.name} is open again.{due}")
+            return see_other(f"/cases/{case.reference}")
+    saw(case_id=case.id)
+    return render(
+        "enquiries/reopen.html",
+        here="enquiries",
+        head=case_head(case, today=today, rulebook=rulebook),
+        form=form,
+        case=case,
+    ), form.status
+
+
+def _seen(form: BaseForm) -> int | None:
+    seen = form.seen.data or ""
+    return int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else None
+
+
+def _take(form: BaseForm, refusal: Refusal, fields: dict[str, str]) -> None:
+    """Show a refusal beside the field of this form that stands for the domain's."""
+    if refusal.field in fields:
+        refusal.field = fields[refusal.field]
+    form.take_refusal(refusal)
+
+
+def _day_asked_for() -> date | None:
+    try:
+        return date.fromisoformat(request.args.get("on", ""))
+    except ValueError:
+        return None

@@ -1,0 +1,386 @@
+"""Events: the list, one event, the stall, the sign-up sheet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, make_response, request, url_for
+
+from crm import policy
+from crm.access.guards import current_actor, requires
+from crm.cases.models import PersonRole
+from crm.cases.open_case import NewConsent, NewPerson
+from crm.cases.owners import owner_for
+from crm.clock import LONDON, london, london_date, now_utc, today_in_london
+from crm.events import columns as columns_
+from crm.events import planning, queries, sheet_import
+from crm.events.door import log_enquirer, received_at
+from crm.events.event_forms import EnquirerForm, EventForm, LoadForm, SheetForm, columns_form
+from crm.events.models import KIND_WORDS, EventKind, RecruitmentEvent, SheetImport
+from crm.events.sheets import SheetNotRead, read_sheet
+from crm.rules.permissions import Permission
+from crm.rules.refusal import Refusal
+from crm.rules.stages import PLACE
+from crm.web.filters import day, many
+from crm.web.notices import tell
+from crm.web.pages import render, see_other
+from crm.web.uploads import accepts_upload
+from crm.web.writes import writes
+
+bp = Blueprint("events", __name__)
+
+NEWS_CHANNELS = ("email", "text", "phone")
+
+
+# --- The list and one event -------------------------------------------------------------------------------------------
+
+
+@bp.get("/events")
+@requires(Permission.MANAGE_EVENTS)
+def index() -> str:
+    now = now_utc()
+    past = request.args.get("show") == "past"
+    lines, more = queries.event_lines(now=now, upcoming=not past, after=_after_moment())
+    after = f"{more[0].isoformat()}~{more[1]}" if more else None
+    return render(
+        "events/index.html",
+        here="events",
+        lines=lines,
+        past=past,
+        kind_words=KIND_WORDS,
+        next_address=url_for("events.index", after=after, show="past" if past else None) if after else "",
+        first_address=url_for("events.index", show="past" if past else None) if request.args.get("after") else "",
+    )
+
+
+def _after_moment() -> tuple[datetime, int] | None:
+    moment, _, number = request.args.get("after", "").partition("~")
+    try:
+        at = datetime.fromisoformat(moment)
+        return (at, int(number)) if at.tzinfo is not None and len(number) < 19 else None
+    except ValueError:
+        return None
+
+
+@bp.route("/events/new", methods=["GET", "POST"])
+@requires(Permission.MANAGE_EVENTS)
+@writes
+def new() -> Response | tuple[str, int]:
+    actor, now = current_actor(), now_utc()
+    form = EventForm(staff=[actor.user_id])
+    form.staff.choices = queries.staff_to_choose()
+    if form.is_sent_and_right():
+        try:
+            event = planning.create_event(**_answers(form), actor=actor, now=now)
+        except Refusal as refusal:
+            form.take_refusal(refusal)
+        else:
+            tell(f"{event.name} is on the list. At the stall, open it on a phone and press “Log somebody”.")
+            return see_other(url_for("events.show", event_id=event.id))
+    return render("events/edit.html", here="events", form=form, event=None), form.status
+
+
+@bp.route("/events/<int:event_id>/edit", methods=["GET", "POST"])
+@requires(Permission.MANAGE_EVENTS)
+@writes
+def edit(event_id: int) -> Response | tuple[str, int]:
+    actor, now = current_actor(), now_utc()
+    event = queries.event_by_id(event_id)
+    starts, ends = london(event.starts_at), london(event.ends_at)
+    form = EventForm(
+        name=event.name,
+        kind=event.kind,
+        on=starts.date(),
+        starts=starts.time(),
+        ends=ends.time(),
+        place=event.place,
+        link=event.link,
+        capacity=event.capacity,
+        cost=event.campaign.cost_pence / 100 if event.campaign.cost_pence else None,
+        staff=[row.user_id for row in event.staff],
+    )
+    form.staff.choices = queries.staff_to_choose()
+    if form.is_sent_and_right():
+        try:
+            planning.change_event(event, **_answers(form), actor=actor, now=now)
+        except Refusal as refusal:
+            form.take_refusal(refusal)
+        else:
+            tell(f"{event.name} is changed.")
+            return see_other(url_for("events.show", event_id=event.id))
+    return render("events/edit.html", here="events", form=form, event=event), form.status
+
+
+def _answers(form: Any) -> dict[str, Any]:
+    on = form.on.data
+    return {
+        "name": form.name.data,
+        "kind": EventKind(form.kind.data),
+        "starts_at": datetime.combine(on, form.starts.data, LONDON),
+        "ends_at": datetime.combine(on, form.ends.data, LONDON),
+        "place": form.place.data or None,
+        "link": form.link.data or None,
+        "capacity": form.capacity.data,
+        "cost_pence": form.cost_pence,
+        "staff_ids": form.staff.data or (),
+    }
+
+
+@bp.get("/events/<int:event_id>")
+@requires(Permission.MANAGE_EVENTS)
+def show(event_id: int) -> str:
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    event = queries.event_by_id(event_id)
+    chosen = request.args.get("show", "all")
+    chosen = chosen if chosen in ("all", "waiting", "called") else "all"
+    figures = queries.event_figures(event)
+    lines, more = queries.follow_up(event, actor, today=today, show=chosen, after=_after_line())
+    called_by = rulebook.due_on("first_contact", london_date(event.starts_at))
+    after = f"{more[0]}.{more[1]}" if more else None
+    return render(
+        "events/show.html",
+        here="events",
+        event=event,
+        kind=KIND_WORDS[EventKind(event.kind)],
+        staff=queries.staff_names([row.user_id for row in event.staff]),
+        figures=figures,
+        lines=lines,
+        readings={
+            line.case_id: rulebook.say_due("first_contact", line.due_on, today=today) for line in lines if line.due_on
+        },
+        called_by=called_by,
+        call_reading=rulebook.say_due("first_contact", called_by, today=today),
+        call_rule=rulebook.deadline("first_contact"),
+        places={name: place.label for name, place in PLACE.items()},
+        show=chosen,
+        next_address=url_for("events.show", event_id=event.id, show=chosen, after=after) if after else "",
+        first_address=url_for("events.show", event_id=event.id, show=chosen) if request.args.get("after") else "",
+        has_begun=event.starts_at <= now,
+        sheet=queries.latest_upload(event),
+    )
+
+
+def _after_line() -> tuple[int, int] | None:
+    rank, _, number = request.args.get("after", "").partition(".")
+    if rank in ("0", "1") and number.isascii() and number.isdigit() and len(number) < 19:
+        return int(rank), int(number)
+    return None
+
+
+# --- At the stall -----------------------------------------------------------------------------------------------------
+
+
+@bp.route("/events/<int:event_id>/log", methods=["GET", "POST"], endpoint="log_enquirer")
+@requires(Permission.MANAGE_EVENTS, Permission.LOG_ENQUIRY)
+@writes
+def log_somebody(event_id: int) -> Response | tuple[str, int]:
+    """One person after another, on a phone, with a queue waiting."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    event = queries.event_by_id(event_id)
+    form = EnquirerForm()
+    form.news.choices = [(channel, policy.wording(f"consent.{channel}", today).text) for channel in NEWS_CHANNELS]
+    if form.is_sent_and_right():
+        try:
+            logged = log_enquirer(
+                event,
+                people=_people(form, today=today),
+                actor=actor,
+                now=now,
+                today=today,
+                rulebook=rulebook,
+                owner_for=owner_for,
+                postcode=form.postcode.data or None,
+                interest=form.interest.data or None,
+                said=form.note.data or None,
+                one_time_id=f"door:{form.one_time_id.data}"[:80],
+            )
+        except Refusal as refusal:
+            form.take_refusal(refusal)
+        else:
+            tell(_what_happened(form, logged, event))
+            if request.form.get("done"):
+                return see_other(url_for("events.show", event_id=event.id))
+            return see_other(url_for("events.log_enquirer", event_id=event.id))
+    ring_by = rulebook.due_on("first_contact", london_date(received_at(event, now=now)))
+    return render(
+        "events/log_enquirer.html",
+        here="events",
+        event=event,
+        form=form,
+        ring_by=ring_by,
+        named=queries.event_figures(event).names_left,
+    ), form.status
+
+
+def _people(form: Any, *, today: Any) -> list[NewPerson]:
+    times = dict(form.contact_times.choices).get(form.contact_times.data or "")
+    consents = tuple(
+        NewConsent(channel, True, policy.wording(f"consent.{channel}", today).version)
+        for channel in form.news.data or ()
+    )
+    people = [
+        NewPerson(
+            given_name=form.given_name.data,
+            family_name=form.family_name.data or None,
+            phone=form.phone,
+            email=form.email,
+            contact_times=times,
+            no_voicemail=form.no_voicemail.data,
+            consents=consents,
+            facts={"privacy_notice": f"Version {policy.wording('privacy_notice', today).version}, said aloud"},
+        )
+    ]
+    if form.who.data == "couple" and form.partner.data:
+        given, _, family = form.partner.data.partition(" ")
+        people.append(
+            NewPerson(
+                given_name=given,
+                family_name=family or form.family_name.data or None,
+                role=PersonRole.APPLICANT_2,
+                no_voicemail=form.no_voicemail.data,
+            )
+        )
+    return people
+
+
+def _what_happened(form: Any, logged: Any, event: RecruitmentEvent) -> str:
+    name = form.given_name.data
+    if not logged.joined:
+        due = logged.case.next_action_due_on
+        return f"{name} is saved as {logged.case.reference}." + (f" Ring by {day(due)}." if due else "")
+    if logged.may_be_opened:
+        return f"{name} is saved with {logged.case.household.name}, {logged.case.reference}: the same phone or email."
+    return f"{name} is saved. We know that phone or email already, and whoever has their case will see this."
+
+
+# --- The sign-up sheet ------------------------------------------------------------------------------------------------
+
+
+@bp.route("/events/<int:event_id>/import", methods=["GET", "POST"], endpoint="import_sheet")
+@requires(Permission.IMPORT_SHEET)
+@accepts_upload(megabytes=6)
+@writes
+def upload_sheet(event_id: int) -> Response | tuple[str, int]:
+    """Upload a sheet. Nothing is stored of it but the sealed file, until a person has looked at what would happen."""
+    actor, now = current_actor(), now_utc()
+    event = queries.event_by_id(event_id)
+    form = SheetForm()
+    if form.is_sent_and_right():
+        file = form.sheet.data
+        try:
+            upload = sheet_import.keep_upload(
+                event, content=file.read(), filename=file.filename or "sheet", actor=actor, now=now
+            )
+        except SheetNotRead as refusal:
+            form.take_refusal(refusal)
+        else:
+            return see_other(url_for("events.look_at_sheet", event_id=event.id, upload_id=upload.id))
+    return render("events/import_sheet.html", here="events", event=event, form=form), form.status
+
+
+@bp.route("/events/<int:event_id>/import/<int:upload_id>", methods=["GET", "POST"])
+@requires(Permission.IMPORT_SHEET)
+@writes
+def look_at_sheet(event_id: int, upload_id: int) -> Response | tuple[str, int]:
+    """What would happen to each line: then load it, or say which column holds what."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    event = queries.event_by_id(event_id)
+    upload = queries.upload_of(event, upload_id)
+    sheet = read_sheet(upload.content or b"")
+    form = LoadForm()
+    chosen = columns_.from_text(upload.columns or "{}")
+    problem = None
+    report = None
+    try:
+        chosen = columns_.check_columns(chosen, width=len(sheet.header))
+        if form.is_sent_and_right():
+            report = sheet_import.load(
+                sheet,
+                chosen,
+                event=event,
+                owner_for=owner_for,
+                actor=actor,
+                now=now,
+                today=today,
+                rulebook=policy.rulebook_on(today),
+                **_import_settings(today),
+            )
+            sheet_import.note_loaded(upload, report, now=now)
+            tell(
+                f"{many(report.opened, 'new household')} and {report.joined} joined to one we know. "
+                f"{many(report.refused, 'line')} refused."
+            )
+            return see_other(url_for("events.show", event_id=event.id))
+        report = sheet_import.dry_run(sheet, chosen, event=event, **_import_settings(today))
+    except Refusal as refusal:
+        problem = refusal.message
+        form.take_refusal(refusal)
+    return render(
+        "events/look_at_sheet.html",
+        here="events",
+        event=event,
+        upload=upload,
+        sheet=sheet,
+        form=form,
+        report=report,
+        problem=problem,
+        words=sheet_import.STATUS_WORDS,
+        only=request.args.get("only", "look"),
+    ), 200 if problem and not form.is_sent else form.status
+
+
+@bp.route("/events/<int:event_id>/import/<int:upload_id>/columns", methods=["GET", "POST"])
+@requires(Permission.IMPORT_SHEET)
+@writes
+def sheet_columns(event_id: int, upload_id: int) -> Response | tuple[str, int]:
+    """Say which column holds what."""
+    actor, now = current_actor(), now_utc()
+    event = queries.event_by_id(event_id)
+    upload = queries.upload_of(event, upload_id)
+    sheet = read_sheet(upload.content or b"")
+    held = columns_.from_text(upload.columns or "{}")
+    form = columns_form(sheet.header)(**{meaning: str(at) for meaning, at in held.items()})
+    if form.is_sent_and_right():
+        chosen = {meaning: int(form[meaning].data) for meaning in columns_.COLUMN_WORDS if form[meaning].data}
+        try:
+            sheet_import.set_columns(upload, chosen, actor=actor, now=now)
+        except Refusal as refusal:
+            form.take_refusal(refusal)
+        else:
+            return see_other(url_for("events.look_at_sheet", event_id=event.id, upload_id=upload.id))
+    return render(
+        "events/sheet_columns.html",
+        here="events",
+        event=event,
+        upload=upload,
+        form=form,
+        meanings=tuple(columns_.COLUMN_WORDS),
+        example=sheet.lines[0],
+        sheet=sheet,
+    ), form.status
+
+
+@bp.get("/events/<int:event_id>/import/<int:upload_id>/errors.csv")
+@requires(Permission.IMPORT_SHEET)
+def error_file(event_id: int, upload_id: int) -> Response:
+    """The lines to put right, to download."""
+    today = today_in_london()
+    event = queries.event_by_id(event_id)
+    upload: SheetImport = queries.upload_of(event, upload_id)
+    sheet = read_sheet(upload.content or b"")
+    chosen = columns_.check_columns(columns_.from_text(upload.columns or "{}"), width=len(sheet.header))
+    report = sheet_import.dry_run(sheet, chosen, event=event, **_import_settings(today))
+    response = make_response(report.error_file())
+    response.headers["Content-Type"] = "text/csv; charset=utf-8"
+    response.headers["Content-Disposition"] = f'attachment; filename="event-{event.id}-to-put-right.csv"'
+    return response
+
+
+def _import_settings(today: Any) -> dict[str, Any]:
+    return {
+        "wording_version": policy.wording("consent.email", today).version,
+        "our_districts": policy.service().districts,
+    }

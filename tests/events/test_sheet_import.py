@@ -1,0 +1,272 @@
+"""The sign-up sheet that came back from a stall: every line is understood, refused with a reason, or loaded once."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+
+import openpyxl
+import pytest
+from sqlalchemy import func, select
+
+from crm import policy
+from crm.cases.consents import consents_in_force
+from crm.cases.models import Case, Consent, Deadline, Enquiry, Fact, Household, Person
+from crm.cases.owners import owner_for
+from crm.db import transaction
+from crm.events import columns, sheet_import
+from crm.events.sheets import SheetNotRead, read_sheet
+from crm.rules.refusal import Refusal
+from tests.events.conftest import at
+
+pytestmark = pytest.mark.usefixtures("cast")
+
+NOW = at("2026-05-17 20:00")
+TODAY = date(2026, 5, 17)
+
+
+def look(session, content, event):
+    sheet = read_sheet(content)
+    chosen = columns.guess_columns(sheet.header)
+    return sheet_import.dry_run(
+        sheet, chosen, event=event, wording_version="1", our_districts=policy.service().districts
+    )
+
+
+def load(cast, content, event):
+    sheet = read_sheet(content)
+    return sheet_import.load(
+        sheet,
+        columns.guess_columns(sheet.header),
+        event=event,
+        wording_version="1",
+        our_districts=policy.service().districts,
+        owner_for=owner_for,
+        actor=cast.recruiter.actor,
+        now=NOW,
+        today=TODAY,
+        rulebook=policy.rulebook_on(TODAY),
+    )
+
+
+def person(session, given):
+    return session.scalars(select(Person).where(Person.given_name == given)).one()
+
+
+def test_the_dry_run_of_the_sample_says_what_would_happen_and_writes_nothing(session, make_event, sample):
+    with transaction():
+        event = make_event()
+
+    report = look(session, sample, event)
+
+    assert len(report.verdicts) == 57
+    assert report.refused == 1
+    assert report.counts["repeat"] == 1
+    assert (report.opened, report.joined) == (53, 2)
+    assert session.scalar(select(func.count()).select_from(Case)) == 0
+
+
+def test_loading_the_sample_makes_each_household_once(session, cast, make_event, sample):
+    with transaction():
+        report = load(cast, sample, make_event())
+
+    assert (report.opened, report.joined, report.refused, report.counts["repeat"]) == (53, 2, 1, 1)
+    assert session.scalar(select(func.count()).select_from(Case)) == 53
+    assert session.scalar(select(func.count()).select_from(Enquiry)) == 55
+
+
+def test_loading_the_sample_again_changes_nothing(session, cast, make_event, sample):
+    with transaction():
+        event = make_event()
+        load(cast, sample, event)
+    with transaction():
+        again = load(cast, sample, event)
+
+    assert (again.opened, again.joined, again.refused) == (0, 0, 1)
+    assert session.scalar(select(func.count()).select_from(Enquiry)) == 55
+
+
+def test_a_household_on_two_lines_is_one_case_with_both_adults(session, cast, make_event, sample):
+    with transaction():
+        load(cast, sample, make_event())
+
+    priya = session.scalars(select(Person).where(Person.email_key == "priya.osei@example.org")).one()
+    names = [one.full_name for one in priya.household.people]
+    assert names == ["Priya Osei", "Sam Osei"]
+    case = session.scalars(select(Case).where(Case.household_id == priya.household_id)).one()
+    assert session.scalar(select(func.count()).select_from(Enquiry).where(Enquiry.case_id == case.id)) == 2
+
+
+def test_consents_are_kept_for_each_person_on_each_channel_and_a_blank_is_no_answer(session, cast, make_event, sample):
+    with transaction():
+        load(cast, sample, make_event())
+
+    priya, sam, ahmed = (person(session, name) for name in ("Priya", "Sam", "Ahmed"))
+    held = consents_in_force([priya.id, sam.id, ahmed.id])
+    assert {channel: one.given for channel, one in held[priya.id].items()} == {
+        "email": True,
+        "text": True,
+        "phone": True,
+    }
+    assert {channel: one.given for channel, one in held[sam.id].items()} == {"email": False, "text": True, "phone": True}
+    assert set(held[ahmed.id]) == {"email", "phone"}
+
+
+def test_the_clock_of_a_saturday_stall_ends_on_monday(session, cast, make_event, sample):
+    with transaction():
+        load(cast, sample, make_event())
+
+    due = session.scalars(select(Deadline.due_on).where(Deadline.rule == "first_contact").distinct()).all()
+    assert due == [date(2026, 5, 18)]
+
+
+def test_a_warning_on_the_sheet_becomes_a_rule_that_every_channel_obeys(session, cast, make_event, sample):
+    with transaction():
+        load(cast, sample, make_event())
+
+    carol = person(session, "Carol")
+    assert carol.no_voicemail
+    assert carol.contact_times is None
+    assert carol.safe_contact == "DO NOT LEAVE VOICEMAIL; husband must not know yet"
+
+
+def test_a_formula_is_kept_as_text_and_the_error_file_disarms_it(session, cast, make_event, sample):
+    with transaction():
+        report = load(cast, sample, make_event())
+
+    ann = session.scalars(select(Person).where(Person.email_key == "ann@example.org")).one()
+    assert ann.given_name == '=HYPERLINK("http://x.test","Ann")'
+    rows = list(csv.reader(io.StringIO(report.error_file().decode("utf-8-sig"))))
+    assert rows[0][:3] == ["Line", "Standing", "Why"]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
+    assert any(cell.startswith("'=HYPERLINK") for row in rows for cell in row)
+
+
+def test_a_line_with_no_way_to_reach_anybody_is_refused_with_its_number_and_reason(session, make_event, sample):
+    with transaction():
+        event = make_event()
+
+    refused = [one for one in look(session, sample, event).verdicts if one.status == "refused"]
+
+    assert [(one.number, one.sign_up.label) for one in refused] == [(8, "Jo")]
+    assert refused[0].notes == ("There is no way to reach them: no phone number and no email address.",)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (5, "Two people on one line"),
+        (9, "The postcode stops at SE18"),
+        (10, "This number has 10 digits"),
+        (10, "is not an email address that works"),
+        (11, "Under 21"),
+        (11, "is not a postcode"),
+        (13, "outside our area"),
+        (14, "joins that household"),
+        (15, "Safe contact"),
+        (16, "this is a transfer"),
+        (17, "Word for word the same as line 16"),
+        (33, "They said no to every way"),
+    ],
+)
+def test_what_a_person_should_look_at_is_said(session, make_event, sample, line, said):
+    with transaction():
+        event = make_event()
+
+    verdict = next(one for one in look(session, sample, event).verdicts if one.number == line)
+
+    assert said in " ".join(verdict.notes)
+
+
+def test_what_the_sheet_knows_is_asked_once(session, cast, make_event, sample):
+    with transaction():
+        load(cast, sample, make_event())
+
+    grace = person(session, "Grace")
+    case = session.scalars(select(Case).where(Case.household_id == grace.household_id)).one()
+    facts = {fact.key: fact.value for fact in session.scalars(select(Fact).where(Fact.case_id == case.id))}
+    assert facts["current_approval"].startswith("Yes: currently with another agency")
+    delroy = person(session, "Delroy")
+    room = session.scalars(
+        select(Fact).join(Case, Case.id == Fact.case_id).where(
+            Case.household_id == delroy.household_id, Fact.key == "spare_room"
+        )
+    ).one()
+    assert (room.value, room.source) == ("Not yet: son leaving Sept", "The Glades stall")
+
+
+def test_nobody_who_said_no_to_email_is_written_to(session, cast, make_event, sample):
+    from crm.delivery.models import OutboundMessage
+
+    with transaction():
+        load(cast, sample, make_event())
+
+    written_to = set(session.scalars(select(OutboundMessage.recipient_email)))
+    refused = session.scalars(
+        select(Person.email).join(Consent, Consent.person_id == Person.id).where(
+            Consent.channel == "email", ~Consent.given, Person.email.is_not(None)
+        )
+    ).all()
+    assert refused
+    assert not written_to & set(refused)
+
+
+def test_a_workbook_reads_as_the_csv_does(session, make_event, sample):
+    with transaction():
+        event = make_event()
+    book = openpyxl.Workbook()
+    for row in csv.reader(io.StringIO(sample.decode("utf-8-sig"))):
+        book.active.append(row)
+    kept = io.BytesIO()
+    book.save(kept)
+
+    from_csv, from_book = look(session, sample, event), look(session, kept.getvalue(), event)
+
+    assert [(one.number, one.status, one.notes) for one in from_book.verdicts] == [
+        (one.number, one.status, one.notes) for one in from_csv.verdicts
+    ]
+
+
+def test_a_likeness_without_the_same_phone_or_email_is_left_to_a_person(session, cast, make_event, sample):
+    with transaction():
+        load(cast, sample, make_event())
+
+    rows = session.scalars(select(Household).where(Household.postcode_key == "CR26HN")).all()
+    assert {row.name for row in rows} >= {"Ivan Mensah", "Olivia Mensah"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"   \n\n",
+        b"PK\x03\x04 this is no workbook",
+        b"\x00\x01\x02\x03" * 50,
+        b"just,some,words\nwith,no,headings\n",
+        b"Name,Phone\n",
+        "\ufeff".encode("utf-16") + b"\xff",
+    ],
+)
+def test_what_is_no_sheet_is_refused_with_what_to_do(content):
+    with pytest.raises(SheetNotRead) as refusal:
+        read_sheet(content)
+
+    assert refusal.value.status == 422
+    assert len(refusal.value.message) > 20
+
+
+def test_columns_without_a_way_to_reach_people_are_refused():
+    with pytest.raises(Refusal, match="phone number or the email"):
+        columns.check_columns({"name": 0}, width=3)
+
+
+def test_the_command_loads_and_reports(session, cast, make_event, sample):
+    with transaction():
+        event_id = make_event().id
+    with transaction():
+        report = sheet_import.import_file(sample, event_id=event_id, dry_run=False, now=NOW, today=TODAY)
+
+    lines = report.lines()
+    assert lines[-1].startswith("Loaded 55 lines: 53 new households, 2 joined")
+    assert any(line.startswith("Line 8: refused, Jo.") for line in lines)
