@@ -30,7 +30,6 @@ def feed(token: str) -> Response:
         response.headers["Content-Disposition"] = 'inline; filename="visits.ics"'
     response.set_etag(state.etag)
     response.last_modified = state.changed_at
-    response.headers["Cache-Control"] = "private, no-cache"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

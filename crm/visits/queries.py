@@ -7,15 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from crm.access.models import User
-from crm.access.queries import staff_who_may
+from crm.access.queries import names_of, staff_who_may
+from crm.calendars.invitations import objects_of_visit
 from crm.cases import queries as case_queries
-from crm.cases.models import Case, Deadline, Household, StageChange
+from crm.cases.models import Case, Deadline, Household, Person, StageChange
 from crm.clock import london_date
 from crm.db import db
+from crm.delivery import MessageStatus, OutboundMessage
+from crm.delivery.letters import LETTERS
+from crm.delivery.models import STATUS_WORDS
 from crm.rules.intervals import london_to_utc
 from crm.rules.permissions import Actor, Permission
 from crm.rules.refusal import Refusal
@@ -441,3 +445,74 @@ def slots_to_choose(
         officer_ids, first_day=start, last_day=start + timedelta(days=days - 1), but_for_visit=but_for_visit
     )
     return free_slots(diaries, length_minutes=length_minutes, now=now, apart_minutes=SLOTS_APART)
+
+
+def is_free(
+    officer_ids: Iterable[int],
+    *,
+    at: datetime,
+    length_minutes: int,
+    now: datetime,
+    but_for_visit: int | None = None,
+) -> list[Slot]:
+    """One exact time, when these officers are all free then; otherwise nothing."""
+    on = london_date(at)
+    diaries = read_diaries(officer_ids, first_day=on, last_day=on, but_for_visit=but_for_visit)
+    return [slot for slot in free_slots(diaries, length_minutes=length_minutes, now=now) if slot.starts_at == at]
+
+
+def times_away(user_id: int, *, now: datetime) -> list[BusyTime]:
+    """An officer's leave and busy times that are not over, the nearest first."""
+    return list(
+        db.session.scalars(
+            select(BusyTime)
+            .where(BusyTime.user_id == user_id, BusyTime.ends_at > now)
+            .order_by(BusyTime.starts_at, BusyTime.id)
+        )
+    )
+
+
+@dataclass(frozen=True)
+class LetterLine:
+    """One letter about a visit and where it is."""
+
+    title: str
+    to: str
+    channel: str
+    status: str
+    queued_at: datetime
+
+
+def letters_about(visit: Visit) -> list[LetterLine]:
+    """The letters that a visit has set going, in order: to whom, and whether they have left."""
+    streams = [row.uid for row in objects_of_visit(visit.id)]
+    rows = db.session.scalars(
+        select(OutboundMessage)
+        .where(
+            OutboundMessage.case_id == visit.case_id,
+            or_(
+                OutboundMessage.stream.in_(streams),
+                and_(
+                    OutboundMessage.stream >= f"visit{visit.id}:",
+                    OutboundMessage.stream < f"visit{visit.id};",
+                ),
+            ),
+        )
+        .order_by(OutboundMessage.id)
+    ).all()
+    staff = names_of(row.user_id for row in rows)
+    people = dict(
+        db.session.execute(
+            select(Person.id, Person.given_name).where(Person.id.in_({row.person_id for row in rows if row.person_id}))
+        ).all()
+    )
+    return [
+        LetterLine(
+            title=LETTERS[row.kind].title,
+            to=staff.get(row.user_id or 0) or people.get(row.person_id or 0) or "",
+            channel=row.channel,
+            status=STATUS_WORDS[MessageStatus(row.status)],
+            queued_at=row.queued_at,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,918 @@
+"""Screens of visits for staff: the week, booking, the visit itself, writing it up, signing it off, one's own hours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
+from typing import Any
+
+from flask import Blueprint, Response, current_app, make_response, request, url_for
+
+from crm import policy
+from crm.access.guards import current_actor, requires
+from crm.access.queries import names_of
+from crm.calendars import feeds
+from crm.cases.models import Case
+from crm.cases.queries import CaseHead, case_for, case_head, is_on_case
+from crm.clock import LONDON, london, now_utc, today_in_london
+from crm.db import db
+from crm.rules.permissions import Actor, Permission, Role
+from crm.rules.refusal import Refusal
+from crm.rules.stages import TrackName
+from crm.visits import attendance, booking, hours, queries, report, sign_off
+from crm.visits import staff_forms as forms
+from crm.visits.availability import LENGTHS, Slot, read_diaries
+from crm.visits.models import (
+    OUTCOME_WORDS,
+    PLACE_WORDS,
+    PURPOSE_WORDS,
+    STATUS_WORDS,
+    BusyKind,
+    Outcome,
+    Place,
+    Purpose,
+    Visit,
+    VisitStatus,
+)
+from crm.visits.questions import LAST_PART, PART, PARTS, SAFETY_WORDS, Part, SafetyState
+from crm.web.filters import clock_time, day, day_short, names
+from crm.web.forms import BaseForm
+from crm.web.notices import tell
+from crm.web.pages import render, see_other
+from crm.web.sightings import records_view, saw
+from crm.web.writes import writes
+
+bp = Blueprint("visits", __name__)
+
+VISITS = (Permission.BOOK_VISIT, Permission.RECORD_VISIT)
+WEEK_DAYS = 6
+SLOT_DAYS = 7
+STATE_OF = {
+    VisitStatus.BOOKED: "waiting",
+    VisitStatus.DONE: "ok",
+    VisitStatus.NO_ACCESS: "closed",
+    VisitStatus.CANCELLED: "closed",
+    VisitStatus.ABANDONED_SAFETY: "over",
+}
+Page = Response | str | tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Present:
+    """Who asks, and when: what every operation is given."""
+
+    actor: Actor
+    now: datetime
+    today: date
+
+    @property
+    def given(self) -> dict[str, Any]:
+        return {
+            "actor": self.actor,
+            "now": self.now,
+            "today": self.today,
+            "rulebook": policy.rulebook_on(self.today),
+        }
+
+    def head(self, case: Case) -> CaseHead:
+        return case_head(case, today=self.today, rulebook=policy.rulebook_on(self.today))
+
+
+def _present() -> Present:
+    return Present(current_actor(), now_utc(), today_in_london())
+
+
+# --- The week ---------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/visits")
+@requires(any_of=VISITS)
+def week() -> Page:
+    """Officers as rows, days as columns. ``?case=`` keeps a household in hand, so that a free time books for it."""
+    here = _present()
+    chosen = _day_of(request.args.get("day")) or _day_of(request.args.get("week")) or here.today
+    first_day = chosen - timedelta(days=chosen.weekday())
+    if "day" not in request.args and first_day <= here.today < first_day + timedelta(days=WEEK_DAYS):
+        chosen = here.today
+    last_day = first_day + timedelta(days=WEEK_DAYS - 1)
+    if chosen > last_day:
+        chosen = last_day
+    officers = queries.visiting_officers()
+    only_mine = request.args.get("who") == "me" and any(user.id == here.actor.user_id for user in officers)
+    household = _household_in_hand(here)
+    length = _length_of(request.args.get("length"))
+    rows = queries.week_of(
+        here.actor,
+        officers=[user for user in officers if not only_mine or user.id == here.actor.user_id],
+        first_day=first_day,
+        days=WEEK_DAYS,
+        length_minutes=length,
+        now=here.now,
+        today=here.today,
+    )
+    kept = {
+        name: value
+        for name, value in (
+            ("case", household.reference if household else None),
+            ("who", "me" if only_mine else None),
+            ("length", request.args.get("length")),
+        )
+        if value
+    }
+    return render(
+        "visits/week.html",
+        here="visits",
+        rows=rows,
+        days=[first_day + timedelta(days=n) for n in range(WEEK_DAYS)],
+        chosen=chosen,
+        today=here.today,
+        title=_week_words(first_day, last_day),
+        earlier=url_for("visits.week", week=first_day - timedelta(days=7), **kept),
+        later=url_for("visits.week", week=first_day + timedelta(days=7), **kept),
+        this_week=url_for("visits.week", **kept),
+        kept=kept,
+        household=household,
+        only_mine=only_mine,
+        makes_visits=any(user.id == here.actor.user_id for user in officers),
+        visits=sum(row.visits for row in rows),
+        clashes=[(row.name, one.on) for row in rows for one in row.days for block in one.blocks if block.is_clash],
+        travel_minutes=policy.service().travel_minutes,
+        to_record=queries.visits_to_record(here.actor.user_id or 0, now=here.now),
+        to_write=queries.reports_to_write(here.actor.user_id or 0),
+        to_sign=queries.reports_to_sign_off(here.actor),
+        missed_twice=queries.close_list(here.actor, today=here.today)
+        if here.actor.has(Permission.SIGN_OFF_VISIT)
+        else [],
+        statuses=STATUS_WORDS,
+        state_of=STATE_OF,
+        slot_value=forms.slot_value,
+    )
+
+
+@bp.get("/visits/new")
+@requires(Permission.BOOK_VISIT)
+def choose_household() -> Page:
+    """A free time was chosen in the week: for whom?"""
+    here = _present()
+    at = forms.read_slot(request.args.get("at"))
+    officer_id = request.args.get("officer", type=int)
+    known = names_of([officer_id]) if officer_id else {}
+    carried = {"at": request.args.get("at"), "officer": officer_id} if at and known else {}
+    return render(
+        "visits/choose_household.html",
+        here="visits",
+        at=at if carried else None,
+        officer=known.get(officer_id or 0),
+        carried=carried,
+        waiting=queries.households_waiting(here.actor, today=here.today),
+    )
+
+
+# --- Booking ----------------------------------------------------------------------------------------------------------
+
+
+@bp.route("/cases/<reference>/visits/new", methods=["GET", "POST"])
+@requires(Permission.BOOK_VISIT)
+@writes
+def book(reference: str) -> Page:
+    here = _present()
+    case = case_for(here.actor, reference, today=here.today)
+    form = forms.BookVisitForm(seen=str(case.version))
+    form.officers.choices = [(user.id, user.name) for user in queries.visiting_officers()]
+    if not form.is_sent:
+        form.purpose.data = _likely_purpose(case)
+        form.place.data = Place.HOME
+        _prefill(form, here, usual=[here.actor.user_id, case.owner_id])
+    status = None
+    if form.is_sent_and_right():
+        try:
+            visit = booking.book_visit(
+                case,
+                purpose=Purpose(form.purpose.data),
+                place=Place(form.place.data),
+                starts_at=form.chosen_start,
+                length_minutes=form.length.data,
+                officer_ids=form.officers.data,
+                seen=_seen(form),
+                note=form.note.data,
+                **here.given,
+            )
+        except Refusal as refusal:
+            case = _start_again(form, refusal, here, reference)
+            status = refusal.status
+        else:
+            tell(f"Visit booked for {day(visit.starts_at)}, {clock_time(visit.starts_at)}. {_who_hears(case)}")
+            return see_other(url_for("visits.show", visit_id=visit.id))
+    return (
+        render(
+            "visits/book.html",
+            here="visits",
+            head=here.head(case),
+            case=case,
+            form=form,
+            **_times(form, here),
+        ),
+        status or form.status,
+    )
+
+
+@bp.route("/visits/<int:visit_id>/move", methods=["GET", "POST"])
+@requires(Permission.BOOK_VISIT)
+@writes
+def move_visit(visit_id: int) -> Page:
+    here = _present()
+    visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+    _refuse_when_over(visit)
+    form = forms.MoveVisitForm(seen=str(visit.version))
+    form.officers.choices = [(user.id, user.name) for user in queries.visiting_officers()]
+    if not form.is_sent:
+        form.length.data = visit.length_minutes
+        _prefill(form, here, usual=list(visit.officer_ids), many=True)
+    status = None
+    if form.is_sent_and_right():
+        try:
+            booking.move_visit(
+                visit,
+                case,
+                starts_at=form.chosen_start,
+                length_minutes=form.length.data,
+                officer_ids=form.officers.data,
+                seen=_seen(form),
+                reason=form.reason.data or None,
+                **here.given,
+            )
+        except Refusal as refusal:
+            case = _start_again(form, refusal, here, case.reference)
+            status = refusal.status
+            visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+        else:
+            tell(
+                f"Visit moved to {day(visit.starts_at)}, {clock_time(visit.starts_at)}. "
+                f"{_given_names(case)} will be sent the change."
+            )
+            return see_other(url_for("visits.show", visit_id=visit.id))
+    return (
+        render(
+            "visits/move_visit.html",
+            here="visits",
+            head=here.head(case),
+            visit=visit,
+            form=form,
+            officers=booking.officer_names(visit.officer_ids),
+            **_times(form, here, but_for_visit=visit.id),
+        ),
+        status or form.status,
+    )
+
+
+@bp.route("/visits/<int:visit_id>/cancel", methods=["GET", "POST"])
+@requires(Permission.BOOK_VISIT)
+@writes
+def cancel(visit_id: int) -> Page:
+    here = _present()
+    visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+    _refuse_when_over(visit)
+    form = forms.CancelVisitForm(seen=str(visit.version))
+    status = None
+    if form.is_sent_and_right():
+        try:
+            booking.cancel_visit(
+                visit,
+                case,
+                reason=form.reason.data,
+                reason_for_household=form.reason_for_household.data or None,
+                seen=_seen(form),
+                **here.given,
+            )
+        except Refusal as refusal:
+            _start_again(form, refusal, here, case.reference)
+            status = refusal.status
+            visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+            _refuse_when_over(visit)
+        else:
+            tell(
+                f"The visit of {day(visit.starts_at)} is off. {_given_names(case)} will be told. "
+                f"{case.next_action or ''}".strip()
+            )
+            return see_other(url_for("visits.case_visits", reference=case.reference))
+    return (
+        render(
+            "visits/cancel.html",
+            here="visits",
+            head=here.head(case),
+            visit=visit,
+            form=form,
+            people=_given_names(case),
+            officers=booking.officer_names(visit.officer_ids),
+        ),
+        status or form.status,
+    )
+
+
+# --- One visit --------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/visits/<int:visit_id>")
+@requires(any_of=VISITS)
+@records_view("visit")
+@writes
+def show(visit_id: int) -> Page:
+    here = _present()
+    visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+    saw(case_id=case.id, subject=f"visit:{visit.id}")
+    written = visit.report
+    return render(
+        "visits/show.html",
+        here="visits",
+        head=here.head(case),
+        case=case,
+        visit=visit,
+        officers=booking.officer_names(visit.officer_ids),
+        people=[person for person in case.household.people if person.left_household_on is None],
+        letters=queries.letters_about(visit),
+        booked_by=names_of([visit.booked_by_id]).get(visit.booked_by_id or 0),
+        may_record=attendance.may_record(visit, here.actor),
+        has_begun=here.now >= visit.starts_at - attendance.EARLY,
+        report=written,
+        reads_report=_reads_report(here, case, visit),
+        may_sign=written is not None
+        and written.submitted_at is not None
+        and written.signed_off_at is None
+        and here.actor.has(Permission.SIGN_OFF_VISIT)
+        and written.written_by_id != here.actor.user_id,
+        signed_by=names_of([written.signed_off_by_id]).get(written.signed_off_by_id or 0) if written else None,
+        parts_done=sum(report.is_part_done(written, part.number) for part in PARTS),
+        parts=len(PARTS),
+        **_words(),
+    )
+
+
+@bp.get("/cases/<reference>/visits")
+@requires(any_of=VISITS)
+def case_visits(reference: str) -> Page:
+    here = _present()
+    case = case_for(here.actor, reference, today=here.today)
+    visits = queries.visits_of(case)
+    officers = names_of({one for visit in visits for one in visit.officer_ids})
+    return render(
+        "visits/case_visits.html",
+        here="visits",
+        head=here.head(case),
+        case=case,
+        coming=[visit for visit in reversed(visits) if visit.is_booked],
+        past=[visit for visit in visits if not visit.is_booked],
+        officers=officers,
+        now=here.now,
+        may_book=here.actor.has(Permission.BOOK_VISIT) and case.is_open,
+        missed=queries.missed_visits(case),
+        **_words(),
+    )
+
+
+@bp.route("/visits/<int:visit_id>/no-access", methods=["GET", "POST"])
+@requires(Permission.RECORD_VISIT)
+@writes
+def no_access(visit_id: int) -> Page:
+    here = _present()
+    visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+    attendance.check_may_record(visit, here.actor)
+    _refuse_when_over(visit)
+    form = forms.NoAccessForm(seen=str(visit.version))
+    status = None
+    if form.is_sent_and_right():
+        try:
+            if form.what.data == "unsafe":
+                attendance.record_abandoned(visit, case, note=form.note.data, seen=_seen(form), **here.given)
+                said = (
+                    "Kept. The owner of the case has been told. If you need help now, ring 999 and then your manager."
+                )
+            else:
+                attendance.record_no_access(
+                    visit,
+                    case,
+                    note=form.note.data,
+                    seen=_seen(form),
+                    write_to_household=form.write.data,
+                    **here.given,
+                )
+                said = f"Kept that nobody was in. {_next_words(case)}"
+        except Refusal as refusal:
+            _start_again(form, refusal, here, case.reference)
+            status = refusal.status
+            visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+        else:
+            tell(said)
+            return see_other(url_for("visits.case_visits", reference=case.reference))
+    return (
+        render(
+            "visits/no_access.html",
+            here="visits",
+            head=here.head(case),
+            visit=visit,
+            form=form,
+            missed=queries.missed_visits(case),
+        ),
+        status or form.status,
+    )
+
+
+# --- The report -------------------------------------------------------------------------------------------------------
+
+
+@bp.route("/visits/<int:visit_id>/report", methods=["GET", "POST"])
+@requires(Permission.RECORD_VISIT)
+@records_view("visit_report")
+@writes
+def record_report(visit_id: int) -> Page:
+    """Write a visit up, a part a page. The first page, while the visit is still booked, says that it went ahead."""
+    here = _present()
+    visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+    saw(case_id=case.id, subject=f"visit:{visit.id}", kinds=("health", "offence"))
+    attendance.check_may_record(visit, here.actor)
+    if visit.is_booked:
+        return _went_ahead(here, visit, case)
+    if visit.status != VisitStatus.DONE:
+        raise report.ReportNotWritable(f"There is nothing to write up. {booking.say_visit(visit)}")
+    written = visit.report
+    if written is not None and written.submitted_at is not None:
+        return _read_report(here, visit, case)
+    number = request.args.get("part", type=int) or _first_part_to_do(visit)
+    part = PART.get(number) or PARTS[0]
+    form = forms.part_form(part)(seen=str(written.version) if written else "0")
+    if not form.is_sent:
+        _fill_part(form, part, visit)
+    status = None
+    if form.is_sent_and_right():
+        try:
+            if part.number == LAST_PART and request.form.get("do") == "send":
+                report.submit_report(
+                    visit,
+                    case,
+                    recommendation=Outcome(form["recommendation"].data) if form["recommendation"].data else None,
+                    reasons=form["reasons"].data,
+                    assessment=form["assessment"].data,
+                    actor=here.actor,
+                    now=here.now,
+                    seen=_seen(form),
+                )
+                tell("Report sent. A manager reads it and decides what comes next.")
+                return see_other(url_for("visits.show", visit_id=visit.id))
+            report.save_part(
+                visit,
+                number=part.number,
+                answers={question.key: form[question.key].data for question in part.questions},
+                items={
+                    item.key: {
+                        "state": form[f"{item.key}_state"].data,
+                        "todo": form[f"{item.key}_todo"].data,
+                        "by": form[f"{item.key}_by"].data,
+                    }
+                    for item in part.items
+                },
+                actor=here.actor,
+                now=here.now,
+                seen=_seen(form),
+            )
+        except Refusal as refusal:
+            _start_again(form, refusal, here, case.reference)
+            status = refusal.status
+            visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+        else:
+            if part.number == LAST_PART:
+                tell("Kept. Send it when you are ready.")
+                return see_other(url_for("visits.show", visit_id=visit.id))
+            return see_other(url_for("visits.record_report", visit_id=visit.id, part=part.number + 1))
+    following = PART.get(part.number + 1)
+    return (
+        render(
+            "visits/record_report.html",
+            here="visits",
+            visit=visit,
+            case=case,
+            part=part,
+            parts=PARTS,
+            form=form,
+            following=following.title if following else None,
+            done=[one.number for one in PARTS if report.is_part_done(visit.report, one.number)],
+            people=_given_names(case),
+            to_do=SafetyState.TO_DO,
+        ),
+        status or form.status,
+    )
+
+
+def _went_ahead(here: Present, visit: Visit, case: Case) -> Page:
+    form = forms.HeldForm(seen=str(visit.version))
+    if not form.is_sent:
+        form.held_from.data, form.held_until.data = london(visit.starts_at).time(), london(visit.ends_at).time()
+    status = None
+    if form.is_sent_and_right():
+        on = london(visit.starts_at).date()
+        held_from = datetime.combine(on, form.held_from.data, tzinfo=LONDON)
+        held_until = datetime.combine(on, form.held_until.data, tzinfo=LONDON)
+        try:
+            attendance.record_visit(
+                visit, case, held_from_at=held_from, held_until_at=held_until, seen=_seen(form), **here.given
+            )
+        except Refusal as refusal:
+            _start_again(form, refusal, here, case.reference)
+            status = refusal.status
+            visit, case = queries.visit_for(here.actor, visit.id, today=here.today)
+        else:
+            tell("Kept that the visit went ahead. Write it up now, or come back to it.")
+            return see_other(url_for("visits.record_report", visit_id=visit.id, part=1))
+    return (
+        render("visits/went_ahead.html", here="visits", head=here.head(case), visit=visit, form=form),
+        status or form.status,
+    )
+
+
+def _read_report(here: Present, visit: Visit, case: Case) -> Page:
+    return render(
+        "visits/read_report.html",
+        here="visits",
+        head=here.head(case),
+        visit=visit,
+        **_report_shown(visit),
+        **_words(),
+    )
+
+
+@bp.route("/visits/<int:visit_id>/sign-off", methods=["GET", "POST"], endpoint="sign_off")
+@requires(Permission.SIGN_OFF_VISIT)
+@records_view("visit_report")
+@writes
+def sign_off_page(visit_id: int) -> Page:
+    here = _present()
+    visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+    saw(case_id=case.id, subject=f"visit:{visit.id}", kinds=("health", "offence"))
+    written = visit.report
+    seen = str(written.version) if written else ""
+    sends_back = request.form.get("do") == "send_back"
+    form = forms.SignOffForm(seen=seen)
+    back = forms.SendBackForm(seen=seen, prefix="")
+    chosen: BaseForm = back if sends_back else form
+    if not form.is_sent and written is not None:
+        form.outcome.data = written.recommendation
+        form.reasons.data = written.reasons or ""
+    status = None
+    if chosen.is_sent_and_right():
+        try:
+            if sends_back:
+                sign_off.send_back(
+                    visit, case, why=back.decision.data, actor=here.actor, now=here.now, seen=_seen(back)
+                )
+                tell("Sent back. Its writer sees your note on the timeline.")
+            else:
+                sign_off.sign_off_visit(
+                    visit,
+                    case,
+                    outcome=Outcome(form.outcome.data),
+                    decision=form.decision.data,
+                    reasons=form.reasons.data,
+                    recontact_on=form.recontact_on.data,
+                    reason_code=form.reason_code.data,
+                    seen=_seen(form),
+                    **here.given,
+                )
+                tell(f"Signed off: {OUTCOME_WORDS[Outcome(form.outcome.data)].lower()}. {_next_words(case)}")
+        except Refusal as refusal:
+            _start_again(chosen, refusal, here, case.reference)
+            status = refusal.status
+            visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+        else:
+            return see_other(f"/cases/{case.reference}")
+    if written is None or written.submitted_at is None or written.signed_off_at is not None:
+        return _read_report(here, visit, case) if written and written.submitted_at else _nothing_to_sign(visit)
+    return (
+        render(
+            "visits/sign_off.html",
+            here="visits",
+            head=here.head(case),
+            visit=visit,
+            form=form,
+            chosen=chosen,
+            is_own=written.written_by_id == here.actor.user_id,
+            people=_given_names(case),
+            moves=visit.moves_enquiry and case.stages.get(TrackName.ENQUIRY) == "visited",
+            **_report_shown(visit),
+            **_words(),
+        ),
+        status or chosen.status,
+    )
+
+
+def _nothing_to_sign(visit: Visit) -> Response:
+    tell("The report of this visit has not been sent yet, so there is nothing to sign off.", "information")
+    return see_other(url_for("visits.show", visit_id=visit.id))
+
+
+# --- One's own calendar and hours -------------------------------------------------------------------------------------
+
+
+@bp.route("/account/calendar", methods=["GET", "POST"])
+@requires(Permission.RECORD_VISIT)
+@writes
+def my_calendar() -> Page:
+    """The officer's feed. Its address is shown once, on the answer to the form that made it."""
+    here = _present()
+    form = BaseForm()
+    user_id = here.actor.user_id or 0
+    address = None
+    if form.is_sent_and_right():
+        token = feeds.make_address(user_id=user_id, actor=here.actor, now=here.now)
+        base = current_app.extensions["crm_settings"].base_url
+        address = f"{base}{url_for('calendars.feed', token=token)}"
+    response = make_response(
+        render(
+            "visits/my_calendar.html",
+            here="visits",
+            form=form,
+            running=feeds.address_of(user_id),
+            address=address,
+            webcal=address.replace("https://", "webcal://").replace("http://", "webcal://") if address else None,
+        )
+    )
+    response.headers["Referrer-Policy"] = "no-referrer" if address else "same-origin"
+    return response
+
+
+@bp.post("/account/calendar/end")
+@requires(Permission.RECORD_VISIT)
+@writes
+def end_calendar() -> Page:
+    here = _present()
+    feeds.end_address(user_id=here.actor.user_id or 0, actor=here.actor, now=here.now)
+    tell("Your calendar address is switched off. Programs that used it get nothing from now on.")
+    return see_other(url_for("visits.my_calendar"))
+
+
+@bp.route("/account/hours", methods=["GET", "POST"], endpoint="hours")
+@requires(Permission.RECORD_VISIT)
+@writes
+def my_hours() -> Page:
+    here = _present()
+    user_id = here.actor.user_id or 0
+    form = forms.HoursForm()
+    if not form.is_sent:
+        _fill_hours(form, user_id, here.today)
+    if form.is_sent_and_right():
+        try:
+            hours.set_hours(
+                user_id, spans=form.spans(), visits_a_day=form.visits_a_day.data, actor=here.actor, now=here.now
+            )
+        except Refusal as refusal:
+            db.session.rollback()
+            form.take_refusal(refusal)
+        else:
+            tell("Your hours are kept. Free times are worked out from them from now on.")
+            return see_other(url_for("visits.hours"))
+    away = forms.TimeAwayForm(formdata=None)
+    return _hours_page(here, form, away), form.status
+
+
+@bp.post("/account/hours/away")
+@requires(Permission.RECORD_VISIT)
+@writes
+def add_time_away() -> Page:
+    here = _present()
+    user_id = here.actor.user_id or 0
+    away = forms.TimeAwayForm()
+    if away.is_sent_and_right():
+        first = away.first_day.data
+        is_leave = away.kind.data == BusyKind.LEAVE
+        starts, ends = away.from_time.data, away.until_time.data
+        try:
+            if not is_leave and (starts is None or ends is None):
+                raise hours.HoursNotClear("Give the times from and until.", field="from_time")
+            hours.add_time_away(
+                user_id,
+                first_day=first,
+                last_day=(away.last_day.data or first) if is_leave else first,
+                kind=BusyKind(away.kind.data),
+                from_minutes=0 if is_leave else starts.hour * 60 + starts.minute,
+                until_minutes=24 * 60 if is_leave else ends.hour * 60 + ends.minute,
+                actor=here.actor,
+                now=here.now,
+            )
+        except Refusal as refusal:
+            db.session.rollback()
+            away.take_refusal(refusal)
+        else:
+            tell("Kept. Nobody can book you then. Visits booked already stay, and show as a clash.")
+            return see_other(url_for("visits.hours"))
+    form = forms.HoursForm(formdata=None)
+    _fill_hours(form, user_id, here.today)
+    return _hours_page(here, form, away), away.status
+
+
+@bp.post("/account/hours/away/<int:busy_id>/remove")
+@requires(Permission.RECORD_VISIT)
+@writes
+def remove_time_away(busy_id: int) -> Page:
+    here = _present()
+    hours.remove_time_away(here.actor.user_id or 0, busy_id, actor=here.actor, now=here.now)
+    tell("That time can be booked again.")
+    return see_other(url_for("visits.hours"))
+
+
+def _hours_page(here: Present, form: forms.HoursForm, away: forms.TimeAwayForm) -> str:
+    return render(
+        "visits/hours.html",
+        here="visits",
+        form=form,
+        away=away,
+        weekdays=forms.WEEKDAYS,
+        times_away=queries.times_away(here.actor.user_id or 0, now=here.now),
+    )
+
+
+def _fill_hours(form: forms.HoursForm, user_id: int, today: date) -> None:
+    diaries = read_diaries([user_id], first_day=today, last_day=today)
+    form.visits_a_day.data = diaries.visits_a_day[user_id]
+    for weekday in range(7):
+        spans = diaries.hours[user_id].get(weekday, ())
+        if spans:
+            form[f"from_{weekday}"].data = _time_of(spans[0][0])
+            form[f"until_{weekday}"].data = _time_of(spans[-1][1])
+
+
+def _time_of(minutes: int) -> time:
+    whole = min(minutes, 24 * 60 - 1)
+    return time(whole // 60, whole % 60)
+
+
+# --- What the pages share ---------------------------------------------------------------------------------------------
+
+
+def _words() -> dict[str, Any]:
+    return {
+        "purposes": PURPOSE_WORDS,
+        "place_words": PLACE_WORDS,
+        "statuses": STATUS_WORDS,
+        "outcomes": OUTCOME_WORDS,
+        "state_of": STATE_OF,
+    }
+
+
+def _day_of(text: str | None) -> date | None:
+    try:
+        found = date.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if 2020 <= found.year <= 2100 else None
+
+
+def _length_of(text: str | None) -> int:
+    usual = policy.service().visit_minutes
+    return int(text) if text and text.isdigit() and int(text) in LENGTHS else usual
+
+
+def _week_words(first_day: date, last_day: date) -> str:
+    """13 to 18 July, 29 June to 4 July."""
+    if first_day.month == last_day.month:
+        return f"{first_day.day} to {last_day.day} {last_day:%B}"
+    return f"{first_day.day} {first_day:%B} to {last_day.day} {last_day:%B}"
+
+
+def _household_in_hand(here: Present) -> Case | None:
+    reference = request.args.get("case")
+    if not reference or not here.actor.has(Permission.BOOK_VISIT):
+        return None
+    return case_for(here.actor, reference, today=here.today)
+
+
+def _seen(form: BaseForm) -> int | None:
+    return int(form.seen.data) if form.seen.data and str(form.seen.data).isdigit() else None
+
+
+def _start_again(form: BaseForm, refusal: Refusal, here: Present, reference: str) -> Case:
+    """After a refusal: nothing of what was tried stays in the session, and the page shows how things stand now."""
+    db.session.rollback()
+    form.take_refusal(refusal)
+    return case_for(here.actor, reference, today=here.today)
+
+
+def _refuse_when_over(visit: Visit) -> None:
+    if not visit.is_booked:
+        raise booking.VisitIsOver(f"This visit can’t be changed any more. {booking.say_visit(visit)}")
+
+
+def _likely_purpose(case: Case) -> Purpose:
+    if case.stages.get(TrackName.APPLICATION) is not None:
+        return Purpose.STAGE_TWO_SESSION
+    return Purpose.RE_VISIT if case.stages.get(TrackName.ENQUIRY) == "visited" else Purpose.FIRST_VISIT
+
+
+def _prefill(form: forms.SlotForm, here: Present, *, usual: list[int | None], many: bool = False) -> None:
+    """Take up what the link carried: officers, length and a time; otherwise whoever usually goes."""
+    able = {officer_id for officer_id, _ in form.officers.choices}
+    asked = [one for one in request.args.getlist("officer", type=int) if one in able]
+    likely = [one for one in usual if one in able]
+    form.officers.data = asked or (likely if many else likely[:1])
+    if "length" in request.args or not form.length.data:
+        form.length.data = _length_of(request.args.get("length"))
+    if form.length.data not in LENGTHS:
+        form.length.choices = [*form.length.choices, (form.length.data, f"{form.length.data} minutes")]
+    form.starts_at.data = request.args.get("at")
+
+
+def _times(form: forms.SlotForm, here: Present, *, but_for_visit: int | None = None) -> dict[str, Any]:
+    """Free times of the chosen officers for a week, by day, and the links to the weeks around it."""
+    first_day = max(_day_of(request.args.get("from")) or _first_day(form, here), here.today)
+    officers = [one for one in form.officers.data or [] if one in {value for value, _ in form.officers.choices}]
+    slots: list[Slot] = []
+    if officers and form.length.data:
+        slots = queries.slots_to_choose(
+            officers,
+            first_day=first_day,
+            days=SLOT_DAYS,
+            length_minutes=form.length.data,
+            now=here.now,
+            today=here.today,
+            but_for_visit=but_for_visit,
+        )
+        chosen = form.chosen_start
+        if chosen is not None and not form.starts_at.errors and all(slot.starts_at != chosen for slot in slots):
+            exact = queries.is_free(
+                officers, at=chosen, length_minutes=form.length.data, now=here.now, but_for_visit=but_for_visit
+            )
+            slots = sorted([*slots, *exact])
+    kept = {"officer": officers, "length": form.length.data}
+    return {
+        "days_of_slots": [(on, list(ones)) for on, ones in groupby(slots, key=lambda slot: slot.on)],
+        "first_day": first_day,
+        "last_day": first_day + timedelta(days=SLOT_DAYS - 1),
+        "chosen_officers": names([words for value, words in form.officers.choices if value in officers]),
+        "earlier_times": {**kept, "from": max(first_day - timedelta(days=SLOT_DAYS), here.today).isoformat()}
+        if first_day > here.today
+        else None,
+        "later_times": {**kept, "from": (first_day + timedelta(days=SLOT_DAYS)).isoformat()},
+        "slot_value": forms.slot_value,
+        "day_words": day_short,
+    }
+
+
+def _first_day(form: forms.SlotForm, here: Present) -> date:
+    chosen = form.chosen_start
+    if chosen is None:
+        return here.today
+    on = london(chosen).date()
+    return on - timedelta(days=on.weekday())
+
+
+def _given_names(case: Case) -> str:
+    return names([p.given_name for p in case.household.people if p.is_applicant and p.left_household_on is None])
+
+
+def _who_hears(case: Case) -> str:
+    return f"{_given_names(case)} and the officers are sent an invitation."
+
+
+def _next_words(case: Case) -> str:
+    return f"Next: {case.next_action[0].lower()}{case.next_action[1:]}." if case.next_action else ""
+
+
+def _reads_report(here: Present, case: Case, visit: Visit) -> bool:
+    """The report is for those whose work the household is, not for everybody who may open it."""
+    return is_on_case(here.actor, case, today=here.today) and (
+        here.actor.user_id in visit.officer_ids
+        or Role.MANAGER in here.actor.roles
+        or here.actor.has(Permission.WRITE_ASSESSMENT)
+    )
+
+
+def _first_part_to_do(visit: Visit) -> int:
+    return next((part.number for part in PARTS if not report.is_part_done(visit.report, part.number)), LAST_PART)
+
+
+def _fill_part(form: BaseForm, part: Part, visit: Visit) -> None:
+    sections, safety = report.sections_of(visit.report), report.safety_of(visit.report)
+    for question in part.questions:
+        form[question.key].data = sections.get(question.key, "")
+    for item in part.items:
+        found = safety.get(item.key, {})
+        form[f"{item.key}_state"].data = found.get("state")
+        form[f"{item.key}_todo"].data = found.get("todo", "")
+        by = date.fromisoformat(found["by"]) if found.get("by") else None
+        form[f"{item.key}_by"].process(None, by)
+    if part.key == "recommendation" and visit.report is not None:
+        form["recommendation"].data = visit.report.recommendation
+        form["reasons"].data = visit.report.reasons or ""
+
+
+def _report_shown(visit: Visit) -> dict[str, Any]:
+    written = visit.report
+    safety = report.safety_of(written)
+    who = names_of([written.written_by_id, written.signed_off_by_id]) if written else {}
+    return {
+        "report": written,
+        "parts": PARTS,
+        "sections": report.sections_of(written),
+        "safety": safety,
+        "safety_words": SAFETY_WORDS,
+        "safety_by": {key: date.fromisoformat(found["by"]) for key, found in safety.items() if found.get("by")},
+        "written_by": who.get(written.written_by_id) if written else None,
+        "signed_by": who.get(written.signed_off_by_id or 0) if written else None,
+    }
