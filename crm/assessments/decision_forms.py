@@ -78,7 +78,7 @@ class PostedForm(BaseForm):
     """The printed notice was posted."""
 
     posted_on = DateField("Day it was posted", [Needed("Give the day it was posted")], whole="the day it was posted", earliest=2011)  # fmt: skip
-    method = RadioField("How", [Needed("Say how it was posted")], choices=POSTING_METHODS)
+    posting_method = RadioField("How", [Needed("Say how it was posted")], choices=POSTING_METHODS)
 
 
 class AgreementForm(BaseForm):

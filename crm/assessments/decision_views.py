@@ -257,7 +257,7 @@ def record_posting(reference: str) -> Response:
             notices.record_posting(
                 looking.case,
                 posted_on=form.posted_on.data,
-                method=form.method.data,
+                method=form.posting_method.data,
                 seen=seen_of(form),
                 **looking.doing,
             )

@@ -130,7 +130,7 @@ def index() -> str:
         "assessments/index.html",
         here="assessments",
         lines=lines,
-        chips=[
+        chips_items=[
             (words, f"/assessments?place={key}" if key else "/assessments", key == place) for key, words in PLACE_WORDS
         ],
         later=f"/assessments?{query}after={more[0].isoformat()}_{more[1]}" if more else "",
