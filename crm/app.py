@@ -35,6 +35,8 @@ BLUEPRINTS: tuple[str, ...] = (
     "crm.health:bp",
     "crm.staff.views:bp",
     "crm.administration.views:bp",
+    "crm.assessments.views:assessments",
+    "crm.assessments.views:panel",
     "crm.visits.staff_views:bp",
     "crm.calendars.calendar_views:bp",
 )
