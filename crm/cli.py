@@ -140,17 +140,26 @@ def users_invite(email: str, name: str, roles: tuple[str, ...]) -> None:
     """Invite somebody: how the first administrator of an installation is made."""
     from crm.access import people
     from crm.db import transaction
-    from crm.rules.permissions import SYSTEM, Role
+    from crm.rules.permissions import Actor, ActorKind, Role
     from crm.rules.refusal import Refusal
 
     try:
         wanted = frozenset(Role(role) for role in roles)
     except ValueError as fault:
         raise click.ClickException(f"Roles are: {', '.join(Role)}") from fault
-    with _application():
+    with _application() as app:
+        address = app.extensions["crm_settings"].base_url + "/invitation/"
+        operator = Actor(ActorKind.STAFF, display_name="Whoever runs the server", roles=frozenset({Role.ADMINISTRATOR}))
         try:
             with transaction():
-                people.invite_user(email=email, name=name, roles=wanted, actor=SYSTEM, now=now_utc())
+                people.invite_user(
+                    email=email,
+                    name=name,
+                    roles=wanted,
+                    link_for=lambda token: address + token,
+                    actor=operator,
+                    now=now_utc(),
+                )
         except Refusal as refusal:
             raise click.ClickException(refusal.message) from refusal
         click.echo(f"An invitation to {email} is in the outbox; the worker sends it.")
@@ -166,7 +175,10 @@ def users_list() -> None:
 
     with _application():
         for user in db.session.scalars(select(User).order_by(User.name)):
-            click.echo(f"{user.email}  {user.name}  {', '.join(sorted(user.role_names))}  {user.standing}")
+            standing = (
+                "in" if user.active else "invited" if user.is_invited else "left" if user.has_left else "shut out"
+            )
+            click.echo(f"{user.email}  {user.name}  {', '.join(sorted(user.roles))}  {standing}")
 
 
 @main.command("import")

@@ -83,7 +83,6 @@ def _open(
         today=today,
         rulebook=rulebook,
         owner_id=owner_for(postcode),
-        prefix=policy.service().reference_prefix,
         postcode=postcode,
         facts=_household_facts(answers, rulebook=rulebook, today=today),
     )

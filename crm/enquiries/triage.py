@@ -58,7 +58,6 @@ def log_enquiry(
         today=today,
         rulebook=rulebook,
         owner_id=actor.user_id if is_mine else owner_for(postcode),
-        prefix=policy.service().reference_prefix,
         postcode=postcode,
         facts=dict(facts),
     )

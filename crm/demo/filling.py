@@ -1,0 +1,209 @@
+"""Filling an empty database: the team, two years of panels and events, then one life after another."""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+
+import sqlalchemy as sa
+
+from crm import policy
+from crm.access import passwords
+from crm.access.models import User
+from crm.access.people import new_user
+from crm.assessments import meetings
+from crm.assessments.models import PanelMeeting
+from crm.audit import record
+from crm.clock import LONDON, london
+from crm.db import db, transaction
+from crm.delivery import MessageStatus, OutboundMessage
+from crm.demo import people as cast
+from crm.demo.lives import Fate, Life, Team
+from crm.events import planning
+from crm.events.models import EventKind, RecruitmentEvent
+from crm.rules.permissions import SYSTEM, Actor
+from crm.rules.refusal import Refusal
+
+SEED = 20260714
+DAYS = 730
+PRINTED_FOR_DAYS = 4
+"""Letters by post younger than this still wait at the printer (days)."""
+
+FATES: tuple[tuple[str, int], ...] = (
+    ("closed", 52),
+    ("not_now", 13),
+    ("no_access", 4),
+    ("declined", 4),
+    ("invited", 9),
+    ("withdrawn", 4),
+    ("stage_one_refused", 2),
+    ("proposed_no", 2),
+    ("approved", 10),
+)
+"""What becomes of a hundred households. Kinder than England's average, so that every place has somebody in it."""
+
+
+def is_empty() -> bool:
+    """Whether nobody works here yet."""
+    return db.session.scalar(sa.select(User.id).limit(1)) is None
+
+
+def sign_ins() -> list[str]:
+    """The lines that say how to sign in to the demo."""
+    width = max(len(f"{key}@demo.example.org") for key, _name, _roles in cast.STAFF)
+    lines = [
+        f"{f'{key}@demo.example.org':<{width}}  {name}, {' and '.join(role.words.split(' ', 1)[1] for role in roles)}"
+        for key, name, roles in cast.STAFF
+    ]
+    return [*lines, "", f"Password: {cast.PASSWORD}"]
+
+
+def fill(*, households: int, now: datetime, progressed: Callable[[int], object] = lambda _n: None) -> None:
+    """Make the whole service up to ``now``. Each life is kept or left out whole."""
+    draw = random.Random(SEED)
+    today = london(now).date()
+    began = datetime.combine(today - timedelta(days=DAYS), time(9), LONDON).astimezone(UTC)
+    with transaction():
+        users = _hire(began)
+        policy.changing.change_setting(
+            name="fallback_owner_id", value=users["recruiter"].id, actor=_administrator(users), now=began, today=today
+        )
+    with transaction():
+        team = Team(users, _panels(users, began, today), _events(users, began, today, draw))
+    # Two hundred thousand short-lived rows: collecting them a few at a time costs more than collecting them at the end.
+    gc.disable()
+    for number in range(households):
+        life = _life(draw, team, now, today, number)
+        try:
+            with transaction():
+                life.live()
+        except Refusal as refusal:
+            # A life that meets a wall the operations put up is a life the demo got wrong: say so, and leave it out.
+            raise RuntimeError(f"household {number} ({life.fate.ending}) on {life.day}: {refusal.message}") from refusal
+        db.session.expire_all()
+        progressed(1)
+    gc.enable()
+    with transaction():
+        _settle_letters(now)
+        record("demo.filled", actor=SYSTEM, at=now, detail={"households": households})
+
+
+def _administrator(users: dict[str, User]) -> Actor:
+    return users["admin"].as_actor()
+
+
+def _life(draw: random.Random, team: Team, now: datetime, today: date, number: int) -> Life:
+    # Half arrive in the last four months, so that the present is busy; the rest over the two years before.
+    back = draw.randrange(0, 120) if draw.random() < 0.5 else draw.randrange(0, DAYS)
+    if number % 40 == 0:
+        back = draw.randrange(0, 3)
+    ending = draw.choices([name for name, _ in FATES], [share for _, share in FATES])[0]
+    event = None
+    day = today - timedelta(days=back)
+    if draw.random() < 0.3:
+        near = [
+            one for one in team.events if abs((london(one.starts_at).date() - day).days) <= 30 and one.starts_at < now
+        ]
+        event = draw.choice(near) if near else None
+    pace = draw.choice([0.6, 0.8, 0.9, 1.0, 1.0, 1.1, 1.3, 1.8])
+    life = Life(draw, team, now, day, Fate(ending, pace), number, event, minute=draw.randrange(8 * 60, 19 * 60))
+    if life.instant > now:
+        life.day -= timedelta(days=1)
+    return life
+
+
+def _hire(began: datetime) -> dict[str, User]:
+    hashed = passwords.hash_password(cast.PASSWORD)
+    users = {}
+    for key, name, roles in (*cast.STAFF, *cast.COLLEAGUES):
+        user = new_user(email=f"{key}@demo.example.org", name=name, roles=roles, now=began)
+        user.password_hash, user.password_set_at, user.active = hashed, began, True
+        users[key] = user
+    db.session.flush()
+    return users
+
+
+def _panels(users: dict[str, User], began: datetime, today: date) -> list[PanelMeeting]:
+    """The central list, and a panel every other Wednesday from then until two months from now."""
+    administrator = users["panel"].as_actor()
+    for key, seat, independent, social_worker, background in cast.CENTRAL_LIST:
+        meetings.put_on_central_list(
+            user_id=users[key].id,
+            seat=seat,
+            is_independent=independent,
+            is_qualifying_social_worker=social_worker,
+            background=background,
+            actor=administrator,
+            now=began,
+        )
+    members = tuple(users[key].id for key, *_ in cast.CENTRAL_LIST)
+    day = london(began).date()
+    day += timedelta(days=(2 - day.weekday()) % 7)
+    calendar = policy.rulebook_on(today).calendar
+    made = []
+    while day <= today + timedelta(days=70):
+        if calendar.is_working_day(day):
+            meets_at = datetime.combine(day, time(10), LONDON)
+            new = meetings.NewMeeting(
+                meets_at=meets_at, meets_on=day, place="Kestrel House, Bromley", member_ids=members
+            )
+            made_on = min(day - timedelta(days=60), today)
+            made.append(
+                meetings.make_meeting(
+                    new,
+                    actor=administrator,
+                    now=datetime.combine(made_on, time(9, 30), LONDON).astimezone(UTC),
+                    today=made_on,
+                )
+            )
+        day += timedelta(days=14)
+    return made
+
+
+def _events(users: dict[str, User], began: datetime, today: date, draw: random.Random) -> list[RecruitmentEvent]:
+    """An event every three weeks or so, and three still to come."""
+    day = london(began).date() + timedelta(days=9)
+    recruiters = (users["recruiter"].id, users["tomasz"].id)
+    made = []
+    while day <= today + timedelta(days=56):
+        kind, name, place = cast.EVENTS[len(made) % len(cast.EVENTS)]
+        weekend = kind == "stall"
+        on = day + timedelta(days=(5 - day.weekday()) % 7) if weekend else day + timedelta(days=(1 - day.weekday()) % 7)
+        hour = {"stall": 10, "information_evening": 18, "drop_in": 10}.get(kind, 19)
+        starts_at = datetime.combine(on, time(hour), LONDON).astimezone(UTC)
+        made.append(
+            planning.create_event(
+                name=name,
+                kind=EventKind("online" if kind == "online_session" else kind),
+                starts_at=starts_at,
+                ends_at=starts_at + timedelta(hours=6 if weekend else 2),
+                place=None if kind == "online_session" else place,
+                link="https://meet.example.org/kestrel" if kind == "online_session" else None,
+                capacity=None if weekend else 40,
+                cost_pence=draw.choice([0, 4_500, 12_000, 28_000]),
+                staff_ids=recruiters,
+                actor=users["recruiter"].as_actor(),
+                now=min(starts_at - timedelta(days=40), datetime.combine(today, time(8), LONDON).astimezone(UTC)),
+            )
+        )
+        day += timedelta(days=21)
+    return made
+
+
+def _settle_letters(now: datetime) -> None:
+    """What was written has gone: emails as sent when they were due, post as posted the next day. Nothing leaves now."""
+    db.session.execute(
+        sa.update(OutboundMessage)
+        .where(OutboundMessage.status == MessageStatus.QUEUED)
+        .values(status=MessageStatus.SENT, sent_at=OutboundMessage.not_before, settled_at=OutboundMessage.not_before)
+    )
+    posted = db.session.scalars(
+        sa.select(OutboundMessage).where(OutboundMessage.status == MessageStatus.TO_PRINT)
+    ).all()
+    for letter in posted:
+        if letter.queued_at < now - timedelta(days=PRINTED_FOR_DAYS):
+            letter.status = MessageStatus.DISPATCHED
+            letter.dispatched_on = london(letter.queued_at).date() + timedelta(days=1)
+            letter.dispatch_method = "First class"

@@ -1,0 +1,120 @@
+"""Who lives and works in the fictional service: names, homes and words. Nobody here exists.
+
+Districts are real places of south-east London and Kent; inward parts hold letters that no real postcode has. Phone
+numbers are Ofcom's drama numbers, and every address is at example.org.
+"""
+
+from __future__ import annotations
+
+from crm.rules.permissions import Role
+
+PASSWORD = "kestrel over the downs"
+"""Of every fictional member of staff. Only a demo on this machine's own address ever has it."""
+
+STAFF: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
+    ("recruiter", "Nadia Rahman", (Role.RECRUITER,)),
+    ("officer", "Marcus Bello", (Role.OFFICER,)),
+    ("manager", "Denise Marlowe", (Role.MANAGER,)),
+    ("panel", "Gwen Pritchard", (Role.PANEL_ADMINISTRATOR,)),
+    ("member", "Hannah Sutcliffe", (Role.PANEL_MEMBER,)),
+    ("decision", "Oluwaseun Bright", (Role.DECISION_MAKER,)),
+    ("admin", "Piers Langford", (Role.ADMINISTRATOR,)),
+)
+"""The seven whose sign-ins are printed: the part before @demo.example.org, the name, the roles."""
+
+COLLEAGUES: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
+    ("tomasz", "Tomasz Wilk", (Role.RECRUITER,)),
+    ("imani", "Imani Achebe", (Role.OFFICER,)),
+    ("rhys", "Rhys Powell", (Role.OFFICER,)),
+    ("shanthi", "Shanthi Perera", (Role.OFFICER,)),
+    ("corinne", "Corinne Dufresne", (Role.MANAGER,)),
+    ("ruth.adeyemi", "Ruth Adeyemi", (Role.PANEL_MEMBER,)),
+    ("bernard.wyeth", "Bernard Wyeth", (Role.PANEL_MEMBER,)),
+    ("parveen.dhillon", "Parveen Dhillon", (Role.PANEL_MEMBER,)),
+    ("toby.larkham", "Toby Larkham", (Role.PANEL_MEMBER,)),
+    ("anita.rowe", "Anita Rowe", (Role.PANEL_MEMBER,)),
+)
+
+CENTRAL_LIST: tuple[tuple[str, str, bool, bool, str], ...] = (
+    ("ruth.adeyemi", "chair", True, False, "Former head teacher"),
+    ("anita.rowe", "vice_chair", True, False, "Foster carer for another service"),
+    ("member", "member", False, True, "Social worker, eleven years in fostering"),
+    ("bernard.wyeth", "member", True, False, "Grew up in care"),
+    ("parveen.dhillon", "member", True, False, "Nurse for looked-after children"),
+    ("toby.larkham", "member", True, False, "Youth worker"),
+)
+"""Sign-in name, seat, independent, qualifying social worker, background."""
+
+GIVEN = (
+    "Priya Sam Maya Daniel Ruth Carl Grace Tom Amara Joseph Leila Owen Hannah Marek Nia Yusuf Freya Piotr Chloe Ravi Zoë "
+    "Ahmed Fatima Carol Delroy Kelly-Ann Noah Sade Orla Isla Ivan Ruby Olivia Ava Leah Ming Tariq Mia Amelia Mohammed "
+    "Ngozi Stephen Lena Gareth Dawn Terry Femi Carys Hope Bethan Rukhsana Jacqueline Tanya Chukwuemeka Adaeze Siobhán "
+    "Kwame Lucía Aoife Rhiannon Desmond Winston Beverley Maureen Colin Elspeth Anil Sunita Jerome Yvonne Lorraine Keith"
+).split()
+FAMILY = (
+    "Osei O’Connell Grant Fitzgerald-Hughes Nguyễn Broadbent Baker Siddiqui Whitlock Adeyemi Hughes Chowdhury Mensah Ellis "
+    "Brooks Okafor Patel Reid Rahman Begum Clarke Novak Price Kowalski Tembo Lawson Walsh Bennett Achebe Kowalczyk Pugh "
+    "Braithwaite Adebayo-Lloyd Bamidele-Carrington Howells Malik Mountford Harcourt Okonjo-Featherstone Sinclair Frost "
+    "Nair Thompson Marsh Delacroix Quigley Abernathy Stanhope Oyelaran-Briggs Fairweather Pemberton Ashdown"
+).split()
+CHILDREN = "Arlo Kezia Ivy Theo Zara Elijah Poppy Jayden Alfie Aisha Finn Maisie Kofi Ella Reuben Nell".split()
+
+HOMES: tuple[tuple[str, str, str], ...] = (
+    ("BR1", "Bromley", "Bromley"), ("BR2", "Hayes", "Bromley"), ("BR3", "Beckenham", "Bromley"),
+    ("BR5", "Orpington", "Bromley"), ("BR6", "Orpington", "Bromley"), ("SE6", "Catford", "Lewisham"),
+    ("SE9", "Eltham", "Greenwich"), ("SE12", "Lee", "Lewisham"), ("SE18", "Woolwich", "Greenwich"),
+    ("SE26", "Sydenham", "Lewisham"), ("SE28", "Thamesmead", "Bexley"), ("DA1", "Dartford", "Kent"),
+    ("DA5", "Bexley", "Bexley"), ("DA14", "Sidcup", "Bexley"), ("CR0", "Croydon", "Croydon"),
+    ("CR2", "South Croydon", "Croydon"), ("ME7", "Gillingham", "Medway"), ("TN13", "Sevenoaks", "Kent"),
+    ("TN16", "Westerham", "Kent"), ("SM1", "Sutton", "Sutton"),
+)  # fmt: skip
+"""Postcode district, town, council."""
+
+STREETS = (
+    "Rowan Close", "Tannery Court", "Mill Lane", "Orchard Road", "Alder Way", "Station Approach", "Elm Grove", "Priory Street",
+    "Hopfield Drive", "Kiln Row", "Meadow View", "Church Hill", "Oast Walk", "Downs Road", "Lantern Mews",
+)  # fmt: skip
+INWARD = ("0KV", "1KO", "2IM", "3CO", "4KV", "5MO", "6OV", "7IK", "8VC", "9KO")
+
+EVENTS: tuple[tuple[str, str, str], ...] = (
+    ("information_evening", "Information evening", "Kestrel House, Bromley"),
+    ("stall", "Stall at The Glades", "The Glades, Bromley"),
+    ("online_session", "Online question hour", "video"),
+    ("drop_in", "Coffee morning", "Sidcup Library"),
+    ("stall", "Dartford market stall", "Market Street, Dartford"),
+    ("information_evening", "Meet a foster carer", "Beckenham Library"),
+)
+
+TIMES = (
+    "after 5pm",
+    "mornings",
+    "lunchtime",
+    "any time",
+    "evenings after 6",
+    "not Wednesdays",
+    "after the school run",
+    "",
+)
+SAID = (
+    "We have talked about it for years and our eldest has just left home.",
+    "A colleague fosters with you and says it changed her life.",
+    "Saw your leaflet at the surgery. Could I foster and keep my job?",
+    "We rent. Does that matter?",
+    "I grew up with foster brothers and would like to do the same.",
+    "My mum fostered. I would like to know more about babies and toddlers.",
+    "Could you tell me about respite? I work weekdays.",
+    "",
+)
+TALKED = (
+    "Warm call. Both keen; wants to hear about the training. Information pack sent.",
+    "Asked about working full time and the allowance. Happy to be visited.",
+    "Long talk about their own children. Would like brothers and sisters, school age.",
+    "A little nervous. Went through what a first visit is and is not.",
+    "Has the room now. Landlord to be asked. Partner joins the visit.",
+)
+WORDS_OF_REPORT = (
+    "A settled, friendly home. They answered openly and asked good questions.",
+    "Both were there and agreed with one another on most things, and said so when they did not.",
+    "Family near by would help; a neighbour has offered too.",
+    "Thoughtful about why children come into care, and realistic about hard days.",
+)
