@@ -30,11 +30,11 @@ def refresh(case: Case, *, today: date, rulebook: Rulebook) -> None:
     """Rewrite the summaries of a case after anything about it changed, and raise its version."""
     db.session.flush()
     tracks = case.stages
-    place = stages.place_of(tracks)
-    case.place = place.name
+    # Asked before anything is set: a case that opens again may not be flushed half-way, open and with nothing to do.
+    action = next_action(case, rulebook=rulebook)
+    case.place = stages.place_of(tracks).name
     case.is_open = stages.is_open(tracks)
     case.band = band_of(tracks)
-    action = next_action(case, rulebook=rulebook)
     if action is None and case.is_open:
         action = NextAction("Agree what happens next", today, "service")
     case.next_action = action.what if action else None
