@@ -45,6 +45,19 @@ FATES: tuple[tuple[str, int], ...] = (
 """What becomes of a hundred households. Kinder than England's average, so that every place has somebody in it."""
 
 
+PAUSED: tuple[tuple[str, str, int, int], ...] = (
+    ("new", "approved", 5, 3),
+    ("new", "closed", 1, 6),
+    ("contacted", "approved", 9, 6),
+    ("visited", "approved", 17, 4),
+    ("received", "approved", 32, 4),
+    ("with_decision_maker", "approved", 215, 3),
+    ("with_decision_maker", "proposed_no", 215, 1),
+    ("", "proposed_no", 235, 2),
+)
+"""Where some households stand still today, what is in store for them, how many days ago they came, and how many."""
+
+
 def is_empty() -> bool:
     """Whether nobody works here yet."""
     return db.session.scalar(sa.select(User.id).limit(1)) is None
@@ -97,8 +110,6 @@ def _administrator(users: dict[str, User]) -> Actor:
 def _life(draw: random.Random, team: Team, now: datetime, today: date, number: int) -> Life:
     # Half arrive in the last four months, so that the present is busy; the rest over the two years before.
     back = draw.randrange(0, 120) if draw.random() < 0.5 else draw.randrange(0, DAYS)
-    if number % 40 == 0:
-        back = draw.randrange(0, 3)
     ending = draw.choices([name for name, _ in FATES], [share for _, share in FATES])[0]
     event = None
     day = today - timedelta(days=back)
@@ -107,11 +118,24 @@ def _life(draw: random.Random, team: Team, now: datetime, today: date, number: i
             one for one in team.events if abs((london(one.starts_at).date() - day).days) <= 30 and one.starts_at < now
         ]
         event = draw.choice(near) if near else None
-    pace = draw.choice([0.6, 0.8, 0.9, 1.0, 1.0, 1.1, 1.3, 1.8])
-    life = Life(draw, team, now, day, Fate(ending, pace), number, event, minute=draw.randrange(8 * 60, 19 * 60))
+    fate = Fate(ending, draw.choice([0.6, 0.8, 0.9, 1.0, 1.0, 1.1, 1.3, 1.8]))
+    if number < len(paused := _paused()):
+        place, ending, days = paused[number]
+        day, event = today - timedelta(days=days + draw.randrange(0, 3)), None
+        fate = Fate(ending, 0.7, place or None, _panel_before(team, today, meetings_ago=1 if place else 2))
+    life = Life(draw, team, now, day, fate, number, event, minute=draw.randrange(8 * 60, 19 * 60))
     if life.instant > now:
         life.day -= timedelta(days=1)
     return life
+
+
+def _paused() -> list[tuple[str, str, int]]:
+    return [(place, ending, days) for place, ending, days, count in PAUSED for _ in range(count)]
+
+
+def _panel_before(team: Team, today: date, *, meetings_ago: int) -> PanelMeeting:
+    """The last panel but so many before today, whose minutes are just out."""
+    return [meeting for meeting in team.panels if meeting.meets_on < today - timedelta(days=1)][-meetings_ago]
 
 
 def _hire(began: datetime) -> dict[str, User]:

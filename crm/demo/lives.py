@@ -1,6 +1,6 @@
 """One household's journey, day by day, until it ends or reaches the present.
 
-A life is a string of steps, each on a later day. The first step that would fall after today stops it there, which is how
+A life is a string of steps, each on a later day. The first step that would fall after today stops it there, and so
 households come to stand in every place: some waiting, some late, some with a visit in next week's diary.
 """
 
@@ -72,6 +72,10 @@ class Fate:
     """closed, not_now, no_access, declined, invited, withdrawn, stage_one_refused, proposed_no, approved."""
     pace: float
     """1 is as the service promises; more is slower."""
+    pause: str | None = None
+    """Where it stands still, waiting for somebody here: so that today has something in every place."""
+    panel: PanelMeeting | None = None
+    """The meeting it goes to, where that is settled."""
 
 
 @dataclass
@@ -116,6 +120,11 @@ class Life:
         else:
             self.minute = min(self.minute + self.draw.randrange(5, 40), 23 * 60 + 50)
         if self.instant > self.now:
+            raise NotYet
+
+    def pause(self, place: str) -> None:
+        """Stand still here, where that is this household's lot."""
+        if self.fate.pause == place:
             raise NotYet
 
     # --- the journey
@@ -193,6 +202,7 @@ class Life:
 
     def enquire(self) -> None:
         person = self.case.household.people[0]
+        self.pause("new")
         self.go_to(self._call_day())
         for _ in range(self.draw.choice([0, 0, 0, 1, 1, 2])):
             how = self.draw.choice(["no_answer", "no_answer", "text"])
@@ -240,6 +250,7 @@ class Life:
             raise NotYet
 
     def be_visited(self) -> None:
+        self.pause("contacted")
         self.later(2)
         visit = self._book(Purpose.FIRST_VISIT, days_ahead=self.draw.choice([3, 4, 5, 6, 8]))
         if self.draw.random() < 0.15:
@@ -254,6 +265,7 @@ class Life:
             self.later(2)
             visit = self._book(Purpose.FIRST_VISIT, days_ahead=3)
         self._hold(visit)
+        self.pause("visited")
         self.later(1.5, at_least=1)
         self._write_up(visit, Outcome.DECLINE if self.fate.ending == "declined" else Outcome.INVITE)
         self.later(2, at_least=1)
@@ -275,9 +287,8 @@ class Life:
 
     def apply(self) -> None:
         if self.fate.ending == "invited":
-            self.later(25)
-            if self.draw.random() < 0.6:
-                self._close("withdrew", "You told us that now is not the time. Thank you for all the time you gave us.")
+            self.later(self.draw.choice([22, 25, 28]))
+            self._close("withdrew", "You told us that now is not the time. Thank you for all the time you gave us.")
             raise NotYet
         self.later(self.draw.choice([5, 8, 10, 14]), at_least=2)
         signed = tuple(
@@ -315,6 +326,7 @@ class Life:
             actor=self.team.actor(self.officer),
             **self.given,
         )
+        self.pause("received")
         self.later(3, at_least=1)
         applications.decide_to_assess(
             self.case, assessor_name=self.team.users[self.officer].name, actor=self.team.actor("manager"), **self.given
@@ -392,6 +404,9 @@ class Life:
         administrator = self.team.actor("panel")
         self.later(1)
         meeting = self.team.meeting_after(self.rulebook.calendar.add(self.day, 8))
+        if self.fate.panel is not None and self.fate.panel.meets_on > meeting.meets_on:
+            meeting = self.fate.panel
+            self.go_to(self.rulebook.calendar.back(meeting.meets_on, 10))
         item = meetings.list_case(self.case, meeting, actor=administrator, **self.given)
         self.go_to(self.rulebook.calendar.back(meeting.meets_on, self.draw.choice([6, 7, 5])))
         meetings.send_papers(self.case, item, actor=administrator, **self.given)
@@ -422,6 +437,7 @@ class Life:
             self.case, item, minutes="Present, considered, asked and answered, as noted item by item.",
             received_on=self.day, actor=administrator, **self.given,
         )  # fmt: skip
+        self.pause("with_decision_maker")
         self.later(4, at_least=1)
         decider = self.team.actor("decision")
         decisions.decide(
