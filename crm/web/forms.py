@@ -144,7 +144,9 @@ class PhoneNumber:
         if not digits or re.search(r"[^\d\s()+.\-/xet]", value, re.IGNORECASE):
             raise ValidationError("Write the phone number with numbers only, like 07700 900 123")
         try:
-            possible = phonenumbers.is_possible_number(phonenumbers.parse(value, "GB"))
+            # Not is_possible_number: that also takes what could be rung only from the same town.
+            reason = phonenumbers.is_possible_number_with_reason(phonenumbers.parse(value, "GB"))
+            possible = reason == phonenumbers.ValidationResult.IS_POSSIBLE
         except phonenumbers.NumberParseException:
             possible = False
         if not possible:
