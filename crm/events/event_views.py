@@ -153,7 +153,7 @@ def show(event_id: int) -> str:
         called_by=called_by,
         call_reading=rulebook.say_due("first_contact", called_by, today=today),
         call_rule=rulebook.deadline("first_contact"),
-        places={name: place.label for name, place in PLACE.items()},
+        place_words={name: place.label for name, place in PLACE.items()},
         show=chosen,
         next_address=url_for("events.show", event_id=event.id, show=chosen, after=after) if after else "",
         first_address=url_for("events.show", event_id=event.id, show=chosen) if request.args.get("after") else "",

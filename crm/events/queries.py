@@ -59,7 +59,7 @@ def staff_names(user_ids: list[int]) -> dict[int, str]:
     """The names behind these ids."""
     if not user_ids:
         return {}
-    return dict(db.session.execute(select(User.id, User.name).where(User.id.in_(user_ids))).tuples().all())
+    return dict(db.session.execute(select(User.id, User.name).where(User.id.in_(user_ids))).all())
 
 
 def staff_to_choose() -> list[tuple[int, str]]:
@@ -176,9 +176,7 @@ def event_figures(event: RecruitmentEvent) -> EventFigures:
             .join(touched, touched.c.case_id == Case.id)
             .where(Consent.source == event.name, Consent.given)
             .group_by(Consent.channel)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     return EventFigures(
         names_left=int(touches or 0),

@@ -97,9 +97,9 @@ class Report:
                 )
         done = "Loaded" if self.loaded else "Would load"
         said.append(
-            f"{done} {self.opened + self.joined} lines: {self.opened} new households, "
+            f"{done} {_many(self.opened + self.joined, 'line')}: {_many(self.opened, 'new household')}, "
             f"{self.joined} joined to one we know. "
-            f"{self.counts[ATTENTION]} need attention, {self.counts[REPEAT]} here already, {self.refused} refused."
+            f"{self.counts[ATTENTION]} to look at, {self.counts[REPEAT]} here already, {self.refused} refused."
         )
         return said
 
@@ -115,6 +115,10 @@ class Report:
                 row = [str(verdict.number), STATUS_WORDS[verdict.status], why, *cells[verdict.number]]
                 writer.writerow([_inert(cell) for cell in row])
         return b"\xef\xbb\xbf" + out.getvalue().encode()
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _inert(cell: str) -> str:

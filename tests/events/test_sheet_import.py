@@ -12,15 +12,14 @@ from sqlalchemy import func, select
 
 from crm import policy
 from crm.cases.consents import consents_in_force
-from crm.cases.models import Case, Consent, Deadline, Enquiry, Fact, Household, Person
+from crm.cases.models import Case, Deadline, Enquiry, Fact, Person
 from crm.cases.owners import owner_for
 from crm.db import transaction
+from crm.delivery.models import OutboundMessage
 from crm.events import columns, sheet_import
 from crm.events.sheets import SheetNotRead, read_sheet
 from crm.rules.refusal import Refusal
 from tests.events.conftest import at
-
-pytestmark = pytest.mark.usefixtures("cast")
 
 NOW = at("2026-05-17 20:00")
 TODAY = date(2026, 5, 17)
@@ -50,6 +49,12 @@ def load(cast, content, event):
     )
 
 
+def only(sample, *numbers):
+    """The sheet with its title, its header and these of its lines, as they are numbered in the file."""
+    lines = sample.decode("utf-8-sig").splitlines(keepends=True)
+    return "".join([lines[0], lines[1], *(lines[number - 1] for number in numbers)]).encode()
+
+
 def person(session, given):
     return session.scalars(select(Person).where(Person.given_name == given)).one()
 
@@ -67,29 +72,23 @@ def test_the_dry_run_of_the_sample_says_what_would_happen_and_writes_nothing(ses
     assert session.scalar(select(func.count()).select_from(Case)) == 0
 
 
-def test_loading_the_sample_makes_each_household_once(session, cast, make_event, sample):
-    with transaction():
-        report = load(cast, sample, make_event())
-
-    assert (report.opened, report.joined, report.refused, report.counts["repeat"]) == (53, 2, 1, 1)
-    assert session.scalar(select(func.count()).select_from(Case)) == 53
-    assert session.scalar(select(func.count()).select_from(Enquiry)) == 55
-
-
-def test_loading_the_sample_again_changes_nothing(session, cast, make_event, sample):
+def test_loading_the_sample_makes_each_household_once_however_often_it_is_loaded(session, cast, make_event, sample):
     with transaction():
         event = make_event()
-        load(cast, sample, event)
+        first = load(cast, sample, event)
     with transaction():
         again = load(cast, sample, event)
 
+    assert (first.opened, first.joined, first.refused, first.counts["repeat"]) == (53, 2, 1, 1)
     assert (again.opened, again.joined, again.refused) == (0, 0, 1)
+    assert session.scalar(select(func.count()).select_from(Case)) == 53
     assert session.scalar(select(func.count()).select_from(Enquiry)) == 55
+    assert len(first.error_file().splitlines()) < 56
 
 
 def test_a_household_on_two_lines_is_one_case_with_both_adults(session, cast, make_event, sample):
     with transaction():
-        load(cast, sample, make_event())
+        load(cast, only(sample, 3, 4), make_event())
 
     priya = session.scalars(select(Person).where(Person.email_key == "priya.osei@example.org")).one()
     names = [one.full_name for one in priya.household.people]
@@ -100,7 +99,7 @@ def test_a_household_on_two_lines_is_one_case_with_both_adults(session, cast, ma
 
 def test_consents_are_kept_for_each_person_on_each_channel_and_a_blank_is_no_answer(session, cast, make_event, sample):
     with transaction():
-        load(cast, sample, make_event())
+        load(cast, only(sample, 3, 4, 13), make_event())
 
     priya, sam, ahmed = (person(session, name) for name in ("Priya", "Sam", "Ahmed"))
     held = consents_in_force([priya.id, sam.id, ahmed.id])
@@ -109,13 +108,14 @@ def test_consents_are_kept_for_each_person_on_each_channel_and_a_blank_is_no_ans
         "text": True,
         "phone": True,
     }
-    assert {channel: one.given for channel, one in held[sam.id].items()} == {"email": False, "text": True, "phone": True}
+    assert not held[sam.id]["email"].given
+    assert held[sam.id]["text"].given
     assert set(held[ahmed.id]) == {"email", "phone"}
 
 
 def test_the_clock_of_a_saturday_stall_ends_on_monday(session, cast, make_event, sample):
     with transaction():
-        load(cast, sample, make_event())
+        load(cast, only(sample, 3), make_event())
 
     due = session.scalars(select(Deadline.due_on).where(Deadline.rule == "first_contact").distinct()).all()
     assert due == [date(2026, 5, 18)]
@@ -123,7 +123,7 @@ def test_the_clock_of_a_saturday_stall_ends_on_monday(session, cast, make_event,
 
 def test_a_warning_on_the_sheet_becomes_a_rule_that_every_channel_obeys(session, cast, make_event, sample):
     with transaction():
-        load(cast, sample, make_event())
+        load(cast, only(sample, 15), make_event())
 
     carol = person(session, "Carol")
     assert carol.no_voicemail
@@ -133,7 +133,7 @@ def test_a_warning_on_the_sheet_becomes_a_rule_that_every_channel_obeys(session,
 
 def test_a_formula_is_kept_as_text_and_the_error_file_disarms_it(session, cast, make_event, sample):
     with transaction():
-        report = load(cast, sample, make_event())
+        report = load(cast, only(sample, 12), make_event())
 
     ann = session.scalars(select(Person).where(Person.email_key == "ann@example.org")).one()
     assert ann.given_name == '=HYPERLINK("http://x.test","Ann")'
@@ -153,35 +153,34 @@ def test_a_line_with_no_way_to_reach_anybody_is_refused_with_its_number_and_reas
     assert refused[0].notes == ("There is no way to reach them: no phone number and no email address.",)
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        (5, "Two people on one line"),
-        (9, "The postcode stops at SE18"),
-        (10, "This number has 10 digits"),
-        (10, "is not an email address that works"),
-        (11, "Under 21"),
-        (11, "is not a postcode"),
-        (13, "outside our area"),
-        (14, "joins that household"),
-        (15, "Safe contact"),
-        (16, "this is a transfer"),
-        (17, "Word for word the same as line 16"),
-        (33, "They said no to every way"),
-    ],
-)
-def test_what_a_person_should_look_at_is_said(session, make_event, sample, line, said):
+TO_LOOK_AT = [
+    (5, "Two people on one line"),
+    (9, "The postcode stops at SE18"),
+    (10, "This number has 10 digits"),
+    (10, "is not an email address that works"),
+    (11, "Under 21"),
+    (11, "is not a postcode"),
+    (13, "outside our area"),
+    (14, "joins that household"),
+    (15, "Safe contact"),
+    (16, "this is a transfer"),
+    (17, "Word for word the same as line 16"),
+    (33, "They said no to every way"),
+]
+
+
+def test_what_a_person_should_look_at_is_said(session, make_event, sample):
     with transaction():
         event = make_event()
 
-    verdict = next(one for one in look(session, sample, event).verdicts if one.number == line)
+    notes = {one.number: " ".join(one.notes) for one in look(session, sample, event).verdicts}
 
-    assert said in " ".join(verdict.notes)
+    assert [(line, said) for line, said in TO_LOOK_AT if said not in notes[line]] == []
 
 
 def test_what_the_sheet_knows_is_asked_once(session, cast, make_event, sample):
     with transaction():
-        load(cast, sample, make_event())
+        load(cast, only(sample, 6, 16), make_event())
 
     grace = person(session, "Grace")
     case = session.scalars(select(Case).where(Case.household_id == grace.household_id)).one()
@@ -189,27 +188,21 @@ def test_what_the_sheet_knows_is_asked_once(session, cast, make_event, sample):
     assert facts["current_approval"].startswith("Yes: currently with another agency")
     delroy = person(session, "Delroy")
     room = session.scalars(
-        select(Fact).join(Case, Case.id == Fact.case_id).where(
-            Case.household_id == delroy.household_id, Fact.key == "spare_room"
-        )
+        select(Fact)
+        .join(Case, Case.id == Fact.case_id)
+        .where(Case.household_id == delroy.household_id, Fact.key == "spare_room")
     ).one()
     assert (room.value, room.source) == ("Not yet: son leaving Sept", "The Glades stall")
 
 
 def test_nobody_who_said_no_to_email_is_written_to(session, cast, make_event, sample):
-    from crm.delivery.models import OutboundMessage
-
     with transaction():
-        load(cast, sample, make_event())
+        load(cast, only(sample, 3, 20, 25), make_event())
 
-    written_to = set(session.scalars(select(OutboundMessage.recipient_email)))
-    refused = session.scalars(
-        select(Person.email).join(Consent, Consent.person_id == Person.id).where(
-            Consent.channel == "email", ~Consent.given, Person.email.is_not(None)
-        )
-    ).all()
-    assert refused
-    assert not written_to & set(refused)
+    written_to = set(session.scalars(select(OutboundMessage.person_id)))
+    assert written_to == {person(session, "Priya").id}
+    assert person(session, "Noah").email
+    assert person(session, "Orla").email
 
 
 def test_a_workbook_reads_as_the_csv_does(session, make_event, sample):
@@ -229,11 +222,13 @@ def test_a_workbook_reads_as_the_csv_does(session, make_event, sample):
 
 
 def test_a_likeness_without_the_same_phone_or_email_is_left_to_a_person(session, cast, make_event, sample):
+    lines = sample.decode("utf-8-sig").splitlines()
+    mensahs = [at for at, line in enumerate(lines, start=1) if "Mensah" in line and "CR2 6HN" in line]
     with transaction():
-        load(cast, sample, make_event())
+        report = load(cast, only(sample, *mensahs), make_event())
 
-    rows = session.scalars(select(Household).where(Household.postcode_key == "CR26HN")).all()
-    assert {row.name for row in rows} >= {"Ivan Mensah", "Olivia Mensah"}
+    assert (report.opened, report.joined) == (2, 0)
+    assert "The same surname and postcode as line 3" in report.verdicts[1].notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -264,9 +259,9 @@ def test_columns_without_a_way_to_reach_people_are_refused():
 def test_the_command_loads_and_reports(session, cast, make_event, sample):
     with transaction():
         event_id = make_event().id
+    content = only(sample, 3, 4, 8)
     with transaction():
-        report = sheet_import.import_file(sample, event_id=event_id, dry_run=False, now=NOW, today=TODAY)
+        report = sheet_import.import_file(content, event_id=event_id, dry_run=False, now=NOW, today=TODAY)
 
-    lines = report.lines()
-    assert lines[-1].startswith("Loaded 55 lines: 53 new households, 2 joined")
-    assert any(line.startswith("Line 8: refused, Jo.") for line in lines)
+    assert report.lines()[-1].startswith("Loaded 2 lines: 1 new household, 1 joined")
+    assert "Line 5: refused, Jo. There is no way to reach them: no phone number and no email address." in report.lines()
