@@ -150,7 +150,7 @@ def transfer_facts(reference: str) -> Response:
     """What is known about an approval by another service."""
     looking = look(reference)
     application = queries.the_application(looking.case)
-    names = [name for name in TransferForm(formdata={})._fields if hasattr(application, name)]
+    names = [name for name in TransferForm(takes_answers=False)._fields if hasattr(application, name)]
     form = TransferForm(seen=str(looking.case.version), **{name: getattr(application, name) for name in names})
     if form.is_sent_and_right():
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, request
 
 from crm.access.guards import requires
 from crm.access.queries import names_of
@@ -13,7 +13,7 @@ from crm.assessments.overview_views import Looking, assessments, case_page, look
 from crm.cases.clocks import running_clocks
 from crm.cases.queries import is_on_case
 from crm.rules import transitions
-from crm.rules.permissions import Permission, Sensitivity, may_see
+from crm.rules.permissions import Permission, Sensitivity, may_see, require
 from crm.rules.refusal import Refusal
 from crm.web.filters import day_year
 from crm.web.forms import BaseForm
@@ -51,8 +51,8 @@ def _page(
         title=checks.ITEM_TITLES.get(check.item, check.what),
         rule=rule,
         result_form=form,
-        ask=ask or AskForm(formdata={}, seen=str(looking.case.version), requested_on=looking.today),
-        chase=chase or ChaseForm(formdata={}, seen=str(looking.case.version)),
+        ask=ask or AskForm(takes_answers=False, seen=str(looking.case.version), requested_on=looking.today),
+        chase=chase or ChaseForm(takes_answers=False, seen=str(looking.case.version)),
         shows=shows,
         result_words=CHECK_RESULT_WORDS[CheckResult(check.result)] if shows and check.result else "",
         is_dbs=check.item in checks.DBS_ITEMS,
@@ -83,7 +83,7 @@ def _check_form(looking: Looking, check: Check, *, is_empty: bool = False) -> Ch
         if shows:
             known |= {"result": check.result, "outcome": check.outcome, "dbs_number": check.dbs_number}
     if is_empty:
-        known["formdata"] = {}  # type: ignore[assignment]
+        known["takes_answers"] = False  # type: ignore[assignment]
     return CheckForm.of(check, **known)
 
 
@@ -94,6 +94,8 @@ def _check_form(looking: Looking, check: Check, *, is_empty: bool = False) -> Ch
 def record_check(reference: str, check_id: int) -> Response:
     """Look at one check; record that it came in."""
     looking = look(reference)
+    if request.method == "POST":
+        require(looking.actor, P.RECORD_CHECK)
     check = queries.check_of(looking.case, check_id)
     form = _check_form(looking, check)
     if form.is_sent_and_right():

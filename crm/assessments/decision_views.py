@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from crm.access.guards import requires
 from crm.access.queries import names_of
@@ -27,7 +27,7 @@ from crm.assessments.terms import terms_of
 from crm.cases.clocks import running_clocks
 from crm.cases.letters import why_not_reachable
 from crm.cases.queries import is_on_case
-from crm.rules.permissions import Permission, Sensitivity, may_see
+from crm.rules.permissions import Permission, Sensitivity, may_see, require
 from crm.rules.refusal import Refusal
 from crm.web.filters import day, day_year
 from crm.web.notices import tell
@@ -46,6 +46,8 @@ def decide(reference: str) -> Response:
     """What is before the decision maker, and the decision. Every way that is shut says why."""
     looking = look(reference)
     case, today = looking.case, looking.today
+    if request.method == "POST":
+        require(looking.actor, P.MAKE_DECISION)
     known = queries.dossier_of(case)
     item = queries.recommended_item(known.items)
     evidence = replace(
@@ -162,7 +164,7 @@ def _notices_page(looking: Looking, form: Any = None, **forms: Any) -> Response:
     saw(case_id=case.id, subject=f"decision:{decision.id}")
     made = {one.kind: one for one in queries.notices_of(case) if one.decision_id == decision.id}
     clocks = {clock.rule: clock for clock in running_clocks(case)}
-    seen = {"formdata": {}, "seen": str(case.version)}
+    seen = {"takes_answers": False, "seen": str(case.version)}
     is_approval = decision.kind == DecisionKind.APPROVE
     kind = "approval_notice" if is_approval else "qualifying_determination"
     return case_page(
@@ -298,6 +300,8 @@ def sign_agreement(reference: str) -> Response:
 def response(reference: str) -> Response:
     """The household's answer to a proposal not to approve, and what follows from it."""
     looking = look(reference)
+    if request.method == "POST":
+        require(looking.actor, P.RECORD_POST)
     form = _answer_form(looking)
     if form.is_sent_and_right():
         try:
@@ -347,7 +351,7 @@ def _answer_page(looking: Looking, form: Any, **forms: Any) -> Response:
         subject_person_id=None,
         on_case=is_on_case(looking.actor, case, today=looking.today),
     )
-    seen = {"formdata": {}, "seen": str(case.version)}
+    seen = {"takes_answers": False, "seen": str(case.version)}
     return case_page(
         "assessments/response.html",
         looking,
@@ -359,7 +363,7 @@ def _answer_page(looking: Looking, form: Any, **forms: Any) -> Response:
         is_waiting=case.stages.get("application") == "qd_issued",  # type: ignore[call-overload]
         is_with_irm=case.stages.get("application") == "irm",  # type: ignore[call-overload]
         is_disqualified=evidence.disqualified,
-        answer_form=forms.get("answer_form") or _answer_form(looking, formdata={}),
+        answer_form=forms.get("answer_form") or _answer_form(looking, takes_answers=False),
         papers_form=forms.get("papers") or IrmPapersForm(sent_on=looking.today, **seen),
         irm_form=forms.get("irm") or IrmForm(received_on=looking.today, **seen),
         can_record=looking.actor.has(P.RECORD_POST),

@@ -20,7 +20,7 @@ class CentralListForm(BaseForm):
     """Somebody on the central list."""
 
     user_id = SelectField("Who", [Needed("Choose who")], choices=[], coerce=str)
-    seat = RadioField("Sits as", [Needed("Choose what they sit as")], choices=[(s, w) for s, w in SEAT_WORDS.items()])
+    seat = RadioField("Sits as", [Needed("Choose what they sit as")], choices=list(SEAT_WORDS.items()))
     background = TextField("Background", longest=120)
     is_independent = BooleanField("Independent of the service")
     is_qualifying_social_worker = BooleanField("A social worker with three years’ relevant experience since qualifying")
@@ -75,7 +75,7 @@ PRESENCE_CHOICES = [
 ]
 
 
-def attendance_form(members: list[tuple[int, str, str | None]], presiding_id: int | None) -> BaseForm:
+def attendance_form(members: list[tuple[int, str, str | None]], presiding_id: int | None, *, takes_answers: bool = True) -> BaseForm:
     """Who is there for one item; ``members`` are (user id, name, presence so far)."""
     fields: dict[str, Any] = {
         f"presence_{user_id}": SelectField(name, choices=PRESENCE_CHOICES, default=presence or Presence.PRESENT)
@@ -86,7 +86,7 @@ def attendance_form(members: list[tuple[int, str, str | None]], presiding_id: in
         choices=[("", "The chair"), *((str(user_id), name) for user_id, name, _ in members)],
         default=str(presiding_id) if presiding_id else "",
     )
-    form: BaseForm = type("AttendanceForm", (BaseForm,), fields)()
+    form: BaseForm = type("AttendanceForm", (BaseForm,), fields)(takes_answers=takes_answers)
     return form
 
 

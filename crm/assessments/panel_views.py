@@ -258,12 +258,12 @@ def _meeting_page(found: PanelMeeting, item: PanelItem | None, form: Any = None,
         "is_seated": queries.sits_at(found, actor.user_id),
         "actor_id": actor.user_id,
         "members_form": forms.get("members") or _members_form(found),
-        "papers_form": forms.get("papers") or PapersForm(formdata={}, seen=seen),
+        "papers_form": forms.get("papers") or PapersForm(takes_answers=False, seen=seen),
         "conflict_form": forms.get("conflict") or _conflict_form(found, people),
-        "attendance_form": forms.get("attendance") or _attendance_form(found, item, people),
+        "attendance_form": forms.get("attendance") or _attendance_form(found, item, people, takes_answers=False),
         "recommendation_form": forms.get("recommendation")
         or (_blank_recommendation(report, seen) if is_waiting else None),
-        "defer_form": forms.get("defer") or DeferForm(formdata={}, seen=seen),
+        "defer_form": forms.get("defer") or DeferForm(takes_answers=False, seen=seen),
         "form": form,
     }
     return make_response(
@@ -272,13 +272,13 @@ def _meeting_page(found: PanelMeeting, item: PanelItem | None, form: Any = None,
 
 
 def _members_form(found: PanelMeeting) -> MembersForm:
-    form = MembersForm(formdata={}, member_ids=[str(member.user_id) for member in found.members])
+    form = MembersForm(takes_answers=False, member_ids=[str(member.user_id) for member in found.members])
     form.member_ids.choices = _member_choices()
     return form
 
 
-def _conflict_form(found: PanelMeeting, people: dict[int, str], **kwargs: Any) -> ConflictForm:
-    form = ConflictForm(**(kwargs or {"formdata": {}}))
+def _conflict_form(found: PanelMeeting, people: dict[int, str]) -> ConflictForm:
+    form = ConflictForm(takes_answers=False)
     actor = current_actor()
     form.user_id.choices = [
         (str(member.user_id), people.get(member.user_id, ""))
@@ -288,7 +288,9 @@ def _conflict_form(found: PanelMeeting, people: dict[int, str], **kwargs: Any) -
     return form
 
 
-def _attendance_form(found: PanelMeeting, item: PanelItem | None, people: dict[int, str]) -> Any:
+def _attendance_form(
+    found: PanelMeeting, item: PanelItem | None, people: dict[int, str], *, takes_answers: bool = True
+) -> Any:
     if item is None:
         return None
     rows = queries.attendance_rows(item)
@@ -301,14 +303,15 @@ def _attendance_form(found: PanelMeeting, item: PanelItem | None, people: dict[i
         for member in queries.members_of(found)
         if member.user_id not in rows or rows[member.user_id].presence != Presence.CONFLICT
     ]
-    return attendance_form(members, next((row.user_id for row in rows.values() if row.presides), None))
+    presiding = next((row.user_id for row in rows.values() if row.presides), None)
+    return attendance_form(members, presiding, takes_answers=takes_answers)
 
 
 def _blank_recommendation(report: Any, seen: str) -> RecommendationForm:
     terms = terms_of(report)
     return RecommendationForm.of(
         report.kind,
-        formdata={},
+        takes_answers=False,
         seen=seen,
         of_one_mind="yes",
         terms_children=terms.children,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from crm.access.guards import requires
 from crm.access.queries import names_of
@@ -20,7 +20,7 @@ from crm.assessments.terms import terms_of
 from crm.cases.assignment import assigned_user_ids
 from crm.cases.models import AssignmentRole
 from crm.cases.queries import is_on_case
-from crm.rules.permissions import Permission, Sensitivity, may_see
+from crm.rules.permissions import Permission, Sensitivity, may_see, require
 from crm.rules.refusal import Refusal
 from crm.web.filters import day
 from crm.web.notices import tell
@@ -72,6 +72,8 @@ def report(reference: str) -> Response:
     """Read the report; its assessor writes it here until it is signed."""
     looking = look(reference)
     case = looking.case
+    if request.method == "POST":
+        require(looking.actor, P.WRITE_ASSESSMENT)
     application = queries.the_application(case)
     found = queries.report_of(application)
     is_open = stage_is(looking, "assessing") and not (found and found.countersigned_on and not found.shared_on)
@@ -126,7 +128,7 @@ def report(reference: str) -> Response:
         writes_it=writes_it,
         shows=shows,
         can_sign=_may_sign(looking, found),
-        hand_back=HandBackForm(formdata={}, seen=str(case.version)),
+        hand_back=HandBackForm(takes_answers=False, seen=str(case.version)),
         observations=found.observations if found and shows else None,
         is_assessing=stage_is(looking, "assessing"),
     )

@@ -109,8 +109,8 @@ class Journey:
                 people=list(people) or [PRIYA, SAM],
                 touch=NewTouch(channel=Channel.EVENT, received_at=now_utc(), source="Information evening"),
                 actor=cast.recruiter.actor, now=now_utc(), today=self.today, rulebook=self.rulebook,
-                owner_id=cast.officer.id, postcode="BR1 3KO", address="8 Tannery Court, Bromley",
-                **{"local_authority": "Bromley", **changes},
+                postcode="BR1 3KO", address="8 Tannery Court, Bromley",
+                **{"local_authority": "Bromley", "owner_id": cast.officer.id, **changes},
             )  # fmt: skip
         self.move("record_contact", cast.manager)
         self.move("book_visit", cast.manager)
@@ -138,6 +138,7 @@ class Journey:
         return self
 
     def checks(self, *, needed: bool = True) -> list[Check]:
+        self.look_again()
         application = queries.the_application(self.case)
         return [check for check in queries.checks_of(application) if check.is_needed or not needed]
 
@@ -212,7 +213,12 @@ class Journey:
             meetings.list_case, self.case, meeting, by=self.cast.panel_administrator, late_reason=late_reason
         )
 
+    def look_again(self) -> None:
+        """Let go of what this test's own session read, so that what a page wrote since is seen."""
+        db.session.rollback()
+
     def item(self):
+        self.look_again()
         return meetings.waiting_item_of(self.case)
 
     def everyone_here(self, item, but: tuple[int, ...] = ()) -> None:
@@ -280,6 +286,7 @@ class Journey:
 
     def due(self, rule: str, subject: str | None = None) -> date | None:
         """When the running clock of a rule ends; None when none runs."""
+        self.look_again()
         query = select(Deadline).where(
             Deadline.case_id == self.case.id, Deadline.rule == rule, Deadline.stopped_on.is_(None)
         )
@@ -289,4 +296,5 @@ class Journey:
         return found.due_on if found else None
 
     def stage(self, track: str) -> str | None:
+        self.look_again()
         return self.case.stages.get(track)  # type: ignore[call-overload]

@@ -1,0 +1,126 @@
+"""The screens: the whole run through a browser's eyes, and what each page refuses."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from crm.assessments import queries
+
+
+def day_fields(name, day):
+    return {f"{name}-day": str(day.day), f"{name}-month": str(day.month), f"{name}-year": str(day.year)}
+
+
+def send(client, path, *, to=None, button=None, field=None, follow=True, **values):
+    """Open a page, fill in its form and send it."""
+    page = client.get(path).page
+    return client.submit(page, to=to, button=button, field=field, follow=follow, **values)
+
+
+def test_a_household_walks_to_approval_through_the_pages(journey, client):
+    j = journey.on("2026-03-02").invited()
+    base = f"/cases/{j.case.reference}"
+    people = {person.given_name: person.id for person in j.case.household.people}
+    cast = j.cast
+
+    # The application, with a grown-up daughter at home.
+    client.sign_in(cast.officer)
+    assert "No application yet" in client.get(f"{base}/assessment").page.text
+    answers = {**day_fields("received_on", date(2026, 3, 2)), "household_confirmed": "y", "home_council": "Bromley"}
+    for name, born in (("Priya", date(1985, 2, 10)), ("Sam", date(1982, 6, 4))):
+        answers |= day_fields(f"born_on_{people[name]}", born) | day_fields(f"signed_on_{people[name]}", j.today)
+        answers[f"agrees_{people[name]}"] = "y"
+    answers |= {"given_1": "Kezia", "family_1": "Whitlock", "role_1": "household_adult"}
+    answers |= day_fields("member_born_1", date(2007, 5, 5))
+    done = send(client, f"{base}/application/new", button="Record the application", **answers)
+    assert "Monday 2 November 2026" in done.page.text
+
+    # A manager decides to assess; the checks are there, by person.
+    client.sign_in(cast.manager)
+    assert "Priya, 41" in send(client, f"{base}/assessment/decide-to-assess", button="Decide to assess").page.text
+    overview = client.get(f"{base}/assessment").page
+    assert "Kezia, 18" in overview.text
+    assert "Needed by regulation" in overview.text
+    assert "This service also asks for" in overview.text
+
+    # One check is asked for, is late, is chased, and comes in.
+    client.sign_in(cast.officer)
+    dbs = j.check("dbs", "Priya")
+    send(client, f"{base}/checks/{dbs.id}", button="Note that we asked", **day_fields("requested_on", j.today))
+    j.on("2026-04-02")
+    client.sign_in(cast.officer)
+    assert "working days over" in client.get(f"{base}/assessment").page.text
+    assert "chased 2 April" in send(client, f"{base}/checks/{dbs.id}", button="Note that we chased today").page.text
+    fields = {"dbs_number": "0012 3456 7890", "result": "clear", "dbs_barred_list_checked": "y"}
+    fields |= day_fields("dbs_issued_on", date(2026, 3, 20)) | day_fields("received_on", j.today)
+    assert "Issued 20 March" in send(client, f"{base}/checks/{dbs.id}", field="dbs_number", **fields).page.text
+    j.obtain_all()
+
+    # Stage 1 passed, Stage 2 started, report written and signed by two people.
+    client.sign_in(cast.manager)
+    send(client, f"{base}/assessment/stage-one", button="Keep this decision", outcome="pass")
+    send(client, f"{base}/assessment/stage-two", button="Start Stage 2", assessor_id=str(cast.officer.id))
+    client.sign_in(cast.officer)
+    written = {f"section_{name}": f"Words on {name}." for name in (
+        "personality", "religion", "origins", "work_and_living", "caring", "skills", "suitability")}  # fmt: skip
+    kept = send(client, f"{base}/assessment/report", button="Keep the report", kind="full", terms_children="2", **written)
+    assert "whole" in kept.page.text
+    client.sign_in(cast.manager)
+    send(client, f"{base}/assessment/report", button="Countersign the report")
+    client.sign_in(cast.officer)
+    shared = send(client, f"{base}/assessment/share", button="Share the report")
+    assert "to comment on it" in shared.page.text
+    assert "has until" in client.get(f"{base}/assessment/ready").page.text
+    send(client, f"{base}/assessment/observations", button="Keep this", text="All true.", **day_fields("received_on", j.today))
+    send(client, f"{base}/assessment/ready", button="Ready for panel")
+
+    # A meeting, the agenda, papers, who is there, the recommendation, the minutes.
+    client.sign_in(cast.panel_administrator)
+    page = client.get("/panel/new").page
+    members = [str(j.panel[key].id) for key in ("chair", "social_worker", "carer_member", "teacher", "care_experienced")]
+    made = client.submit(page, button="Plan this meeting", follow=True, starts_at="10am", place="Kestrel House",
+                         member_ids=members, **day_fields("meets_on", date(2026, 4, 20)))  # fmt: skip
+    meeting_path = made.request.path
+    meeting_id = meeting_path.rpartition("/")[2]
+    send(client, f"{base}/panel", button="Put on the agenda", meeting_id=meeting_id)
+    item = j.item()
+    assert "Papers" in client.get(f"{meeting_path}?item={item.id}").page.text
+    send(client, f"{meeting_path}?item={item.id}", button="Papers of item 1 have gone")
+    j.on("2026-04-20")
+    client.sign_in(cast.panel_administrator)
+    assert "Not open yet" in client.get(f"{meeting_path}?item={item.id}").page.text
+    quorate = send(client, f"{meeting_path}?item={item.id}", button="Keep who is here")
+    assert "5 of the 5 needed" in quorate.page.text
+    said = client.submit(quorate.page, button="Record recommendation", follow=True, recommendation="suitable",
+                         reasons="Open and thoughtful.")  # fmt: skip
+    assert "Suitable to foster" in said.page.text
+    sent = send(client, f"{base}/panel/minutes", button="Send to the decision maker", minutes="As said.",
+                **day_fields("received_on", j.today))  # fmt: skip
+    assert "Wednesday 29 April" in sent.page.text
+
+    # The decision, the notices, the agreement.
+    client.sign_in(cast.decision_maker)
+    assert j.case.household.name in client.get("/panel").page.text
+    decided = send(client, f"{base}/decision", button="Make this decision", kind="approve", material="All of it.",
+                   arguments="For and against.", adopts="yes", why="They are right.")  # fmt: skip
+    assert "Approve" in decided.page.text
+    told = client.submit(decided.page, button="They have been told", follow=True, method="phone")
+    sent = client.submit(told.page, button="Write the notice", follow=True, channel="email")
+    assert "by email" in sent.page.text
+    signed = client.submit(sent.page, button="It is signed", follow=True)
+    assert "First review by Tuesday 20 April 2027" in signed.page.text
+    j.look_again()
+    assert queries.the_application(j.case).agreement_signed_on == date(2026, 4, 20)
+    assert "From Monday 20 April 2026" in client.get(f"{base}/assessment").page.text
+    client.sign_in(cast.manager)
+    for path in ("/assessments", "/assessments?place=in_assessment", "/panel", meeting_path, f"{base}/assessment/report"):
+        assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/panel/central-list", "/panel/new", "/panel", "/assessments"])
+def test_empty_pages_say_what_to_do(journey, client, path):
+    client.sign_in(journey.cast.panel_administrator if path.startswith("/panel") else journey.cast.manager)
+
+    assert client.get(path).status_code == 200
