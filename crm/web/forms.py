@@ -144,9 +144,11 @@ class PhoneNumber:
         if not digits or re.search(r"[^\d\s()+.\-/xet]", value, re.IGNORECASE):
             raise ValidationError("Write the phone number with numbers only, like 07700 900 123")
         try:
-            # Not is_possible_number: that also takes what could be rung only from the same town.
-            reason = phonenumbers.is_possible_number_with_reason(phonenumbers.parse(value, "GB"))
-            possible = reason == phonenumbers.ValidationResult.IS_POSSIBLE
+            number = phonenumbers.parse(value, "GB")
+            possible = phonenumbers.is_possible_number(number)
+            # The library takes any length between the shortest and the longest; here there are only these.
+            if number.country_code == 44:
+                possible = possible and len(str(number.national_number)) in (7, 9, 10)
         except phonenumbers.NumberParseException:
             possible = False
         if not possible:
@@ -268,9 +270,7 @@ class DateField(wtforms.Field):
         elif year is None or len(self.typed["year"]) != 4:
             self._wrong(("year",), f"Write the year of {self.whole} with 4 numbers, like 2026")
         elif not self.earliest <= year <= self.latest:
-            self._wrong(
-                ("year",), f"Check the year of {self.whole}: it should be from {self.earliest} to {self.latest}"
-            )
+            self._wrong(("year",), f"Check the year of {self.whole}: it is from {self.earliest} to {self.latest}")
         else:
             try:
                 self.data = date(year, month, day)

@@ -271,6 +271,7 @@ def test_the_sheet_is_looked_at_before_it_is_loaded(client, session, cast, make_
     loaded = client.submit(look.page, button="Load 7 lines", follow=True)
 
     assert "6 new households and 1 joined" in loaded.text
+    session.rollback()
     assert session.scalar(select(func.count()).select_from(Case)) == 6
 
 
