@@ -170,14 +170,14 @@ def _is_control(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
+# Control characters and lone surrogates (Unicode categories Cc and Cs), but for the tab.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
 def _body_text(text: str) -> str:
     """A body in which a line ends in one way only, and with nothing that a text can't hold."""
     lines = re.split(r"\r\n|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]", text)
-    return "\n".join("".join(c for c in line if c == "\t" or not _is_unprintable(c)).rstrip() for line in lines)
-
-
-def _is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs")
+    return "\n".join(_UNPRINTABLE.sub("", line).rstrip() for line in lines)
 
 
 def _add_invitation(message: EmailMessage, invitation: Invitation, *, sender: str, to: str) -> None:

@@ -407,9 +407,13 @@ class Life:
         if self.fate.panel is not None and self.fate.panel.meets_on > meeting.meets_on:
             meeting = self.fate.panel
             self.go_to(self.rulebook.calendar.back(meeting.meets_on, 10))
-        item = meetings.list_case(self.case, meeting, actor=administrator, **self.given)
+        item = meetings.list_case(
+            self.case, meeting, late_reason="The health report came late.", actor=administrator, **self.given
+        )
         self.go_to(self.rulebook.calendar.back(meeting.meets_on, self.draw.choice([6, 7, 5])))
-        meetings.send_papers(self.case, item, actor=administrator, **self.given)
+        meetings.send_papers(
+            self.case, item, late_reason="A page was put right at the last minute.", actor=administrator, **self.given
+        )
         self.go_to(meeting.meets_on)
         self.minute = 12 * 60 + self.draw.randrange(0, 50)
         if self.instant > self.now:
