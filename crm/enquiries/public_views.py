@@ -1,4 +1,7 @@
-"""The public form. Looking at a page writes nothing; each answer is kept before the next page is shown."""
+"""The public form. Looking at a page writes nothing; each answer is kept before the next page is shown.
+
+The draft is what makes sending twice harmless: it knows the case it became, and whether its answers changed since.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,6 @@ from crm.enquiries import questions as pages
 from crm.enquiries.public_forms import RingForm, SendForm, form_of
 from crm.enquiries.submitting import news_channels, send_draft
 from crm.rules.permissions import PUBLIC
-from crm.web import once
 from crm.web.filters import clock_time, date_only
 from crm.web.forms import BaseForm
 from crm.web.limits import limited
@@ -58,7 +60,7 @@ def later() -> str:
 
 @bp.route("/enquire/<step>", methods=["GET", "POST"])
 @public_page
-@writes(versions=True)
+@writes
 def step(step: str) -> Response | tuple[str, int]:
     """One question."""
     now, today = now_utc(), today_in_london()
@@ -98,7 +100,7 @@ def step(step: str) -> Response | tuple[str, int]:
 
 @bp.route("/enquire/where-you-stand", methods=["GET", "POST"])
 @public_page
-@writes(versions=True)
+@writes
 def where_you_stand() -> Response | tuple[str, int]:
     """A first look at the answers: yes, yes with something to talk about, or not just yet, with a date."""
     now, today = now_utc(), today_in_london()
@@ -130,7 +132,7 @@ def where_you_stand() -> Response | tuple[str, int]:
 @bp.route("/enquire/check", methods=["GET", "POST"])
 @public_page
 @limited("enquiry form", at_most=SENDINGS_A_WINDOW, seconds=WINDOW_SECONDS)
-@writes(versions=True)
+@writes
 def check() -> Response | str:
     """Check the answers, then send them: once, however often the button is pressed."""
     now, today = now_utc(), today_in_london()
@@ -144,8 +146,7 @@ def check() -> Response | str:
         return see_other(_address(gap))
     form = SendForm()
     if form.is_sent_and_right():
-        case = send_draft(draft, actor=PUBLIC, now=now, today=today, rulebook=rulebook)
-        once.remember(f"case:{case.reference}")
+        send_draft(draft, actor=PUBLIC, now=now, today=today, rulebook=rulebook)
         return see_other(url_for("enquire.done"))
     return render(
         "enquire/check.html",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from crm import policy
 from crm.cases import timeline
 from crm.cases.add_touch import add_touch
 from crm.cases.change_stage import change_stage
