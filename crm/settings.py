@@ -51,6 +51,8 @@ class Settings:
     proxies: int = 0
     """How many reverse proxies in front are ours, so that the client's address can be believed."""
     argon2_cheap: bool = False
+    lock_wait_ms: int = 10_000
+    """How long somebody's change waits for another's before they are told that we are busy (milliseconds)."""
 
     @property
     def is_demo(self) -> bool:
@@ -91,6 +93,7 @@ class Settings:
         url = urlsplit(base_url)
         hosts = tuple(h.strip() for h in env.get("CRM_TRUSTED_HOSTS", url.hostname or "").split(",") if h.strip())
         proxies = _whole_number(env, "CRM_PROXIES", 0, faults)
+        lock_wait_ms = _whole_number(env, "CRM_LOCK_WAIT_MS", 10_000, faults)
         if production:
             if url.scheme != "https":
                 faults.append("CRM_BASE_URL must be the https address people type, for example https://foster.example.org")
@@ -118,6 +121,7 @@ class Settings:
             trusted_hosts=hosts if production else (),
             proxies=proxies,
             argon2_cheap=name == "test",
+            lock_wait_ms=lock_wait_ms,
         )
 
 
@@ -185,7 +189,7 @@ def _keys(
             continue
         keys[key_id] = value
     if not keys:
-        faults.append("CRM_ENCRYPTION_KEYS is needed: `crm keys` makes one")
+        faults.append("CRM_ENCRYPTION_KEYS is needed: `crm keys new k1` makes one")
     return secret_key, keys
 
 

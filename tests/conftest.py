@@ -122,6 +122,15 @@ def no_outside_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(socket.socket, name, guarded)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def letters_are_watched() -> Iterator[None]:
+    """Every letter that any test writes is looked at before it is stored: the right thing to the right person (G36)."""
+    from tests.delivery.right_recipient import watch_every_letter
+
+    with watch_every_letter():
+        yield
+
+
 def is_this_machine(host: str) -> bool:
     return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.")
 
@@ -268,7 +277,9 @@ class PageResponse(TestResponse):
 
     @functools.cached_property
     def page(self) -> Page:
-        return read(self.text)
+        page = read(self.text)
+        page.address = self.request.full_path.rstrip("?")
+        return page
 
 
 class PageClient(FlaskClient):
@@ -316,11 +327,12 @@ class PageClient(FlaskClient):
                follow: bool = False, **values: Any) -> PageResponse:  # fmt: skip
         """Fill in a form of the page, chosen by its address, a button or a field, and send it."""
         form = page.form(action=to, button=button, field=field)
+        address = form.action or page.address
         if form.method == "GET":
             return cast(
-                PageResponse, self.get(form.action, query_string=form.filled(button, **values), follow_redirects=follow)
+                PageResponse, self.get(address, query_string=form.filled(button, **values), follow_redirects=follow)
             )
-        return cast(PageResponse, self.post(form.action, data=form.filled(button, **values), follow_redirects=follow))
+        return cast(PageResponse, self.post(address, data=form.filled(button, **values), follow_redirects=follow))
 
 
 def header_faults(response: PageResponse) -> list[str]:

@@ -135,6 +135,8 @@ class Page:
     mistakes: list[str]
     is_whole: bool
     """False for a part that a script swaps in: it has no head."""
+    address: str = ""
+    """Where it was fetched from: a form that names no address is sent back there."""
 
     @property
     def title(self) -> str:

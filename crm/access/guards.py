@@ -183,7 +183,8 @@ def init_app(app: Flask) -> None:
 
     Flask's own session is not used at all: its cookie would stay good after signing out.
     """
-    manager = LoginManager(app)
+    manager = LoginManager()
+    manager.init_app(app, add_context_processor=False)  # templates have `signed_in`
     manager.session_protection = None
     manager.request_loader(_load_for_flask_login)
     app.config["REMEMBER_COOKIE_NAME"] = "not-used"

@@ -70,30 +70,44 @@ def begin(
     return token
 
 
+_S, _U, _R = WebSession.__table__.c, User.__table__.c, UserRole.__table__.c
+_LIVE = (
+    _S.token_hash == sa.bindparam("token_hash"),
+    _S.kind == sa.bindparam("kind"),
+    _S.ended_at.is_(None),
+    _S.last_seen_at > sa.bindparam("seen_after"),
+    _S.began_at > sa.bindparam("begun_after"),
+)
+# Made once: every page of staff asks this, and putting the statement together would cost more than answering it.
+_STAFF = (
+    sa.select(_S.id, _S.began_at, _S.last_seen_at, _U.id.label("user_id"), _U.name, _U.email, _R.role)
+    .select_from(
+        WebSession.__table__.join(User.__table__, _U.id == _S.user_id).outerjoin(
+            UserRole.__table__, _R.user_id == _U.id
+        )
+    )
+    .where(*_LIVE, _U.active)
+)
+_APPLICANT = sa.select(_S.id, _S.began_at, _S.last_seen_at, _S.person_id).where(*_LIVE)
+
+
 def find(token: str | None, kind: SessionKind, *, now: datetime) -> SignedIn | None:
     """The live session behind a cookie, in one query; None for anything ended, idle, too old or of the other kind."""
     if not token or not has_shape(token):
         return None
-    live = (
-        WebSession.token_hash == digest_of(token),
-        WebSession.kind == kind,
-        WebSession.ended_at.is_(None),
-        WebSession.last_seen_at > now - IDLE,
-        WebSession.began_at > now - AT_MOST,
-    )
-    columns = (WebSession.id, WebSession.began_at, WebSession.last_seen_at)
+    asked = {
+        "token_hash": digest_of(token),
+        "kind": str(kind),
+        "seen_after": now - IDLE,
+        "begun_after": now - AT_MOST,
+    }
     if kind is SessionKind.APPLICANT:
-        found = db.session.execute(sa.select(*columns, WebSession.person_id).where(*live)).one_or_none()
+        found = db.session.connection().execute(_APPLICANT, asked).one_or_none()
         if found is None:
             return None
         actor = Actor(kind=ActorKind.APPLICANT, person_id=found.person_id)
         return SignedIn(found.id, kind, actor, "", "", found.began_at, found.last_seen_at)
-    rows = db.session.execute(
-        sa.select(*columns, User.id.label("user_id"), User.name, User.email, UserRole.role)
-        .join(User, User.id == WebSession.user_id)
-        .outerjoin(UserRole, UserRole.user_id == User.id)
-        .where(*live, User.active.is_(True))
-    ).all()
+    rows = db.session.connection().execute(_STAFF, asked).all()
     if not rows:
         return None
     first = rows[0]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import os
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -14,14 +14,18 @@ from flask import current_app
 
 def key_for(purpose: str) -> bytes:
     """32 bytes for one purpose: a value made for one place means nothing in another."""
-    secret = current_app.extensions["crm_settings"].secret_key
-    return hmac.new(secret.encode(), b"doorstep|" + purpose.encode(), hashlib.sha256).digest()
+    return _key(current_app.extensions["crm_settings"].secret_key, purpose)
+
+
+@lru_cache(maxsize=64)
+def _key(secret: str, purpose: str) -> bytes:
+    return hmac.digest(secret.encode(), b"doorstep|" + purpose.encode(), "sha256")
 
 
 def digest(purpose: str, value: str | bytes) -> str:
     """Keyed digest of a value, 64 hex characters: can be compared, can't be turned back or guessed at offline."""
     data = value.encode() if isinstance(value, str) else value
-    return hmac.new(key_for(purpose), data, hashlib.sha256).hexdigest()
+    return hmac.digest(key_for(purpose), data, "sha256").hex()
 
 
 def seal(purpose: str, owner: str, value: bytes) -> str:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from flask import request
+from flask import current_app, request
 from sqlalchemy.dialects import postgresql, sqlite
 
 from crm.clock import now_utc
@@ -37,10 +36,13 @@ class TooOften(Refusal):
         self.retry_after = retry_after
 
 
-# Keys already known to be full, with the end of their window: a flood is turned away without a write for each request.
-_full: dict[str, datetime] = {}
-_full_lock = threading.Lock()
-_FULL_AT_MOST = 10_000
+FULL_AT_MOST = 10_000
+
+
+def _full() -> dict[str, datetime]:
+    """Keys this process knows to be full, with the end of their window: a flood is turned away without writing."""
+    known: dict[str, datetime] = current_app.extensions.setdefault("crm_full_windows", {})
+    return known
 
 
 def count_try(purpose: str, key: str, *, at_most: int, seconds: int, now: datetime | None = None) -> int | None:
@@ -50,8 +52,7 @@ def count_try(purpose: str, key: str, *, at_most: int, seconds: int, now: dateti
     """
     now = now or now_utc()
     name = digest("limit " + purpose, key)
-    with _full_lock:
-        ends = _full.get(name)
+    ends = _full().get(name)
     if ends is not None and now < ends <= now + timedelta(seconds=seconds):
         return int((ends - now).total_seconds()) + 1
     with transaction() as session:
@@ -59,10 +60,9 @@ def count_try(purpose: str, key: str, *, at_most: int, seconds: int, now: dateti
     if count <= at_most:
         return None
     ends = began + timedelta(seconds=seconds)
-    with _full_lock:
-        if len(_full) >= _FULL_AT_MOST:
-            _full.clear()
-        _full[name] = ends
+    if len(_full()) >= FULL_AT_MOST:
+        _full().clear()
+    _full()[name] = ends
     return max(int((ends - now).total_seconds()) + 1, 1)
 
 
@@ -86,8 +86,7 @@ def _upsert(name: str, now: datetime, opened_before: datetime) -> Any:
 def clear(purpose: str, key: str) -> None:
     """Forget the tries of a key (after the right password). Inside the caller's transaction."""
     name = digest("limit " + purpose, key)
-    with _full_lock:
-        _full.pop(name, None)
+    _full().pop(name, None)
     db.session.execute(sa.delete(RateWindow).where(RateWindow.key == name))
 
 

@@ -64,19 +64,29 @@ class _StandardAsJson(logging.Formatter):
         )
 
 
+class _StandardError:
+    """Whatever standard error is at the moment of writing: it may have been put elsewhere since we started."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def set_up() -> None:
     """Send everything to standard error as JSON lines. Harmless to call again."""
     structlog.configure(
         processors=[structlog.stdlib.add_log_level, keep_allowed, add_time, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(_StandardError()),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     for handler in list(root.handlers):
         if getattr(handler, "is_ours", False):
             root.removeHandler(handler)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_StandardError())
     handler.is_ours = True  # type: ignore[attr-defined]
     handler.setFormatter(_StandardAsJson())
     root.addHandler(handler)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, Template
+from jinja2.environment import TemplateModule
+from jinja2.runtime import Context
 
 from crm import policy
 from crm.rules.permissions import PUBLIC, Actor, Permission
@@ -26,18 +29,35 @@ class ServiceUnknown:
     hours: str = ""
 
 
+SERVICE_KEPT_SECONDS = 2.0
+"""A change of the service's own words shows within this time in every process, and no page pays a query for them."""
+
+
 def service() -> Any:
-    """How the service speaks of itself on each page. Asked once a request."""
-    shown = g.get("service_shown")
-    if shown is None:
-        shown = g.service_shown = policy.service()
-        current_app.extensions["crm_service_last_known"] = shown
+    """How the service speaks of itself in the frame of each page. For a rule or a letter, ask ``policy.service()``."""
+    kept = current_app.extensions.get("crm_service_kept")
+    if kept is not None and time.monotonic() < kept[1]:
+        return kept[0]
+    shown = policy.service()
+    lasts = 0.0 if current_app.testing else SERVICE_KEPT_SECONDS
+    current_app.extensions["crm_service_kept"] = (shown, time.monotonic() + lasts)
     return shown
 
 
-def service_without_database() -> Any:
-    """The service as this process last knew it."""
-    return current_app.extensions.get("crm_service_last_known", ServiceUnknown())
+def keep_service_without_database() -> None:
+    """For a page about trouble: the service as this process last knew it, without asking again."""
+    kept = current_app.extensions.get("crm_service_kept")
+    shown = kept[0] if kept is not None else ServiceUnknown()
+    current_app.extensions["crm_service_kept"] = (shown, time.monotonic() + SERVICE_KEPT_SECONDS)
+
+
+class LeanTemplate(Template):
+    """Jinja compares the globals of two templates at each import of a macro; here all templates share the same."""
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        if self._module is None:
+            self._module = self.make_module()
+        return self._module
 
 
 def render(template: str, *, here: str | None = None, counts: Mapping[str, int] | None = None, **context: Any) -> str:
@@ -95,6 +115,7 @@ def _places(counts: Mapping[str, int]) -> list[navigation.Shown]:
 def init_app(app: Flask) -> None:
     """Templates are strict (a name that is not there is a fault, in every environment), and know the common things."""
     app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.template_class = LeanTemplate
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     filters.init_app(app)
