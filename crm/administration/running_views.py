@@ -32,7 +32,7 @@ from crm.rules.refusal import Refusal
 from crm.rules.transitions import MOVES
 from crm.web.notices import tell
 from crm.web.pages import render, see_other
-from crm.web.writes import writes
+from crm.web.writes import writes, writes_by_itself
 
 SHOWN = {
     "": ("All", ()),
@@ -174,7 +174,7 @@ def _every(seconds: float) -> str:
 
 @bp.route("/admin/checks", methods=["GET", "POST"])
 @requires(Permission.RUN_CHECKS)
-@writes
+@writes_by_itself("it reads every case with a connection of its own, and changes nothing")
 def checks() -> Response:
     """Compare what is stored with what it should be. Reports, and mends nothing."""
     faults: list[str] | None = None
@@ -209,7 +209,7 @@ def rules() -> str:
 
 @bp.route("/admin/audit", methods=["GET", "POST"])
 @requires(Permission.VIEW_AUDIT)
-@writes
+@writes_by_itself("it reads the whole trail, and nobody should wait for that to write")
 def audit_trail() -> Response:
     """Who did what, the newest first; on a POST, whether any of it was touched."""
     event = request.args.get("event") or None

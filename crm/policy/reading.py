@@ -135,6 +135,12 @@ def one_off_holidays() -> tuple[OneOffHoliday, ...]:
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
+# Asked on every page, so it is built once, and needs no mapped object.
+_VERSION = select(PolicyVersion.__table__.c.version, PolicyVersion.__table__.c.token).where(
+    PolicyVersion.__table__.c.id == 1
+)
+
+
 def _policy() -> Policy:
     """The policy this transaction sees. Asks for the token once a transaction, for the rows once a change."""
     session = db.session()
@@ -143,7 +149,7 @@ def _policy() -> Policy:
     if kept is not None and transaction is not None and kept[0]() is transaction:
         policy: Policy = kept[1]
         return policy
-    row = session.execute(select(PolicyVersion.version, PolicyVersion.token).where(PolicyVersion.id == 1)).one_or_none()
+    row = session.execute(_VERSION).one_or_none()
     policy = _EMPTY if row is None else _by_token(row.version, row.token)
     transaction = session.get_transaction()
     if transaction is not None:

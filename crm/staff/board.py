@@ -31,9 +31,15 @@ from crm.staff.move_pages import SHORT_LABELS
 CARDS = 4
 CARDS_WIDE = 8
 COUNT_STOPS_AT = 100
-LIST_PAGE = 50
+LIST_PAGE = 25
 WIDE = frozenset({"in_assessment"})
 WHOSE = {"everyone": "Everyone", "mine": "Mine", "due": "Over or due today"}
+
+# Plain tables, not mapped classes: lists need no objects, and drawing one costs a third of the time.
+_CASE, _PART = Case.__table__.c, CaseAssignment.__table__.c
+_HOME, _USER = Household.__table__.c, User.__table__.c
+_TRACK = Track.__table__.c
+_TRACKS = select(_TRACK.case_id, _TRACK.name, _TRACK.stage).where(_TRACK.case_id.in_(bindparam("ids", expanding=True)))
 
 _ME = bindparam("me", type_=Integer)
 _TODAY = bindparam("today", type_=Date)
@@ -101,7 +107,7 @@ def board(
     """The two bands, each with how many households it has and its columns. Three queries, however many cases."""
     scope = scope_of(actor)
     words = {"me": actor.user_id, "today": today}
-    counts = db.session.execute(_counts(scope, whose), words).one()._mapping
+    counts = _counted(db.session.execute(_counts(scope, whose), words).one(), scope, whose)
     rows = db.session.execute(_cards(scope, whose), words).all()
     tracks = _tracks(row.id for row in rows)
     say = Sayer(today=today, rulebook=rulebook)
@@ -115,8 +121,8 @@ def board(
         columns = [
             Column(
                 place=place,
-                count=min(_sum(counts, "c", place.name), COUNT_STOPS_AT + 1),
-                over=min(_sum(counts, "o", place.name), COUNT_STOPS_AT + 1),
+                count=counts["c", place.name],
+                over=counts["o", place.name],
                 cards=tuple(by_place[place.name]),
             )
             for place in BOARD_PLACES
@@ -176,25 +182,27 @@ def scope_of(actor: Actor) -> Scope:
     return _scope(actor.roles)
 
 
-def _branches(scope: Scope, place: str, whose: str) -> list[ColumnElement[bool]]:
+@lru_cache(maxsize=2048)
+def _branches(scope: Scope, place: str, whose: str) -> tuple[ColumnElement[bool], ...]:
     """The conditions that together pick what somebody sees of a place, no case in two of them, each on its own index."""
-    at = and_(Case.place == place, Case.is_open)
+    # A case at a place of the board is open: what has ended stands elsewhere. Asking again would cost the index.
+    at = _CASE.place == place
     if whose == "due":
-        at = and_(at, Case.next_action_due_on <= _TODAY)
-    mine = and_(at, Case.owner_id == _ME)
+        at = and_(at, _CASE.next_action_due_on <= _TODAY)
+    mine = and_(at, _CASE.owner_id == _ME)
     if whose == "mine":
-        return [mine]
+        return (mine,)
     if place in scope.whole:
-        return [at]
+        return (at,)
     if scope.roles & {Role.PANEL_ADMINISTRATOR, Role.DECISION_MAKER}:
-        return [and_(at, _visible(scope.roles))]
-    parts = select(CaseAssignment.case_id).where(
-        CaseAssignment.user_id == _ME,
-        CaseAssignment.role != AssignmentRole.OWNER,
-        CaseAssignment.from_on <= _TODAY,
-        or_(CaseAssignment.until_on.is_(None), CaseAssignment.until_on >= _TODAY),
+        return (and_(at, _visible(scope.roles)),)
+    parts = select(_PART.case_id).where(
+        _PART.user_id == _ME,
+        _PART.role != AssignmentRole.OWNER,
+        _PART.from_on <= _TODAY,
+        or_(_PART.until_on.is_(None), _PART.until_on >= _TODAY),
     )
-    return [mine, and_(at, Case.owner_id != _ME, Case.id.in_(parts))]
+    return (mine, and_(at, _CASE.owner_id != _ME, _CASE.id.in_(parts)))
 
 
 def _visible(roles: frozenset[Role]) -> ColumnElement[bool]:
@@ -211,22 +219,22 @@ def _shown(place: str) -> int:
 
 
 _COLUMNS = (
-    Case.id,
-    Case.reference,
-    Case.household_id,
-    Case.owner_id,
-    Case.place,
-    Case.opened_at,
-    Case.application_received_on,
-    Case.next_action,
-    Case.next_action_due_on,
-    Case.next_action_turn,
+    _CASE.id,
+    _CASE.reference,
+    _CASE.household_id,
+    _CASE.owner_id,
+    _CASE.place,
+    _CASE.opened_at,
+    _CASE.application_received_on,
+    _CASE.next_action,
+    _CASE.next_action_due_on,
+    _CASE.next_action_turn,
 )
 
 
 def _first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
     inner = (
-        select(*_COLUMNS).where(condition).order_by(Case.next_action_due_on, Case.id).limit(limit).subquery()
+        select(*_COLUMNS).where(condition).order_by(_CASE.next_action_due_on, _CASE.id).limit(limit).subquery()
     )
     return select(inner)
 
@@ -234,10 +242,10 @@ def _first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
 def _with_names(parts: list[Select[Any]]) -> Select[Any]:
     found = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery("found")
     return (
-        select(found, Household.name.label("names"), User.name.label("owner"))
+        select(found, _HOME.name.label("names"), _USER.name.label("owner"))
         .select_from(found)
-        .join(Household, Household.id == found.c.household_id)
-        .outerjoin(User, User.id == found.c.owner_id)
+        .join(Household.__table__, _HOME.id == found.c.household_id)
+        .outerjoin(User.__table__, _USER.id == found.c.owner_id)
     )
 
 
@@ -257,9 +265,9 @@ def _counts(scope: Scope, whose: str) -> Select[Any]:
     columns = []
     for place in BOARD_PLACES:
         for number, condition in enumerate(_branches(scope, place.name, whose)):
-            columns.append(capped_count(Case, condition).label(f"c_{place.name}_{number}"))
-            over = and_(condition, Case.next_action_due_on < _TODAY)
-            columns.append(capped_count(Case, over).label(f"o_{place.name}_{number}"))
+            columns.append(capped_count(Case.__table__, condition).label(f"c_{place.name}_{number}"))
+            over = and_(condition, _CASE.next_action_due_on < _TODAY)
+            columns.append(capped_count(Case.__table__, over).label(f"o_{place.name}_{number}"))
     return select(*columns)
 
 
@@ -275,24 +283,30 @@ def _list(scope: Scope, place: str, whose: str, goes_on: bool) -> Select[Any]:
     for condition in _branches(scope, place, whose):
         if goes_on:
             later = or_(
-                Case.next_action_due_on > _AFTER_DUE,
-                and_(Case.next_action_due_on == _AFTER_DUE, Case.id > _AFTER_ID),
+                _CASE.next_action_due_on > _AFTER_DUE,
+                and_(_CASE.next_action_due_on == _AFTER_DUE, _CASE.id > _AFTER_ID),
             )
-            condition = and_(condition, Case.next_action_due_on >= _AFTER_DUE, later)
+            condition = and_(condition, _CASE.next_action_due_on >= _AFTER_DUE, later)
         parts.append(_first(condition, LIST_PAGE + 1))
     return _with_names(parts)
 
 
-def _sum(counts: Mapping[str, int], kind: str, place: str) -> int:
-    return sum(value for name, value in counts.items() if name.startswith(f"{kind}_{place}_"))
+def _counted(row: Any, scope: Scope, whose: str) -> dict[tuple[str, str], int]:
+    """What was counted, by kind ("c" all, "o" over) and place, stopped at one past a hundred."""
+    found: dict[tuple[str, str], int] = {}
+    values = iter(row)
+    for place in BOARD_PLACES:
+        for _ in _branches(scope, place.name, whose):
+            for kind in ("c", "o"):
+                found[kind, place.name] = min(found.get((kind, place.name), 0) + next(values), COUNT_STOPS_AT + 1)
+    return found
 
 
 def _tracks(case_ids: Iterable[int]) -> dict[int, dict[TrackName, str]]:
     ids = list(case_ids)
     found: dict[int, dict[TrackName, str]] = {}
     if ids:
-        query = select(Track.case_id, Track.name, Track.stage).where(Track.case_id.in_(ids))
-        for case_id, name, stage in db.session.execute(query):
+        for case_id, name, stage in db.session.execute(_TRACKS, {"ids": ids}):
             found.setdefault(case_id, {})[TrackName(name)] = stage
     return found
 

@@ -5,16 +5,13 @@ Each part is read once, for the whole page: nothing here asks the database again
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import Integer, String, bindparam, cast, null, select, union_all
 
 from crm.access.models import User, UserRole
-from crm.cases import consents
-from crm.cases.clocks import running_clocks
-from crm.cases.facts import FACT_WORDS, current_facts
+from crm.cases.facts import FACT_WORDS
 from crm.cases.hand_over import OWNING_ROLES
 from crm.cases.models import (
     CHANNEL_WORDS,
@@ -30,7 +27,7 @@ from crm.cases.models import (
 )
 from crm.cases.queries import clock_words, first_source
 from crm.clock import london_date
-from crm.db import db
+from crm.db import db, unseal
 from crm.rules.deadlines import ClockKind
 from crm.rules.permissions import Actor, Sensitivity, may_see
 from crm.rules.rulebook import Rulebook
@@ -51,6 +48,27 @@ TIMELINE_KINDS = {
     "note": "Notes",
 }
 """The filters of the timeline: the kind of line, and what it is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running clock as it is stored, without the row that holds it."""
+
+    rule: str
+    subject: str
+    about: str | None
+    due_on: date
+    turn: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskShown:
+    """An open task of the case."""
+
+    id: int
+    title: str
+    due_on: date
+    assigned_to_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +148,13 @@ class VisitShown:
 class CasePage:
     """Everything on the page but its head, its moves and its timeline."""
 
-    running: tuple[Deadline, ...]
+    running: tuple[Running, ...]
     clocks: tuple[ClockShown, ...]
-    tasks: tuple[Task, ...]
+    tasks: tuple[TaskShown, ...]
     sections: tuple[FactSection, ...]
     people: tuple[PersonShown, ...]
     next_visits: tuple[VisitShown, ...]
+    has_visits: bool
     visit_ids: dict[str, int]
     """For the moves that are about a visit: the one booked or, failing that, the one not signed off yet."""
     sensitive_seen: tuple[str, ...]
@@ -145,24 +164,32 @@ class CasePage:
 def case_page(
     case: Case, actor: Actor, *, on_case: bool, now: datetime, today: date, rulebook: Rulebook
 ) -> CasePage:
-    """All the parts of the page of a case. Seven queries at most."""
+    """All the parts of the page of a case. Six queries at most."""
     people = [person for person in case.household.people if person.left_household_on is None]
-    facts = current_facts(case)
-    sections, seen = _sections(case, people, facts, actor, on_case=on_case)
-    given = consents.consents_in_force(person.id for person in people)
+    due = db.session.execute(_DUE, {"case_id": case.id}).all()
+    running = [
+        Running(row.rule, row.subject, row.about, row.due_on, row.turn)
+        for row in sorted(due, key=lambda one: (one.due_on, one.id))
+        if row.rule is not None
+    ]
+    tasks = sorted((row for row in due if row.rule is None), key=lambda one: (one.due_on, one.id))
+    sections, seen = sections_of(case, actor, on_case=on_case)
+    given: dict[int, dict[str, bool]] = {}
+    for row in db.session.execute(_CONSENTS, {"household_id": case.household_id}):
+        given.setdefault(row.person_id, {})[row.channel] = row.given
     visits = _visits(case)
     ahead = [visit for visit in reversed(visits) if visit.is_booked and visit.ends_at >= now][:2]
     subject = next((visit for visit in visits if visit.is_booked), None) or next(
         (visit for visit in visits if visit.is_unsigned), None
     )
-    running = running_clocks(case)
     return CasePage(
         running=tuple(running),
         clocks=tuple(clock_shown(clock, today=today, rulebook=rulebook) for clock in running),
-        tasks=_tasks(case),
+        tasks=tuple(TaskShown(row.id, row.about, row.due_on, row.assigned_to_id) for row in tasks[:TASKS_SHOWN]),
         sections=sections,
         people=tuple(_person(person, given.get(person.id, {}), actor, on_case=on_case) for person in people),
         next_visits=_with_officers(ahead),
+        has_visits=bool(visits),
         visit_ids={"visit_id": subject.id} if subject is not None else {},
         sensitive_seen=seen,
     )
@@ -171,7 +198,7 @@ def case_page(
 # --- Clocks -------------------------------------------------------------------------------------------------------------
 
 
-def clock_shown(clock: Deadline, *, today: date, rulebook: Rulebook) -> ClockShown:
+def clock_shown(clock: Running, *, today: date, rulebook: Rulebook) -> ClockShown:
     """A clock in the words of the page."""
     rule = rulebook.deadline(clock.rule)
     reading = rulebook.say_due(clock.rule, clock.due_on, today=today)
@@ -216,26 +243,22 @@ def _short(day: date, today: date) -> str:
 # --- Facts --------------------------------------------------------------------------------------------------------------
 
 
-def _sections(
-    case: Case, people: list[Person], facts: Iterable[Fact], actor: Actor, *, on_case: bool
-) -> tuple[tuple[FactSection, ...], tuple[str, ...]]:
-    order = {key: number for number, key in enumerate(FACT_WORDS)}
+def sections_of(case: Case, actor: Actor, *, on_case: bool) -> tuple[tuple[FactSection, ...], tuple[str, ...]]:
+    """What is known, by section, and the kinds of closely held facts among it that this person was shown."""
+    people = [person for person in case.household.people if person.left_household_on is None]
+    rows = db.session.execute(_FACTS, {"case_id": case.id}).all()
     by_person: dict[int | None, list[FactShown]] = {}
     seen: set[str] = set()
-    for fact in sorted(facts, key=lambda one: (order.get(one.key, len(order)), one.id)):
-        sensitivity = Sensitivity(fact.sensitivity)
-        may = may_see(actor, sensitivity, subject_person_id=fact.person_id, on_case=on_case)
+    for row in sorted(rows, key=lambda one: (_FACT_ORDER.get(one.key, len(_FACT_ORDER)), one.id)):
+        sensitivity = Sensitivity(row.sensitivity)
+        may = may_see(actor, sensitivity, subject_person_id=row.person_id, on_case=on_case)
         if may and sensitivity in (Sensitivity.HEALTH, Sensitivity.OFFENCE, Sensitivity.REFERENCE):
             seen.add(str(sensitivity))
-        shown = FactShown(
-            key=fact.key,
-            label=fact_label(fact.key),
-            value=fact.value if may else None,
-            source=fact.source,
-            stated_on=fact.stated_on,
-            person_id=fact.person_id,
+        # What this person may not read is never opened, so that it can't slip onto the page.
+        value = unseal("fact", "value_sealed", row.row_key, row.value_sealed) if may and row.value_sealed else None
+        by_person.setdefault(row.person_id, []).append(
+            FactShown(row.key, fact_label(row.key), value, row.source, row.stated_on, row.person_id)
         )
-        by_person.setdefault(fact.person_id, []).append(shown)
     sections = [FactSection("About the household", (*_home(case), *by_person.get(None, ())))]
     sections += [
         FactSection(f"About {person.given_name}", tuple(by_person[person.id]))
@@ -245,10 +268,7 @@ def _sections(
     return tuple(sections), tuple(sorted(seen))
 
 
-def sections_of(case: Case, actor: Actor, *, on_case: bool) -> tuple[tuple[FactSection, ...], tuple[str, ...]]:
-    """What is known, by section, and the kinds of closely held facts among it that this person was shown."""
-    people = [person for person in case.household.people if person.left_household_on is None]
-    return _sections(case, people, current_facts(case), actor, on_case=on_case)
+_FACT_ORDER = {key: number for number, key in enumerate(FACT_WORDS)}
 
 
 def _home(case: Case) -> list[FactShown]:
@@ -276,7 +296,7 @@ def fact_label(key: str) -> str:
 # --- People -------------------------------------------------------------------------------------------------------------
 
 
-def _person(person: Person, given: dict[str, Consent], actor: Actor, *, on_case: bool) -> PersonShown:
+def _person(person: Person, given: dict[str, bool], actor: Actor, *, on_case: bool) -> PersonShown:
     heed = []
     if person.no_contact:
         heed.append("Do not contact.")
@@ -298,10 +318,10 @@ def _person(person: Person, given: dict[str, Consent], actor: Actor, *, on_case:
     )
 
 
-def _news(given: dict[str, Consent]) -> str | None:
+def _news(given: dict[str, bool]) -> str | None:
     """ "Email and text yes, phone no", from the newest word on each channel; None where nothing was asked."""
-    yes = [channel for channel, consent in given.items() if consent.given]
-    no = [channel for channel, consent in given.items() if not consent.given]
+    yes = [channel for channel, agreed in given.items() if agreed]
+    no = [channel for channel, agreed in given.items() if not agreed]
     if not given:
         return None
     if not yes:
@@ -326,21 +346,7 @@ def age(person: Person, today: date) -> int | None:
 
 
 def _visits(case: Case) -> list[VisitShown]:
-    rows = db.session.execute(
-        select(
-            Visit.id,
-            Visit.purpose,
-            Visit.place,
-            Visit.starts_at,
-            Visit.ends_at,
-            Visit.status,
-            VisitReport.signed_off_at,
-        )
-        .outerjoin(VisitReport, VisitReport.visit_id == Visit.id)
-        .where(Visit.case_id == case.id)
-        .order_by(Visit.starts_at.desc(), Visit.id.desc())
-        .limit(VISITS_READ)
-    )
+    rows = db.session.execute(_VISITS, {"case_id": case.id})
     return [
         VisitShown(
             id=row.id,
@@ -382,15 +388,67 @@ def _with_officers(visits: list[VisitShown]) -> tuple[VisitShown, ...]:
     )
 
 
-def _tasks(case: Case) -> tuple[Task, ...]:
-    return tuple(
-        db.session.scalars(
-            select(Task)
-            .where(Task.case_id == case.id, Task.done_at.is_(None))
-            .order_by(Task.due_on, Task.id)
-            .limit(TASKS_SHOWN)
-        )
+# --- Statements, built once -------------------------------------------------------------------------------------------------
+
+_CLOCK, _TASK = Deadline.__table__.c, Task.__table__.c
+_DUE = union_all(
+    select(
+        _CLOCK.id,
+        _CLOCK.rule,
+        _CLOCK.subject,
+        _CLOCK.about,
+        _CLOCK.due_on,
+        _CLOCK.turn,
+        cast(null(), Integer).label("assigned_to_id"),
+    ).where(_CLOCK.case_id == bindparam("case_id"), _CLOCK.stopped_on.is_(None)),
+    select(
+        _TASK.id,
+        cast(null(), String),
+        cast(null(), String),
+        _TASK.title,
+        _TASK.due_on,
+        cast(null(), String),
+        _TASK.assigned_to_id,
+    ).where(_TASK.case_id == bindparam("case_id"), _TASK.done_at.is_(None)),
+)
+"""What is due on a case: its running clocks, and its open tasks (those have no rule)."""
+
+_FACT = Fact.__table__.c
+_FACTS = select(
+    _FACT.id,
+    _FACT.person_id,
+    _FACT.key,
+    _FACT.value_sealed,
+    _FACT.row_key,
+    _FACT.sensitivity,
+    _FACT.source,
+    _FACT.stated_on,
+).where(_FACT.case_id == bindparam("case_id"), _FACT.replaced_at.is_(None))
+
+_CONSENT = Consent.__table__.c
+_CONSENTS = (
+    select(_CONSENT.person_id, _CONSENT.channel, _CONSENT.given)
+    .join(Person.__table__, Person.__table__.c.id == _CONSENT.person_id)
+    .where(Person.__table__.c.household_id == bindparam("household_id"))
+    .order_by(_CONSENT.recorded_at, _CONSENT.id)
+)
+
+_VISIT, _REPORT = Visit.__table__.c, VisitReport.__table__.c
+_VISITS = (
+    select(
+        _VISIT.id,
+        _VISIT.purpose,
+        _VISIT.place,
+        _VISIT.starts_at,
+        _VISIT.ends_at,
+        _VISIT.status,
+        _REPORT.signed_off_at,
     )
+    .outerjoin(VisitReport.__table__, _REPORT.visit_id == _VISIT.id)
+    .where(_VISIT.case_id == bindparam("case_id"))
+    .order_by(_VISIT.starts_at.desc(), _VISIT.id.desc())
+    .limit(VISITS_READ)
+)
 
 
 def people_who_may_own() -> list[tuple[int, str]]:

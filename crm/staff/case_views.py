@@ -146,7 +146,7 @@ def what_to_do_now(
     found: Case, page: pages.CasePage, actor: Actor, *, today: date, rulebook: Rulebook
 ) -> Now:
     """The next thing, and every move with its page, from what all features know of the case."""
-    evidence = evidence_of(found, today=today)
+    evidence = evidence_of(found, today=today, has_visits=page.has_visits)
     question: dict[str, Any] = {
         "tracks": found.stages,
         "evidence": evidence,
@@ -188,13 +188,14 @@ def _next_thing(
     return "Nothing more is to be done. This journey has ended.", "", "closed", "", None
 
 
-def evidence_of(found: Case, *, today: date) -> Evidence:
-    """All that the features know of a case, as far as moves depend on it."""
+def evidence_of(found: Case, *, today: date, has_visits: bool = True) -> Evidence:
+    """All that the features know of a case, as far as moves depend on it. A feature that has nothing on it isn't asked."""
     known: dict[str, Any] = {
         "received_on": london_date(found.opened_at),
         "eligibility_outcome": found.eligibility_outcome,
     }
-    known.update(visits.evidence_for(found, today))
+    if has_visits:
+        known.update(visits.evidence_for(found, today))
     if TrackName.APPLICATION in found.stages or found.stages.get(TrackName.ENQUIRY) in ("invited", "applied"):
         known.update(assessments.evidence_for(found, today))
     return Evidence(**{name: value for name, value in known.items() if name in _EVIDENCE_FIELDS})

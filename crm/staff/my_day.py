@@ -42,6 +42,10 @@ WAITING_SHOWN = 8
 DONE_SHOWN = 10
 MONDAY, FRIDAY = 0, 4
 
+# Plain tables, not mapped classes: lists need no objects, and drawing one costs a third of the time.
+_CASE, _PART, _CLOCK, _TASK = Case.__table__.c, CaseAssignment.__table__.c, Deadline.__table__.c, Task.__table__.c
+_HOME, _USER = Household.__table__.c, User.__table__.c
+
 _ME = bindparam("me", type_=Integer)
 _TODAY = bindparam("today", type_=Date)
 _HORIZON = bindparam("horizon", type_=Date)
@@ -130,18 +134,33 @@ def my_day(actor: Actor, *, today: date, rulebook: Rulebook) -> MyDay:
     tasks = db.session.execute(_tasks(), {"me": actor.user_id, "horizon": horizon}).all()
     begins = datetime.combine(today, time(), tzinfo=LONDON)
     done = db.session.execute(_done(), {"me": actor.user_id, "begins": begins}).all()
-    care = _care({row.household_id for row in clocks if row.turn == "service"})
     say = _Sayer(today=today, rulebook=rulebook)
-    due = [(row.due_on, say.clock(row, care)) for row in clocks if row.turn == "service" and row.due_on <= horizon]
-    due += [(row.due_on, say.task(row)) for row in tasks]
+    due: list[tuple[date, bool, Any]] = [
+        (row.due_on, True, row) for row in clocks if row.turn == "service" and row.due_on <= horizon
+    ]
+    due += [(row.due_on, False, row) for row in tasks]
     due.sort(key=lambda one: one[0])
-    waiting = [say.clock(row, {}) for row in clocks if row.turn != "service"]
+    groups = (
+        [one for one in due if one[0] < today],
+        [one for one in due if one[0] == today],
+        [one for one in due if one[0] > today],
+    )
+    shown = [one for group in groups for one in group[:ROWS_SHOWN]]
+    care = _care({row.household_id for _, is_clock, row in shown if is_clock and row.rule in _CONTACT_CLOCKS})
+    waiting = [row for row in clocks if row.turn != "service"]
+    over, due_today, week = (
+        Group(
+            tuple(say.clock(row, care) if is_clock else say.task(row) for _, is_clock, row in group[:ROWS_SHOWN]),
+            min(len(group), COUNT_STOPS_AT + 1),
+        )
+        for group in groups
+    )
     return MyDay(
-        over=_group([row for day, row in due if day < today]),
-        today=_group([row for day, row in due if day == today]),
-        week=_group([row for day, row in due if day > today]),
+        over=over,
+        today=due_today,
+        week=week,
         week_label=week_label,
-        waiting=Group(tuple(waiting[:WAITING_SHOWN]), len(waiting)),
+        waiting=Group(tuple(say.clock(row, {}) for row in waiting[:WAITING_SHOWN]), len(waiting)),
         done=tuple(DoneRow(row.id, row.done_at, row.title, row.names) for row in done),
     )
 
@@ -191,33 +210,30 @@ def task_of(actor: Actor, task_id: int) -> Task | None:
     return db.session.scalars(select(Task).where(Task.id == task_id, Task.assigned_to_id == actor.user_id)).first()
 
 
-def _group(rows: list[DueRow]) -> Group:
-    return Group(tuple(rows[:ROWS_SHOWN]), min(len(rows), COUNT_STOPS_AT + 1))
-
-
 # --- Statements, built once ---------------------------------------------------------------------------------------------
 
 
 def _my_cases() -> Any:
     """The open cases that are somebody's work: those they own, and those they assess."""
-    columns = (Case.id, Case.reference, Case.household_id, Case.channel, Case.opened_at)
+    columns = (_CASE.id, _CASE.reference, _CASE.household_id, _CASE.channel, _CASE.opened_at)
     owned = (
         select(*columns)
-        .where(Case.owner_id == _ME, Case.is_open)
-        .order_by(Case.next_action_due_on, Case.id)
+        .where(_CASE.owner_id == _ME, _CASE.is_open)
+        .order_by(_CASE.next_action_due_on, _CASE.id)
         .limit(CASES_READ)
         .subquery()
     )
     assessed = (
         select(*columns)
-        .join(CaseAssignment, CaseAssignment.case_id == Case.id)
+        .select_from(Case.__table__)
+        .join(CaseAssignment.__table__, _PART.case_id == _CASE.id)
         .where(
-            CaseAssignment.user_id == _ME,
-            CaseAssignment.role == AssignmentRole.ASSESSOR,
-            CaseAssignment.from_on <= _TODAY,
-            or_(CaseAssignment.until_on.is_(None), CaseAssignment.until_on >= _TODAY),
-            Case.is_open,
-            Case.owner_id != _ME,
+            _PART.user_id == _ME,
+            _PART.role == AssignmentRole.ASSESSOR,
+            _PART.from_on <= _TODAY,
+            or_(_PART.until_on.is_(None), _PART.until_on >= _TODAY),
+            _CASE.is_open,
+            _CASE.owner_id != _ME,
         )
         .limit(CASES_READ)
         .subquery()
@@ -230,23 +246,23 @@ def _clocks() -> Select[Any]:
     mine = _my_cases()
     return (
         select(
-            Deadline.rule,
-            Deadline.subject,
-            Deadline.about,
-            Deadline.due_on,
-            Deadline.counted_from_on,
-            Deadline.turn,
+            _CLOCK.rule,
+            _CLOCK.subject,
+            _CLOCK.about,
+            _CLOCK.due_on,
+            _CLOCK.counted_from_on,
+            _CLOCK.turn,
             mine.c.reference,
             mine.c.household_id,
             mine.c.channel,
             mine.c.opened_at,
-            Household.name.label("names"),
+            _HOME.name.label("names"),
         )
         .select_from(mine)
-        .join(Deadline, Deadline.case_id == mine.c.id)
-        .join(Household, Household.id == mine.c.household_id)
-        .where(Deadline.stopped_on.is_(None), or_(Deadline.turn != "service", Deadline.due_on <= _HORIZON))
-        .order_by(Deadline.due_on, Deadline.id)
+        .join(Deadline.__table__, _CLOCK.case_id == mine.c.id)
+        .join(Household.__table__, _HOME.id == mine.c.household_id)
+        .where(_CLOCK.stopped_on.is_(None), or_(_CLOCK.turn != "service", _CLOCK.due_on <= _HORIZON))
+        .order_by(_CLOCK.due_on, _CLOCK.id)
         .limit(ROWS_READ)
     )
 
@@ -254,11 +270,12 @@ def _clocks() -> Select[Any]:
 @lru_cache(maxsize=1)
 def _tasks() -> Select[Any]:
     return (
-        select(Task.id, Task.title, Task.due_on, Case.reference, Household.name.label("names"))
-        .outerjoin(Case, Case.id == Task.case_id)
-        .outerjoin(Household, Household.id == Case.household_id)
-        .where(Task.assigned_to_id == _ME, Task.done_at.is_(None), Task.due_on <= _HORIZON)
-        .order_by(Task.due_on, Task.id)
+        select(_TASK.id, _TASK.title, _TASK.due_on, _CASE.reference, _HOME.name.label("names"))
+        .select_from(Task.__table__)
+        .outerjoin(Case.__table__, _CASE.id == _TASK.case_id)
+        .outerjoin(Household.__table__, _HOME.id == _CASE.household_id)
+        .where(_TASK.assigned_to_id == _ME, _TASK.done_at.is_(None), _TASK.due_on <= _HORIZON)
+        .order_by(_TASK.due_on, _TASK.id)
         .limit(ROWS_READ)
     )
 
@@ -266,11 +283,12 @@ def _tasks() -> Select[Any]:
 @lru_cache(maxsize=1)
 def _done() -> Select[Any]:
     return (
-        select(Task.id, Task.title, Task.done_at, Household.name.label("names"))
-        .outerjoin(Case, Case.id == Task.case_id)
-        .outerjoin(Household, Household.id == Case.household_id)
-        .where(Task.done_by_id == _ME, Task.assigned_to_id == _ME, Task.done_at >= bindparam("begins"))
-        .order_by(Task.done_at.desc(), Task.id.desc())
+        select(_TASK.id, _TASK.title, _TASK.done_at, _HOME.name.label("names"))
+        .select_from(Task.__table__)
+        .outerjoin(Case.__table__, _CASE.id == _TASK.case_id)
+        .outerjoin(Household.__table__, _HOME.id == _CASE.household_id)
+        .where(_TASK.done_by_id == _ME, _TASK.assigned_to_id == _ME, _TASK.done_at >= bindparam("begins"))
+        .order_by(_TASK.done_at.desc(), _TASK.id.desc())
         .limit(DONE_SHOWN)
     )
 
@@ -278,43 +296,43 @@ def _done() -> Select[Any]:
 @lru_cache(maxsize=1)
 def _overdue() -> Any:
     return select(
-        capped_count(Case, and_(Case.owner_id == _ME, Case.is_open, Case.next_action_due_on < _TODAY))
+        capped_count(Case.__table__, and_(_CASE.owner_id == _ME, _CASE.is_open, _CASE.next_action_due_on < _TODAY))
     )
 
 
 @lru_cache(maxsize=1)
 def _team() -> Any:
-    over = and_(Case.owner_id == User.id, Case.is_open, Case.next_action_due_on < _TODAY)
-    some = select(literal(1).label("one")).select_from(Case).where(over).correlate(User)
-    counted = select(func.count()).select_from(some.limit(COUNT_STOPS_AT + 1).subquery()).correlate(User)
-    return select(User.name, counted.scalar_subquery().label("over")).where(User.active)
+    over = and_(_CASE.owner_id == _USER.id, _CASE.is_open, _CASE.next_action_due_on < _TODAY)
+    some = select(literal(1).label("one")).select_from(Case.__table__).where(over).correlate(User.__table__)
+    counted = select(func.count()).select_from(some.limit(COUNT_STOPS_AT + 1).subquery()).correlate(User.__table__)
+    return select(_USER.name, counted.scalar_subquery().label("over")).where(_USER.active)
 
 
 @lru_cache(maxsize=1)
 def _of_rules() -> Select[Any]:
     return (
         select(
-            Deadline.rule,
-            Deadline.subject,
-            Deadline.about,
-            Deadline.due_on,
-            Deadline.counted_from_on,
-            Deadline.turn,
-            Case.reference,
-            Case.household_id,
-            Case.channel,
-            Case.opened_at,
-            Household.name.label("names"),
+            _CLOCK.rule,
+            _CLOCK.subject,
+            _CLOCK.about,
+            _CLOCK.due_on,
+            _CLOCK.counted_from_on,
+            _CLOCK.turn,
+            _CASE.reference,
+            _CASE.household_id,
+            _CASE.channel,
+            _CASE.opened_at,
+            _HOME.name.label("names"),
         )
-        .select_from(Deadline)
-        .join(Case, Case.id == Deadline.case_id)
-        .join(Household, Household.id == Case.household_id)
+        .select_from(Deadline.__table__)
+        .join(Case.__table__, _CASE.id == _CLOCK.case_id)
+        .join(Household.__table__, _HOME.id == _CASE.household_id)
         .where(
-            Deadline.stopped_on.is_(None),
-            Deadline.rule.in_(bindparam("rules", expanding=True)),
-            Case.place.in_(("with_panel", "with_decision_maker")),
+            _CLOCK.stopped_on.is_(None),
+            _CLOCK.rule.in_(bindparam("rules", expanding=True)),
+            _CASE.place.in_(("with_panel", "with_decision_maker")),
         )
-        .order_by(Deadline.due_on, Deadline.id)
+        .order_by(_CLOCK.due_on, _CLOCK.id)
         .limit(ROWS_READ)
     )
 

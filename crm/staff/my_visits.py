@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Row, bindparam, func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from crm.assessments.models import PanelItem, PanelMeeting, PanelMember
 from crm.cases.models import Case, Household
@@ -68,30 +68,7 @@ class Agenda:
 def visits_of(actor: Actor, *, now: datetime, today: date) -> MyVisits:
     """Where somebody goes today and tomorrow, or next. One query."""
     begins = datetime.combine(today, time(), tzinfo=LONDON)
-    rows = db.session.execute(
-        select(
-            Visit.id,
-            Visit.purpose,
-            Visit.place,
-            Visit.starts_at,
-            Visit.ends_at,
-            Visit.status,
-            Case.reference,
-            Household.name.label("names"),
-            Household.postcode,
-        )
-        .join(VisitOfficer, VisitOfficer.visit_id == Visit.id)
-        .join(Case, Case.id == Visit.case_id)
-        .join(Household, Household.id == Case.household_id)
-        .where(
-            VisitOfficer.officer_id == bindparam("me", type_=Integer),
-            VisitOfficer.starts_at >= begins,
-            Visit.status.in_((VisitStatus.BOOKED, VisitStatus.DONE)),
-        )
-        .order_by(VisitOfficer.starts_at, Visit.id)
-        .limit(VISITS_SHOWN),
-        {"me": actor.user_id},
-    )
+    rows = db.session.execute(_VISITS, {"me": actor.user_id, "begins": begins})
     found = [_visit(row, now) for row in rows]
     tomorrow = today + timedelta(days=1)
     later = next((visit for visit in found if visit.on > tomorrow), None)
@@ -101,6 +78,33 @@ def visits_of(actor: Actor, *, now: datetime, today: date) -> MyVisits:
         tomorrow_on=tomorrow,
         next=later,
     )
+
+
+_VISIT, _MINE = Visit.__table__.c, VisitOfficer.__table__.c
+_CASE, _HOME = Case.__table__.c, Household.__table__.c
+_VISITS = (
+    select(
+        _VISIT.id,
+        _VISIT.purpose,
+        _VISIT.place,
+        _VISIT.starts_at,
+        _VISIT.ends_at,
+        _CASE.reference,
+        _HOME.name.label("names"),
+        _HOME.postcode,
+    )
+    .select_from(VisitOfficer.__table__)
+    .join(Visit.__table__, _VISIT.id == _MINE.visit_id)
+    .join(Case.__table__, _CASE.id == _VISIT.case_id)
+    .join(Household.__table__, _HOME.id == _CASE.household_id)
+    .where(
+        _MINE.officer_id == bindparam("me"),
+        _MINE.starts_at >= bindparam("begins"),
+        _VISIT.status.in_((VisitStatus.BOOKED, VisitStatus.DONE)),
+    )
+    .order_by(_MINE.starts_at, _VISIT.id)
+    .limit(VISITS_SHOWN)
+)
 
 
 def _visit(row: Row[Any], now: datetime) -> MyVisit:

@@ -23,9 +23,16 @@ def case_path(reference: str) -> str:
 
 def address_of(page: MovePage, reference: str, **ids: int | None) -> str:
     """Where a button leads: the page of its own, or the one named for when an id that it needs is not known."""
+    if not ids:
+        # Lists draw hundreds of these: the pattern is looked up, and the reference put in.
+        pattern = current_app.extensions.setdefault("crm_patterns", {}).get(page)
+        if pattern is not None:
+            return str(pattern).replace(_UNLIKELY, reference)
     for endpoint in (page.endpoint, page.otherwise):
         found = _address(endpoint, reference, {name: value for name, value in ids.items() if value is not None})
         if found is not None:
+            if not ids:
+                current_app.extensions["crm_patterns"][page] = found.replace(reference, _UNLIKELY)
             return found
     return case_path(reference)
 
