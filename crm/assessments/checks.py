@@ -174,6 +174,8 @@ def settle_stage_one(case: Case, *, actor: Actor, now: datetime, today: date, ru
     stage = case.stages.get(TrackName.STAGE_ONE)
     if stage not in ("gathering", "complete") or case.stages.get(TrackName.APPLICATION) != "in_assessment":
         return
+    if stage == "gathering" and _is_something_missing(case, today):
+        return  # the common case, told by one small query: reading the whole file is for the last item
     evidence = stored_evidence(case, today)
     if stage == "gathering" and not evidence.stage_one_outstanding and evidence.stage_one_completed_on is not None:
         change_stage(
@@ -188,6 +190,17 @@ def settle_stage_one(case: Case, *, actor: Actor, now: datetime, today: date, ru
         )
     elif stage == "complete" and evidence.stage_one_outstanding:
         change_stage(case, "reopen_stage_one", actor=actor, now=now, today=today, rulebook=rulebook, evidence=evidence)
+
+
+def _is_something_missing(case: Case, today: date) -> bool:
+    missing = select(Check.id).where(
+        Check.case_id == case.id,
+        Check.is_statutory,
+        Check.dropped_on.is_(None),
+        Check.received_on.is_(None),
+        Check.needed_from_on <= today,
+    )
+    return db.session.scalars(missing.limit(1)).first() is not None
 
 
 def work_out_after_birthdays(*, actor: Actor, now: datetime, today: date, rulebook: Rulebook) -> int:

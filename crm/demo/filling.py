@@ -32,15 +32,15 @@ PRINTED_FOR_DAYS = 4
 """Letters by post younger than this still wait at the printer (days)."""
 
 FATES: tuple[tuple[str, int], ...] = (
-    ("closed", 52),
-    ("not_now", 13),
+    ("closed", 56),
+    ("not_now", 14),
     ("no_access", 4),
     ("declined", 4),
     ("invited", 9),
-    ("withdrawn", 4),
+    ("withdrawn", 3),
     ("stage_one_refused", 2),
-    ("proposed_no", 2),
-    ("approved", 10),
+    ("proposed_no", 1),
+    ("approved", 7),
 )
 """What becomes of a hundred households. Kinder than England's average, so that every place has somebody in it."""
 
