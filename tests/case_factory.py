@@ -21,7 +21,11 @@ from tests.factories import Cast
 
 STAGES = ("new", "contacted", "not_now", "closed")
 PRIYA = NewPerson(
-    given_name="Priya", family_name="Osei", phone="07700 900118", email="priya.osei@example.org", contact_times="Evening"
+    given_name="Priya",
+    family_name="Osei",
+    phone="07700 900118",
+    email="priya.osei@example.org",
+    contact_times="Evening",
 )
 
 

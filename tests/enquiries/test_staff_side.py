@@ -1,0 +1,422 @@
+"""The staff's side of the front door: the queue, logging, talks, screening, resting, closing and opening again."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from sqlalchemy import func, select
+
+from crm.cases.models import Case, Deadline, Enquiry, Fact, Person, StageChange, TimelineEntry
+from crm.db import transaction
+from crm.rules.stages import TrackName
+from tests.case_factory import PRIYA, couple, make_case
+
+MORNING = "2026-07-14 09:00"
+
+
+@pytest.fixture
+def reference(session, cast, freeze):
+    freeze(MORNING)
+    with transaction():
+        return make_case(cast, facts={"spare_room": "Not yet: son leaving Sept"}).reference
+
+
+def stage(session, reference):
+    session.rollback()
+    return session.scalars(select(Case).where(Case.reference == reference)).one().stages[TrackName.ENQUIRY]
+
+
+def clocks(session, reference):
+    session.rollback()
+    rows = session.execute(
+        select(Deadline.rule, Deadline.due_on)
+        .join(Case, Case.id == Deadline.case_id)
+        .where(Case.reference == reference, Deadline.stopped_on.is_(None))
+    )
+    return {row.rule: row.due_on for row in rows}
+
+
+# --- The queue --------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_queue_says_what_comes_here(client, cast):
+    client.sign_in(cast.recruiter)
+
+    assert "No enquiries are open" in client.get("/enquiries").text
+
+
+def test_the_queue_shows_the_nearest_clock_first_and_hints_at_a_look_alike(client, session, cast, freeze):
+    freeze(MORNING)
+    with transaction():
+        make_case(cast, people=couple("Later", number=300))
+        first = make_case(cast, people=couple("Sooner", number=310), received_at=freeze("2026-07-10 09:00"))
+        freeze(MORNING)
+        twin = make_case(cast, people=couple("Twin", number=310))
+    client.sign_in(cast.recruiter)
+
+    page = client.get("/enquiries")
+
+    assert page.text.index("Sooner") < page.text.index("Later")
+    assert f"Same phone as {twin.reference}?" in page.text
+    assert f"Same phone as {first.reference}?" in page.text
+    assert "1 working day over" in page.text
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", {"New", "Called"}),
+        ("?view=new", {"New"}),
+        ("?place=contacted", {"Called"}),
+        ("?view=mine", {"New"}),
+        ("?channel=web", set()),
+        ("?view=not_now", set()),
+        ("?view=nonsense&owner=x&after=zz", {"New", "Called"}),
+    ],
+)
+def test_the_filters_of_the_queue_are_links(client, session, cast, freeze, query, shown):
+    freeze(MORNING)
+    with transaction():
+        make_case(cast, people=couple("New", number=300))
+        make_case(cast, people=couple("Called", number=310), stage="contacted", owner=cast.manager)
+    client.sign_in(cast.recruiter)
+
+    page = client.get(f"/enquiries{query}")
+
+    assert {name for name in ("New", "Called") if f"Priya and Sam {name}" in page.text} == shown
+
+
+def test_an_officer_sees_only_households_they_have_to_do_with(client, session, cast, freeze):
+    freeze(MORNING)
+    with transaction():
+        make_case(cast, people=couple("Theirs", number=300), officer=cast.officer)
+        make_case(cast, people=couple("Others", number=310))
+    client.sign_in(cast.officer)
+
+    page = client.get("/enquiries").text
+
+    assert "Theirs" in page
+    assert "Others" not in page
+
+
+def test_the_queue_asks_the_database_the_same_for_3_rows_and_for_30_and_turns_its_pages(
+    client, session, cast, freeze, queries
+):
+    freeze(MORNING)
+    client.sign_in(cast.recruiter)
+    counts = []
+    for number in range(1, 31):
+        with transaction():
+            make_case(cast, people=couple(f"Family{number:02d}x", number=number * 10))
+        if number in (3, 30):
+            with queries() as sent:
+                page = client.get("/enquiries")
+            counts.append(len(sent))
+
+    later = client.get(page.text.split('rel="next"')[0].rsplit('href="', 1)[1].split('"')[0].replace("&amp;", "&"))
+
+    assert counts[0] == counts[1]
+    assert page.text.count("Priya and Sam Family") == 25
+    assert later.text.count("Priya and Sam Family") == 5
+
+
+# --- Logging ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_call_is_logged_on_one_page_with_what_was_said(client, session, cast, freeze):
+    freeze(MORNING)
+    client.sign_in(cast.recruiter)
+
+    sent = client.submit(
+        client.get("/enquiries/new").page,
+        button="Log this enquiry",
+        given_name="Kofi",
+        family_name="Mensah",
+        phone="07700 900745",
+        postcode="BR1 3KO",
+        safe="no_voicemail",
+        said="Saw the poster in the library",
+        news=["email"],
+        is_mine="y",
+        follow=True,
+    )
+
+    case = session.scalars(select(Case)).one()
+    assert (case.owner_id, case.next_action_due_on) == (cast.recruiter.id, date(2026, 7, 15))
+    assert "Kofi Mensah is logged as" in sent.text
+    kofi = session.scalars(select(Person).where(Person.given_name == "Kofi")).one()
+    assert kofi.no_voicemail
+    assert session.scalars(select(Enquiry)).one().said == "Saw the poster in the library"
+
+
+def test_somebody_we_may_know_is_asked_about_before_anything_is_stored(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+    typed = {"given_name": "Tom", "family_name": "Osei", "phone": PRIYA.phone, "said": "Rang about his wife"}
+
+    asked = client.submit(client.get("/enquiries/new").page, button="Log this enquiry", **typed)
+    assert asked.status_code == 422
+    assert "We may know them already" in asked.text
+    assert "same phone" in asked.text
+    assert "Rang about his wife" in asked.text
+    assert session.scalar(select(func.count()).select_from(Enquiry)) == 1
+
+    joined = client.submit(asked.page, button="Log this enquiry", join=reference)
+    session.rollback()
+    assert joined.location == f"/cases/{reference}"
+    assert session.scalar(select(func.count()).select_from(Case)) == 1
+    assert session.scalar(select(func.count()).select_from(Enquiry)) == 2
+    names = session.scalars(select(Person.given_name).where(Person.family_name == "Osei").order_by(Person.id)).all()
+    assert names == ["Priya", "Tom"]
+
+
+def test_a_look_alike_may_be_a_household_of_its_own(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+    asked = client.submit(
+        client.get("/enquiries/new").page, button="Log this enquiry", given_name="Tom", phone=PRIYA.phone
+    )
+
+    client.submit(asked.page, button="Log this enquiry", join="new")
+
+    session.rollback()
+    assert session.scalar(select(func.count()).select_from(Case)) == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"given_name": ""}, "Write their first name"),
+        ({"phone": ""}, "Write one way to reach them"),
+        ({"phone": "07700 9002"}, "This number has 9 digits"),
+        ({"email": "kofi"}, "has an @ in it"),
+        ({"postcode": "home"}, "Check the postcode"),
+        ({"second_phone": "07700 900746"}, "Write the second adult’s first name"),
+        ({"received_on-day": "20", "received_on-month": "7", "received_on-year": "2026"}, "still to come"),
+        ({"said": "x" * 4001}, "4,000 characters or fewer"),
+    ],
+)
+def test_the_log_says_how_to_put_it_right_and_keeps_what_was_typed(client, session, cast, freeze, typed, said):
+    freeze(MORNING)
+    client.sign_in(cast.recruiter)
+    good = {"given_name": "Kofi", "phone": "07700 900745", "safe_note": "ring the side bell"}
+
+    answer = client.submit(client.get("/enquiries/new").page, button="Log this enquiry", **{**good, **typed})
+
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert "ring the side bell" in answer.text
+    assert session.scalar(select(func.count()).select_from(Case)) == 0
+
+
+# --- Talks ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_talk_stops_the_response_clock_and_leads_to_screening(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+
+    sent = client.submit(
+        client.get(f"/cases/{reference}/contact").page, button="Keep this", how="spoke", note="Warm, two teens."
+    )
+
+    assert sent.location == f"/cases/{reference}/screening"
+    assert stage(session, reference) == "contacted"
+    assert set(clocks(session, reference)) == {"initial_visit", "book_visit"}
+
+
+def test_a_try_without_an_answer_is_kept_and_the_clock_runs_on(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+
+    sent = client.submit(
+        client.get(f"/cases/{reference}/contact").page, button="Keep this", how="no_answer", follow=True
+    )
+
+    assert "The clock runs on" in sent.text
+    assert stage(session, reference) == "new"
+    assert session.scalar(select(func.count()).select_from(TimelineEntry).where(TimelineEntry.kind == "contact")) == 1
+
+
+def test_nobody_who_said_no_voicemail_has_one_left(client, session, cast, freeze):
+    from dataclasses import replace
+
+    freeze(MORNING)
+    with transaction():
+        reference = make_case(cast, people=(replace(PRIYA, no_voicemail=True),)).reference
+    client.sign_in(cast.recruiter)
+
+    answer = client.submit(
+        client.get(f"/cases/{reference}/contact").page, button="Keep this", how="voicemail", note="Left a message"
+    )
+
+    assert answer.status_code == 422
+    assert "asked us not to leave a voicemail" in answer.text
+    assert "Left a message" in answer.text
+
+
+def test_two_people_at_once_do_not_both_record_the_first_talk(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+    page = client.get(f"/cases/{reference}/contact").page
+    other = client.get(f"/cases/{reference}/contact").page
+    client.submit(page, button="Keep this", how="no_answer")
+
+    answer = client.submit(other, button="Keep this", how="spoke", note="Spoke")
+
+    assert answer.status_code == 422
+    assert "changed while you were looking" in answer.text
+
+
+# --- Screening --------------------------------------------------------------------------------------------------------
+
+
+def test_screening_shows_what_is_known_with_its_source_and_asks_the_rest(client, cast, reference):
+    client.sign_in(cast.recruiter)
+
+    page = client.get(f"/cases/{reference}/screening")
+
+    assert "“Not yet: son leaving Sept” · Phone call, Tue 14 July 2026" in page.text
+    assert "From the postcode, BR1 3KO" in page.text
+    filled = page.page.form(button="Keep these answers").filled("Keep these answers")
+    assert filled["answer_spare_room"] == "not_yet"
+    assert filled["answer_smoking"] == ""
+
+
+def test_an_answer_that_did_not_change_keeps_its_words_and_source(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+    page = client.get(f"/cases/{reference}/screening").page
+
+    client.submit(page, button="Keep these answers", answer_smoking="outside", answer_specified_offence="no")
+
+    session.rollback()
+    facts = {fact.key: (fact.value, fact.source) for fact in session.scalars(select(Fact))}
+    assert facts["spare_room"] == ("Not yet: son leaving Sept", "Phone call")
+    assert facts["smoking"] == ("Only outside", "Screening call")
+    sensitivity = session.scalars(select(Fact.sensitivity).where(Fact.key == "specified_offence")).one()
+    assert sensitivity == "offence"
+
+
+def test_nineteen_is_advised_not_now_until_twenty_one_and_a_person_decides(client, session, cast, freeze):
+    """S8."""
+    freeze("2026-05-06 10:00")
+    with transaction():
+        reference = make_case(cast).reference
+        person_id = session.scalars(select(Person.id).where(Person.given_name == "Priya")).one()
+    client.sign_in(cast.recruiter)
+    born = {f"born_{person_id}-day": "10", f"born_{person_id}-month": "2", f"born_{person_id}-year": "2007"}
+    client.submit(client.get(f"/cases/{reference}/screening").page, button="Keep these answers", **born)
+
+    page = client.get(f"/cases/{reference}/screening")
+    assert "Be in touch again on Thursday 10 February 2028" in page.text
+    decided = client.submit(page.page, button="Decide", outcome="not_now")
+
+    session.rollback()
+    assert decided.location == f"/cases/{reference}/not-now?on=2028-02-10"
+    assert session.scalars(select(Case.eligibility_outcome)).one() == "not_now"
+
+
+def test_deciding_otherwise_needs_a_reason(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+    page = client.get(f"/cases/{reference}/screening").page
+
+    refused = client.submit(page, button="Decide", outcome="eligible")
+    assert refused.status_code == 422
+    assert "Say why you decide otherwise" in refused.text
+
+    client.submit(refused.page, button="Decide", outcome="eligible", reason="The son moved out today")
+    session.rollback()
+    assert session.scalars(select(Case.eligibility_outcome)).one() == "eligible"
+    titles = session.scalars(select(TimelineEntry.title).where(TimelineEntry.kind == "fact")).all()
+    assert "Eligibility decided: Eligible; the answers pointed to “Not now”" in titles
+
+
+def test_nobody_decides_on_what_they_are_not_shown(client, session, cast, freeze):
+    freeze(MORNING)
+    with transaction():
+        case = make_case(cast, owner=cast.officer, facts={"specified_offence": "Yes"})
+    client.sign_in(cast.recruiter)
+    page = client.get(f"/cases/{case.reference}/screening")
+
+    assert "Shown only to those who have the case" in page.text
+    assert "law doesn&#39;t let us" not in page.text
+    token = page.page.form(button="Keep these answers").filled("Keep these answers")["csrf_token"]
+    answer = client.post(
+        f"/cases/{case.reference}/screening", data={"csrf_token": token, "outcome": "eligible", "reason": "Because"}
+    )
+
+    assert answer.status_code == 422
+    session.rollback()
+    assert session.scalars(select(Case.eligibility_outcome)).one() is None
+
+
+# --- Resting, closing, opening again ----------------------------------------------------------------------------------
+
+
+def test_not_now_rests_until_its_day_and_tells_them_why(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+
+    sent = client.submit(
+        client.get(f"/cases/{reference}/not-now").page,
+        button="Let them rest until then",
+        reason="no_room",
+        **{"back_on-day": "1", "back_on-month": "10", "back_on-year": "2026"},
+        words="Your son’s room is free in September.",
+        follow=True,
+    )
+
+    assert "rests until Thursday 1 October" in sent.text
+    assert stage(session, reference) == "not_now"
+    assert clocks(session, reference) == {"recontact": date(2026, 10, 1)}
+    change = session.scalars(select(StageChange).where(StageChange.move == "set_not_now")).one()
+    assert change.reason_code == "no_room"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"reason": ""}, "Choose why it is not now"),
+        ({"back_on-day": "1", "back_on-month": "7", "back_on-year": "2026"}, "must be after today"),
+        ({"back_on-day": "", "back_on-month": "", "back_on-year": ""}, "Give the day to get in touch again"),
+        ({"words": ""}, "Write what the letter says"),
+    ],
+)
+def test_not_now_says_how_to_put_it_right(client, session, cast, reference, typed, said):
+    client.sign_in(cast.recruiter)
+    good = {
+        "reason": "no_room",
+        "back_on-day": "1",
+        "back_on-month": "10",
+        "back_on-year": "2026",
+        "words": "The room.",
+    }
+
+    answer = client.submit(
+        client.get(f"/cases/{reference}/not-now").page, button="Let them rest until then", **{**good, **typed}
+    )
+
+    assert said in answer.text
+    assert stage(session, reference) == "new"
+
+
+def test_closing_keeps_a_reason_that_can_be_counted_and_opening_again_starts_a_clock(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+    closed = client.submit(
+        client.get(f"/cases/{reference}/close").page,
+        button="Close this enquiry",
+        reason="out_of_area",
+        words="Too far.",
+    )
+    assert closed.status_code == 303
+    assert (stage(session, reference), clocks(session, reference)) == ("closed", {})
+    assert session.scalars(select(Case.closed_reason)).one() == "out_of_area"
+
+    client.submit(client.get(f"/cases/{reference}/reopen").page, button="Open it again", note="They moved to Bromley.")
+
+    assert stage(session, reference) == "contacted"
+    assert "book_visit" in clocks(session, reference)
+
+
+def test_an_officer_may_not_close(client, session, cast, freeze):
+    freeze(MORNING)
+    with transaction():
+        reference = make_case(cast, owner=cast.officer).reference
+    client.sign_in(cast.officer)
+
+    assert client.get(f"/cases/{reference}/close").status_code == 403
