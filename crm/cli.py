@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -34,13 +36,66 @@ def _application(*, migrated: bool = True) -> Iterator[Flask]:
 
     app = create_app(_settings())
     with app.app_context():
-        if migrated and migrations.current(db.engine) != migrations.head():
-            raise click.ClickException("The database is not at this release's revision. Run: crm migrate")
-        yield app
-        db.session.remove()
+        try:
+            if migrated:
+                _refuse_other_revision(migrations.current(db.engine), migrations.known(), migrations.head())
+            yield app
+        finally:
+            db.session.remove()
+            db.engine.dispose()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def _refuse_other_revision(present: str | None, known: frozenset[str], head: str) -> None:
+    if present == head:
+        return
+    if present is not None and present not in known:
+        raise click.ClickException(
+            f"The database is at revision {present}, which this release does not know. Start the newer release."
+        )
+    raise click.ClickException("The database is not at this release's revision. Run: crm migrate")
+
+
+class PlainCommands(click.Group):
+    """Says in a line what an operator can do something about: a database or a file that is not there."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as fault:
+            line = _plain(fault)
+            if line is None:
+                raise
+            raise click.ClickException(line) from fault
+
+
+def _plain(fault: Exception) -> str | None:
+    """What went wrong in a line, without the statement or its values; None for a fault of ours."""
+    from sqlalchemy.exc import OperationalError
+
+    from crm.db import SealedValueDamaged, is_lock_timeout
+
+    if isinstance(fault, OperationalError):
+        if is_lock_timeout(fault):
+            return "The database is busy with something else. Try again in a moment."
+        said = str(fault.orig).strip().splitlines()
+        return f"The database can't be used: {said[0] if said else 'it does not answer'}"
+    if isinstance(fault, SealedValueDamaged):
+        return f"{fault}. Are these the keys of this database?"
+    if isinstance(fault, OSError) and fault.errno != errno.EPIPE and fault.strerror:
+        return f"{fault.filename}: {fault.strerror}" if fault.filename else fault.strerror
+    return None
+
+
+def web_application() -> Flask:
+    """What each process of the web server makes and serves. It ends with the server's master process."""
+    from crm import serving
+    from crm.app import create_app
+
+    serving.end_with_parent()
+    return create_app()
+
+
+@click.group(cls=PlainCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def main() -> None:
     """Doorstep: from a first hello to an approved foster carer."""
 
@@ -58,6 +113,7 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     settings = _settings()
     if not settings.is_production and host not in ("127.0.0.1", "::1", "localhost"):
         raise click.ClickException("Only CRM_ENV=production may listen on another address than this machine's own.")
+    _refuse_taken_port(host, port)
     with _application():
         if settings.is_demo:
             from crm.demo import sign_ins
@@ -68,7 +124,20 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
             click.echo("\nCtrl-C stops it.\n")
         else:
             click.echo(f"Doorstep is at {settings.base_url}")
-    sys.exit(serving.serve(settings, host=host, port=port, workers=workers, with_worker=not no_worker, said=click.echo))
+    serving.become_parent(host=host, port=port, workers=workers, with_worker=not no_worker)
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    """The web server shares a port with whoever has it: half the people would reach the other program."""
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OverflowError as fault:
+        raise click.ClickException(f"{port} is not a port: it goes up to 65535.") from fault
+    except OSError as fault:
+        raise click.ClickException(f"Can't listen on {host} port {port}: {fault.strerror}.") from fault
 
 
 @main.command()
@@ -88,9 +157,13 @@ def worker() -> None:
 @click.option("--down", is_flag=True, help="Go back to an earlier revision instead.")
 def migrate(to: str, down: bool) -> None:
     """Bring the database to this release's revision, keeping every row."""
+    from alembic.util import CommandError
+
     from crm import migrations
     from crm.db import db, transaction
 
+    if down and to == "head":
+        raise click.UsageError("Say how far down: --to base, or --to and a revision.")
     with _application(migrated=False):
         before = migrations.current(db.engine)
         try:
@@ -98,7 +171,7 @@ def migrate(to: str, down: bool) -> None:
                 migrations.downgrade(db.engine, to)
             else:
                 migrations.upgrade(db.engine, to)
-        except migrations.UnknownRevision as fault:
+        except (migrations.UnknownRevision, CommandError) as fault:
             raise click.ClickException(str(fault)) from fault
         after = migrations.current(db.engine)
         if not down and to == "head":

@@ -34,6 +34,11 @@ def head() -> str:
     return revision
 
 
+def known() -> frozenset[str]:
+    """Every revision of this release."""
+    return frozenset(revision.revision for revision in ScriptDirectory(str(FOLDER)).walk_revisions())
+
+
 def current(engine: sa.Engine) -> str | None:
     """The revision a database is at, or None when it is empty."""
     with engine.connect() as connection:
@@ -42,9 +47,8 @@ def current(engine: sa.Engine) -> str | None:
 
 def upgrade(engine: sa.Engine, to: str = "head") -> None:
     """Bring a database up to a revision. Raises UnknownRevision for one that a newer release made."""
-    known = {revision.revision for revision in ScriptDirectory(str(FOLDER)).walk_revisions()}
     present = current(engine)
-    if present is not None and present not in known:
+    if present is not None and present not in known():
         raise UnknownRevision(
             f"The database is at revision {present}, which this release does not know. Start the newer release."
         )

@@ -21,6 +21,10 @@ for module in pkgutil.iter_modules(crm.__path__, "crm."):
         importlib.import_module(f"{module.name}.models")
 
 
+WAIT_FOR_ANOTHER_MS = 600_000
+"""How long a second ``crm migrate`` waits for the first (milliseconds): much longer than people wait for a page."""
+
+
 class DanglingReferences(Exception):
     """A migration would leave rows that point at nothing."""
 
@@ -32,6 +36,8 @@ def run() -> None:
         if on_sqlite:
             raw: Any = connection.connection.driver_connection
             raw.execute("PRAGMA foreign_keys=OFF")
+            waited_before = raw.execute("PRAGMA busy_timeout").fetchone()[0]
+            raw.execute(f"PRAGMA busy_timeout={WAIT_FOR_ANOTHER_MS}")
         try:
             with writing():
                 context.configure(
@@ -43,7 +49,9 @@ def run() -> None:
                 )
                 with connection.begin():
                     if not on_sqlite:
+                        connection.execute(sa.text(f"SET LOCAL lock_timeout = {WAIT_FOR_ANOTHER_MS}"))
                         connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261121)"))
+                        connection.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))
                     with context.begin_transaction():
                         context.run_migrations()
                     if on_sqlite:
@@ -52,6 +60,7 @@ def run() -> None:
                             raise DanglingReferences(f"{len(loose)} rows would point at nothing, such as {loose[0]}")
         finally:
             if on_sqlite:
+                raw.execute(f"PRAGMA busy_timeout={waited_before}")
                 raw.execute("PRAGMA foreign_keys=ON")
 
 
