@@ -23,7 +23,7 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
     """Write a letter, once: its bytes are made here and never again. Gives the row back, flushed.
 
     1. The same ``dedupe_key`` again gives back the letter that there is.
-    2. An unsent older letter of the same stream is superseded; a CANCEL whose REQUEST can't have left is dropped too.
+    2. An unsent older letter of the same stream is superseded; one that calls off what never left is dropped too.
     3. An email waits for the worker, a letter by post for the printer.
 
     Raises UnsendableAddress; render.MergeFieldMissing; KeyError for an unknown kind;
@@ -73,7 +73,7 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
         row.payload = render.write_page(letter, words, message.context, message.to, now)
     if message.stream is not None and message.sequence is not None:
         supersede(message.stream, message.sequence, now=now)
-        if row.calendar_method == "CANCEL" and not _may_have_left(message.stream):
+        if letter.calls_off and not _may_have_left(message.stream):
             row.status, row.settled_at, row.last_failure = MessageStatus.SUPERSEDED, now, NEVER_LEFT
     db.session.add(row)
     db.session.flush()

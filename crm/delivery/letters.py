@@ -48,6 +48,8 @@ class LetterKind:
     """Says why, or says something about a person: goes by post or to that person's own address, to nobody else's."""
     marketing: bool = False
     """Goes only to people who said that they want such letters (domain.md 8.4)."""
+    calls_off: bool = False
+    """Takes back an earlier letter of its stream: goes nowhere when that one never left."""
     statutory: bool = False
     """The law or a national standard requires it and sets what it says: its dispatch is evidence."""
 
@@ -112,6 +114,7 @@ _CATALOGUE = (
         title="The home visit is off",
         fields=("starts_at",),
         optional={"rebook_url": None, "reason": None},
+        calls_off=True,
     ),
     LetterKind(kind="visit_no_access", title="We missed you", fields=("starts_at",), optional={"ring_by": None}),
     LetterKind(
@@ -134,6 +137,7 @@ _CATALOGUE = (
         audience=Audience.OFFICER,
         fields=("reference", "starts_at", "town", "case_url"),
         channels=EMAIL_ONLY,
+        calls_off=True,
     ),
     # --- the application
     LetterKind(

@@ -202,6 +202,16 @@ def test_a_visit_called_off_before_anyone_heard_of_it_sends_nothing_at_all(sessi
     assert letter(session, cancel).last_failure == "first_never_left"
 
 
+def test_a_visit_called_off_before_its_letter_was_posted_leaves_nothing_to_print(session):
+    def visit_by_post(kind, sequence):
+        return by_post(kind, key=f"{kind}-{sequence}", stream="visit-1|post", sequence=sequence)
+
+    write(visit_by_post("visit_invitation", 0))
+    write(visit_by_post("visit_cancelled", 1))
+
+    assert queries.letters_to_print() == []
+
+
 @pytest.mark.parametrize("how", ["sent", "sending", "in_doubt"])
 def test_a_visit_called_off_is_called_off_to_whoever_may_have_heard(session, how):
     first = write(invitation_message(0))
