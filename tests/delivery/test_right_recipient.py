@@ -84,6 +84,14 @@ def test_an_invitation_that_says_too_much_is_caught(old, new, why):
         assert_right_recipient(raw, MAYA)
 
 
+def test_a_reference_that_looks_like_a_postcode_is_not_taken_for_one():
+    from crm.delivery import Invitation
+
+    ics = invitation_bytes().replace(b"KF-7Q3M9X", b"KF-SE83QV")
+
+    assert_right_recipient(raw_of("visit_invitation", invitation=Invitation(ics, "REQUEST")), MAYA)
+
+
 def test_somebody_elses_name_is_caught_wherever_it_stands():
     raw = raw_of(first_name="Zoë Quill")
 
