@@ -167,12 +167,23 @@ def areas() -> Response:
     return _page("areas.html", form, areas=service.areas, names=dict(owners), fallback=service.fallback_owner_id)
 
 
-@bp.route("/admin/settings/areas/new", methods=["GET", "POST"], defaults={"number": None})
+@bp.route("/admin/settings/areas/new", methods=["GET", "POST"])
+@requires(Permission.MANAGE_SETTINGS)
+@writes
+def new_area() -> Response:
+    """Add an area."""
+    return _area(None)
+
+
 @bp.route("/admin/settings/areas/<int:number>", methods=["GET", "POST"])
 @requires(Permission.MANAGE_SETTINGS)
 @writes
-def area(number: int | None) -> Response:
+def area(number: int) -> Response:
     """One area: its name, its postcode districts, and who takes its enquiries."""
+    return _area(number)
+
+
+def _area(number: int | None) -> Response:
     service = policy.service()
     if number is not None and not 1 <= number <= len(service.areas):
         raise NoSuchSetting("There is no such area. It may have been taken away.")
