@@ -406,7 +406,8 @@ class _Sayer:
 
     def _was_due(self, due_on: date) -> str:
         if due_on < self.today:
-            return f"was due {_short(due_on)}"
+            year = f" {due_on.year}" if due_on.year != self.today.year else ""
+            return f"was due {_short(due_on)}{year}"
         left = self.rulebook.calendar.between(self.today, due_on) if due_on > self.today else 0
         return f"{left} working day{'' if left == 1 else 's'}" if left else ""
 
@@ -419,7 +420,7 @@ class _Sayer:
             channel = CHANNEL_WORDS[Channel(row.channel)]
             return f"First call. {channel}, {_short(row.counted_from_on)}."
         what = f"{row.about}: {rule.what[0].lower()}{rule.what[1:]}" if row.about else rule.action
-        if rule.unit is deadlines.Unit.GIVEN:
+        if rule.unit is deadlines.Unit.GIVEN or row.turn != "service":
             return f"{what}."
         return f"{what}. {_length(rule)} {_JOINTS[rule.counting]} {rule.counted_from}, {_short(row.counted_from_on)}."
 
