@@ -34,7 +34,7 @@ def seal_stragglers(now: datetime) -> int:
     sealed = chain.seal_new_entries(now, everything=True)
     db.session.flush()
     settings: Settings = current_app.extensions["crm_settings"]
-    chain.write_anchor(settings.data_dir / ANCHORS_FILE, now)
+    chain.write_anchor(settings.data_dir / chain.ANCHORS_FILE, now)
     return sealed
 
 

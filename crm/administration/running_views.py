@@ -243,4 +243,4 @@ def _verify() -> chain.VerifyReport:
         )
     # One transaction, so that the trail can't grow while it is read; PostgreSQL reads it through a cursor that needs one.
     with transaction():
-        return chain.verify()
+        return chain.verify(chain.read_anchors(current_app.extensions["crm_settings"].data_dir / chain.ANCHORS_FILE))

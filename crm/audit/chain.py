@@ -24,6 +24,8 @@ from crm.audit.models import AuditEntry, AuditSeal
 from crm.audit.recording import digest_of_entry, trail_key
 from crm.db import db
 
+ANCHORS_FILE = "audit-anchors.txt"
+"""In the data folder: a line a day, where the chain stood. Copy it elsewhere too, since who has the folder has both."""
 BATCH = 2000
 LOOK_BACK = 5000
 """Ids looked over again for entries whose transaction committed late. PostgreSQL hands out ids before the commit."""

@@ -270,6 +270,14 @@ def _record_queued(message: OutboundMessage, *, case: Case, kind: str, actor: Ac
 
 def task_for_given_up(message: OutboundMessage, *, now: datetime, today: date, actor: Actor) -> None:
     """Bound to a letter that was given up: the owner of its case is told, so that a failure is seen by who can act."""
+    record(
+        "letter.given_up",
+        actor=actor,
+        at=now,
+        case_id=message.case_id,
+        subject=f"message:{message.id}",
+        detail={"kind": message.kind, "why": message.last_failure},
+    )
     case = db.session.get(Case, message.case_id) if message.case_id else None
     if case is None or case.owner_id is None:
         return

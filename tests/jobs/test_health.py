@@ -103,6 +103,6 @@ def test_every_job_of_the_timetable_runs(app, session):
     assert faults == {}
     assert set(ran) >= {job.name for job in timetable.TIMETABLE.jobs if job.has_work is None}
     assert session.scalar(sa.select(sa.func.count()).select_from(AuditSeal)) == 1
-    anchors = chain.read_anchors(app.extensions["crm_settings"].data_dir / timetable.ANCHORS_FILE)
+    anchors = chain.read_anchors(app.extensions["crm_settings"].data_dir / chain.ANCHORS_FILE)
     assert len(anchors) == 1
     assert verify(anchors).is_whole
