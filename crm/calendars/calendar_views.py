@@ -19,9 +19,7 @@ def feed(token: str) -> Response:
     """An officer's visits, by reference and district. Answers 304 from a counter before anything is rendered."""
     now = now_utc()
     state = feeds.feed_state(token, now=now)
-    if not is_resource_modified(
-        request.environ, etag=state.etag, last_modified=state.changed_at, ignore_if_range=True
-    ):
+    if not is_resource_modified(request.environ, etag=state.etag, last_modified=state.changed_at, ignore_if_range=True):
         response = make_response("", 304)
     else:
         body = feeds.feed_bytes(state, name=f"{pages.service().name} visits", now=now)

@@ -149,9 +149,7 @@ def _new_uid(organiser: Mailbox) -> str:
     return f"{secrets.token_hex(16)}@{organiser.email.rpartition('@')[2]}"
 
 
-def _keep(
-    existing: CalendarObject | None, owner: Owner, *, visit_id: int, facts: EventFacts, now: datetime
-) -> None:
+def _keep(existing: CalendarObject | None, owner: Owner, *, visit_id: int, facts: EventFacts, now: datetime) -> None:
     row = existing or CalendarObject(
         user_id=owner.user_id,
         person_id=owner.person_id,

@@ -86,9 +86,7 @@ def record_visit(
     )
     _record("visit.held", visit, actor=actor, now=now)
     if _moves(visit, case):
-        change_stage(
-            case, "record_visit", actor=actor, now=now, today=today, rulebook=rulebook, effective_on=held_on
-        )
+        change_stage(case, "record_visit", actor=actor, now=now, today=today, rulebook=rulebook, effective_on=held_on)
     else:
         summary.refresh(case, today=today, rulebook=rulebook)
     return visit
@@ -215,7 +213,5 @@ def _settle(visit: Visit, status: VisitStatus, *, note: str, now: datetime) -> N
     free_officers(visit)
 
 
-def _record(
-    event: str, visit: Visit, *, actor: Actor, now: datetime, detail: dict[str, object] | None = None
-) -> None:
+def _record(event: str, visit: Visit, *, actor: Actor, now: datetime, detail: dict[str, object] | None = None) -> None:
     record(event, actor=actor, at=now, case_id=visit.case_id, subject=f"visit:{visit.id}", detail=detail)

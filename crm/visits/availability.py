@@ -93,10 +93,7 @@ def read_diaries(
     begin, end = london_to_utc(first_day, 0), london_to_utc(last_day, 24 * 60)
     service = policy.service()
     usual = (service.working_from_minutes, service.working_until_minutes)
-    own = {
-        row.user_id: row
-        for row in db.session.scalars(select(OfficerDiary).where(OfficerDiary.user_id.in_(wanted)))
-    }
+    own = {row.user_id: row for row in db.session.scalars(select(OfficerDiary).where(OfficerDiary.user_id.in_(wanted)))}
     hours: dict[int, dict[int, list[tuple[int, int]]]] = {}
     for officer_id in wanted:
         if officer_id in own and own[officer_id].has_own_hours:
@@ -143,9 +140,7 @@ def read_diaries(
     )
 
 
-def free_slots(
-    diaries: Diaries, *, length_minutes: int, now: datetime, apart_minutes: int = 0
-) -> list[Slot]:
+def free_slots(diaries: Diaries, *, length_minutes: int, now: datetime, apart_minutes: int = 0) -> list[Slot]:
     """Times when all the officers of these diaries are free together, in order.
 
     ``apart_minutes`` thins them out for a list that a person reads: each start at least so long after the one before,
@@ -155,9 +150,7 @@ def free_slots(
     for day in diaries.days():
         together: dict[datetime, Span] | None = None
         for officer_id in diaries.officer_ids:
-            spans = diaries.free_on(
-                officer_id, day, length_minutes=length_minutes, not_before=now + EARLIEST_NOTICE
-            )
+            spans = diaries.free_on(officer_id, day, length_minutes=length_minutes, not_before=now + EARLIEST_NOTICE)
             mine = {span.start: span for span in spans}
             together = mine if together is None else {at: mine[at] for at in together.keys() & mine.keys()}
             if not together:
@@ -190,11 +183,15 @@ def nearest_slots(
 ) -> list[Slot]:
     """The free times nearest to one that could not be had, in order of time."""
     wanted_on = london_date(to)
-    diaries = read_diaries(
-        officer_ids,
-        first_day=max(today, wanted_on - timedelta(days=7)),
-        last_day=max(today, wanted_on) + timedelta(days=14),
-        but_for_visit=but_for_visit,
-    )
-    free = free_slots(diaries, length_minutes=length_minutes, now=now, apart_minutes=SLOTS_APART)
+    free: list[Slot] = []
+    for days_before, days_after in ((1, 2), (7, 14)):
+        diaries = read_diaries(
+            officer_ids,
+            first_day=max(today, wanted_on - timedelta(days=days_before)),
+            last_day=max(today, wanted_on) + timedelta(days=days_after),
+            but_for_visit=but_for_visit,
+        )
+        free = free_slots(diaries, length_minutes=length_minutes, now=now, apart_minutes=SLOTS_APART)
+        if len(free) >= count:
+            break
     return sorted(sorted(free, key=lambda slot: abs(slot.starts_at - to))[:count])

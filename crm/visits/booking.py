@@ -104,9 +104,10 @@ def book_visit(
 ) -> Visit:
     """Book a visit, tell everybody, and move the enquiry on where it waited for this.
 
-    1. Check that this kind of visit fits where the household stands.
+    1. Check that this kind of visit fits where the household stands, and look once whether the officers are free: most
+       of those who come too late stop here, before they have made anybody wait.
     2. Move the enquiry, or claim the case: a second booking of the same household stops here.
-    3. Hold the officers' calendars, in the order of their ids, and see that all are free.
+    3. Hold the officers' calendars, in the order of their ids, and see again that all are free.
     4. Write the visit; the database has the last word on overlaps.
     5. Open the case to the officers, write the story, send the invitations.
 
@@ -117,6 +118,7 @@ def book_visit(
     chosen = _chosen_officers(officer_ids)
     moves_enquiry = _fits(case, purpose)
     ends_at = starts_at + timedelta(minutes=length_minutes)
+    _see_that_they_are_free(chosen, starts_at=starts_at, ends_at=ends_at, now=now, today=today, but_for_visit=None)
     if moves_enquiry:
         change_stage(
             case,
@@ -130,9 +132,8 @@ def book_visit(
         )
     else:
         claim_version(case, seen)
-    _see_that_they_are_free(
-        chosen, starts_at=starts_at, ends_at=ends_at, now=now, today=today, but_for_visit=None
-    )
+    invitations.hold_calendars(chosen, now=now)
+    _see_that_they_are_free(chosen, starts_at=starts_at, ends_at=ends_at, now=now, today=today, but_for_visit=None)
     visit = Visit(
         case_id=case.id,
         purpose=purpose,
@@ -196,9 +197,7 @@ def move_visit(
         summary.refresh(case, today=today, rulebook=rulebook)
         return visit
     invitations.hold_calendars({*before, *chosen}, now=now)
-    _see_that_they_are_free(
-        chosen, starts_at=starts_at, ends_at=ends_at, now=now, today=today, but_for_visit=visit.id
-    )
+    _see_that_they_are_free(chosen, starts_at=starts_at, ends_at=ends_at, now=now, today=today, but_for_visit=visit.id)
     old_starts_at = visit.starts_at
     with _refused_when_taken(chosen, starts_at, length_minutes, now=now, today=today, but_for_visit=visit.id):
         visit.starts_at, visit.ends_at = starts_at, ends_at
@@ -415,11 +414,10 @@ def _see_that_they_are_free(
     today: date,
     but_for_visit: int | None,
 ) -> None:
-    """Hold the officers' calendars until the transaction ends, then look. Raises SlotTaken, saying why."""
+    """Look at the diaries as they are now. Raises SlotTaken, saying why; certain only while the calendars are held."""
     length = int((ends_at - starts_at).total_seconds() // 60)
     if starts_at <= now:
         raise VisitNotBookable("That time has passed. Choose a later one.", field="starts_at")
-    invitations.hold_calendars(officer_ids, now=now)
     on = london_date(starts_at)
     diaries = read_diaries(officer_ids, first_day=on, last_day=on, but_for_visit=but_for_visit)
     for officer_id in officer_ids:

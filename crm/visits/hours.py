@@ -49,9 +49,7 @@ def set_hours(
     db.session.execute(delete(WorkingHours).where(WorkingHours.user_id == user_id))
     for weekday, day_spans in spans.items():
         for start, end in day_spans:
-            db.session.add(
-                WorkingHours(user_id=user_id, weekday=weekday, from_minutes=start, until_minutes=end)
-            )
+            db.session.add(WorkingHours(user_id=user_id, weekday=weekday, from_minutes=start, until_minutes=end))
     db.session.flush()
     record("hours.set", actor=actor, at=now, subject=f"user:{user_id}")
 
@@ -87,9 +85,7 @@ def add_time_away(
 
 def remove_time_away(user_id: int, busy_id: int, *, actor: Actor, now: datetime) -> None:
     """Offer that time again. Removing what is gone already changes nothing."""
-    busy = db.session.scalars(
-        select(BusyTime).where(BusyTime.id == busy_id, BusyTime.user_id == user_id)
-    ).first()
+    busy = db.session.scalars(select(BusyTime).where(BusyTime.id == busy_id, BusyTime.user_id == user_id)).first()
     if busy is not None:
         db.session.delete(busy)
         db.session.flush()

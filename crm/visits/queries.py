@@ -92,8 +92,8 @@ def missed_visits(case: Case) -> int:
             StageChange.case_id == case.id, StageChange.move == "reopen_enquiry"
         )
     )
-    query = select(func.count()).select_from(Visit).where(
-        Visit.case_id == case.id, Visit.status == VisitStatus.NO_ACCESS
+    query = (
+        select(func.count()).select_from(Visit).where(Visit.case_id == case.id, Visit.status == VisitStatus.NO_ACCESS)
     )
     if reopened_at is not None:
         query = query.where(Visit.settled_at > reopened_at)
@@ -418,9 +418,7 @@ def _blocks(
     return blocks
 
 
-def _free_blocks(
-    diaries: Diaries, user_id: int, day: date, length_minutes: int, now: datetime
-) -> list[Block]:
+def _free_blocks(diaries: Diaries, user_id: int, day: date, length_minutes: int, now: datetime) -> list[Block]:
     spans = diaries.free_on(user_id, day, length_minutes=length_minutes, not_before=now + EARLIEST_NOTICE)
     kept: list[Block] = []
     for span in spans:

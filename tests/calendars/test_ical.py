@@ -63,7 +63,9 @@ def facts(**changes: object) -> EventFacts:
     return EventFacts(**given_facts)  # type: ignore[arg-type]
 
 
-def message(name: str = "Maya Thompson", email: str = "maya@example.org", method: str = "REQUEST", **changes: object) -> bytes:
+def message(
+    name: str = "Maya Thompson", email: str = "maya@example.org", method: str = "REQUEST", **changes: object
+) -> bytes:
     return ical.message(
         facts(**changes), method=method, stamp=STAMP, organiser=ORGANISER, attendee=Mailbox(email, name)
     )
@@ -89,7 +91,9 @@ def test_no_text_adds_takes_or_breaks_a_line(summary, location, lines, name, loc
 @settings(max_examples=200, derandomize=True)
 @given(texts=st.lists(TEXT, max_size=5))
 def test_a_feed_holds_each_event_once_whatever_it_says(texts):
-    events = [ical.event_text(facts(uid=f"{n}@k.example.org", summary=text), stamp=STAMP) for n, text in enumerate(texts)]
+    events = [
+        ical.event_text(facts(uid=f"{n}@k.example.org", summary=text), stamp=STAMP) for n, text in enumerate(texts)
+    ]
 
     raw = ical.feed("Kestrel visits", events)
 

@@ -250,7 +250,9 @@ def test_nobody_signs_off_their_own_report(verbs, freeze):
     assert queries.reports_to_sign_off(manager.actor) == []
     with pytest.raises(sa.exc.IntegrityError), transaction():
         db.session.execute(
-            sa.text("UPDATE visit_report SET signed_off_at = :at, outcome = 'invite', signed_off_by_id = written_by_id"),
+            sa.text(
+                "UPDATE visit_report SET signed_off_at = :at, outcome = 'invite', signed_off_by_id = written_by_id"
+            ),
             {"at": "2026-07-14 15:00:00+00:00"},
         )
 
@@ -287,7 +289,9 @@ def test_a_report_saved_in_two_places_is_not_overwritten(verbs, freeze):
 
 
 def test_what_a_report_says_is_sealed_in_the_database(verbs, visited):
-    columns = db.session.execute(sa.text("SELECT sections_sealed, safety_sealed, reasons_sealed FROM visit_report")).one()
+    columns = db.session.execute(
+        sa.text("SELECT sections_sealed, safety_sealed, reasons_sealed FROM visit_report")
+    ).one()
 
     assert all(value and "Talked" not in value and "agreed" not in value for value in columns)
 

@@ -427,8 +427,16 @@ def test_the_database_itself_refuses_an_overlap(verbs):
     other = verbs.book(verbs.household(2), "2026-07-15 14:00")
 
     for change in (
-        {"starts_at": at("2026-07-14 15:59"), "ends_at": at("2026-07-14 16:30"), "blocked_until_at": at("2026-07-14 17:00")},
-        {"starts_at": at("2026-07-14 13:00"), "ends_at": at("2026-07-14 13:30"), "blocked_until_at": at("2026-07-14 14:01")},
+        {
+            "starts_at": at("2026-07-14 15:59"),
+            "ends_at": at("2026-07-14 16:30"),
+            "blocked_until_at": at("2026-07-14 17:00"),
+        },
+        {
+            "starts_at": at("2026-07-14 13:00"),
+            "ends_at": at("2026-07-14 13:30"),
+            "blocked_until_at": at("2026-07-14 14:01"),
+        },
     ):
         with pytest.raises(sa.exc.IntegrityError), transaction():
             db.session.execute(sa.update(VisitOfficer).where(VisitOfficer.visit_id == other.id).values(**change))

@@ -50,7 +50,10 @@ def test_a_chosen_officer_and_length_are_kept_while_looking_for_times(client, ve
 
     page = client.get(f"/cases/{case.reference}/visits/new").page
     looked = client.submit(page, button="Look for times", officer=both, length="60").page
-    assert "Nadia Rahman and Iqbal Chaudhry are both free" in looked.text or "Iqbal Chaudhry and Nadia Rahman" in looked.text
+    assert (
+        "Nadia Rahman and Iqbal Chaudhry are both free" in looked.text
+        or "Iqbal Chaudhry and Nadia Rahman" in looked.text
+    )
     times = [box.get("value") for box in looked.all("input", name="starts_at")]
     done = client.submit(looked, button="Book and send invitations", starts_at=times[0], officers=both, follow=True)
 
@@ -230,7 +233,11 @@ def test_hours_are_set_and_leave_is_kept_free(client, verbs):
     assert wrong.status_code == 422
     assert wrong.page.errors == ["Give both times for Wednesday, or neither"]
     away = client.submit(
-        kept.page, button="Keep this time free", kind="leave", **{"first_day-day": "15", "first_day-month": "7", "first_day-year": "2026"}, follow=True  # noqa: E501
+        kept.page,
+        button="Keep this time free",
+        kind="leave",
+        **{"first_day-day": "15", "first_day-month": "7", "first_day-year": "2026"},
+        follow=True,  # noqa: E501
     )
     assert "Nobody can book you then" in away.page.text
     week = client.get("/visits?week=2026-07-13").page.text

@@ -218,9 +218,7 @@ def test_the_hour_that_does_not_exist_has_one_holder_too(race):
     change = max(date(year, 3, d) for d in range(25, 32) if date(year, 3, d).weekday() == 6)
     officer = race.cast.officer
     with transaction():
-        hours.set_hours(
-            officer.id, spans={6: [(0, 1440)]}, visits_a_day=6, actor=officer.actor, now=now_utc()
-        )
+        hours.set_hours(officer.id, spans={6: [(0, 1440)]}, visits_a_day=6, actor=officer.actor, now=now_utc())
     starts = [at(change, 0, 45) if number % 2 else at(change, 2) for number in range(CLIENTS)]
 
     results = race.run(
