@@ -294,7 +294,9 @@ def evidence_for(case: Case, today: date, *, dossier: Dossier | None = None) -> 
     """
     if TrackName.APPLICATION not in case.stages:
         return {}
-    evidence = decision_evidence(case, today, dossier=dossier)
+    # Only a decision minds who countersigned; sharing the report wants that signature.
+    deciding = case.stages[TrackName.APPLICATION] in ("with_adm", "qd_issued")
+    evidence = (decision_evidence if deciding else stored_evidence)(case, today, dossier=dossier)
     known = {
         name: getattr(evidence, name)
         for name in Evidence.__dataclass_fields__
