@@ -315,7 +315,8 @@ class PageClient(FlaskClient):
     def inspect(self, response: PageResponse) -> None:
         address = f"{response.request.method} {response.request.path} ({response.status_code})"
         problems = header_faults(response)
-        if response.mimetype == "text/html" and not 300 <= response.status_code < 400:
+        has_page = response.mimetype == "text/html" and response.request.method != "HEAD"
+        if has_page and not 300 <= response.status_code < 400:
             is_part = "HX-Request" in response.request.headers
             if not is_part and not response.page.is_whole:
                 problems.append("the page has no doctype")

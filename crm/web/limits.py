@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -54,7 +55,7 @@ def count_try(purpose: str, key: str, *, at_most: int, seconds: int, now: dateti
     name = digest("limit " + purpose, key)
     ends = _full().get(name)
     if ends is not None and now < ends <= now + timedelta(seconds=seconds):
-        return int((ends - now).total_seconds()) + 1
+        return _seconds_until(ends, now)
     with transaction() as session:
         count, began = session.execute(_upsert(name, now, now - timedelta(seconds=seconds))).one()
     if count <= at_most:
@@ -63,7 +64,11 @@ def count_try(purpose: str, key: str, *, at_most: int, seconds: int, now: dateti
     if len(_full()) >= FULL_AT_MOST:
         _full().clear()
     _full()[name] = ends
-    return max(int((ends - now).total_seconds()) + 1, 1)
+    return _seconds_until(ends, now)
+
+
+def _seconds_until(ends: datetime, now: datetime) -> int:
+    return max(1, math.ceil((ends - now).total_seconds()))
 
 
 def _upsert(name: str, now: datetime, opened_before: datetime) -> Any:
