@@ -331,9 +331,9 @@ class Sayer:
             state = {"over": "over", "due": "due", "ok": "none"}[reading.state]
             words = reading.words
             if not ours and due_on >= self.today:
-                state, words = "waiting", f"Waiting until {due_on:%a} {due_on.day} {due_on:%B}"
+                state, words = "waiting", f"Waiting until {due_on:%a} {due_on.day} {due_on:%b}"
             elif state == "none":
-                words = f"Due {due_on:%a} {due_on.day} {due_on:%B}"
+                words = f"Due {due_on:%a} {due_on.day} {due_on:%b}"
             self._said[key] = (state, words)
         return self._said[key]
 
