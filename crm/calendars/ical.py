@@ -164,7 +164,7 @@ def _utc(moment: datetime) -> datetime:
 
 def _name(mailbox: Mailbox) -> str:
     """A name for a CN parameter. A quotation mark or a caret there is written differently by every program."""
-    return plain(mailbox.name.translate(str.maketrans({'"': " ", "^": " "})))[:120].strip() or mailbox.email
+    return plain(mailbox.name.translate({ord('"'): " ", ord("^"): " "}))[:120].strip() or mailbox.email
 
 
 def _frame() -> Calendar:

@@ -119,12 +119,12 @@ def read_diaries(
     for officer_id, starts_at, ends_at in db.session.execute(booked.order_by(VisitOfficer.starts_at)):
         visits[officer_id].append(Span(starts_at, ends_at))
     busy: dict[int, list[Span]] = defaultdict(list)
-    for row in db.session.execute(
+    for away in db.session.execute(
         select(BusyTime.user_id, BusyTime.starts_at, BusyTime.ends_at)
         .where(BusyTime.user_id.in_(wanted), BusyTime.starts_at < end, BusyTime.ends_at > begin)
         .order_by(BusyTime.starts_at)
     ):
-        busy[row.user_id].append(Span(row.starts_at, row.ends_at))
+        busy[away.user_id].append(Span(away.starts_at, away.ends_at))
     return Diaries(
         officer_ids=wanted,
         first_day=first_day,

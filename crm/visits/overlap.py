@@ -58,4 +58,5 @@ def attach(events: Any, table: Any) -> None:
     """Have ``create_all`` make the rule straight after the table."""
     for dialect in ("postgresql", "sqlite"):
         for statement in statements_up(dialect):
-            events.listen(table, "after_create", sa.DDL(statement.replace("%", "%%")).execute_if(dialect=dialect))
+            rule = sa.DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
+            events.listen(table, "after_create", rule.execute_if(dialect=dialect))

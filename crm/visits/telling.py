@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TypedDict
 
 from crm import policy
 from crm.access.models import User
@@ -31,6 +32,15 @@ class Occasion:
     now: datetime
     today: date
     rulebook: Rulebook
+
+
+class EventWords(TypedDict):
+    """What an event says, whatever its time."""
+
+    summary: str
+    location: str
+    description: Sequence[str]
+    url: str
 
 
 def area_of(household: Household) -> str:
@@ -298,7 +308,7 @@ def _organiser() -> Mailbox:
     return Mailbox(post_room().visits_mailbox, policy.service().name)
 
 
-def _household_event(visit: Visit, case: Case) -> dict[str, object]:
+def _household_event(visit: Visit, case: Case) -> EventWords:
     """What the household's own copy says: no address, since a shared family calendar shows it to anybody."""
     service = policy.service()
     return {
@@ -313,7 +323,7 @@ def _household_event(visit: Visit, case: Case) -> dict[str, object]:
     }
 
 
-def _officer_event(visit: Visit, case: Case) -> dict[str, object]:
+def _officer_event(visit: Visit, case: Case) -> EventWords:
     """What an officer's copy says: reference, district and a link. Names and the address are behind the sign-in."""
     area = area_of(case.household)
     heading = {Place.HOME: "Home visit", Place.VIDEO: "Video visit", Place.OFFICE: "Visit to us"}[Place(visit.place)]

@@ -1,4 +1,4 @@
-"""Many people at once, in processes of their own: each waits at one barrier, then books, moves or calls off for real."""
+"""Many people at once, in processes of their own: each waits at one barrier, then books, moves or calls off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened on the day, and what follows: another date, a letter, a manager's decision. Dates are counted by hand."""
+"""What happened on the day, and what follows: another date, a letter, a manager's decision. Counted by hand."""
 
 from datetime import date
 
