@@ -91,7 +91,9 @@ def _present() -> Present:
 def week() -> Page:
     """Officers as rows, days as columns. ``?case=`` keeps a household in hand, so that a free time books for it."""
     here = _present()
-    chosen = _day_of(request.args.get("day")) or _day_of(request.args.get("week")) or here.today
+    asked = _day_of(request.args.get("day")) or _day_of(request.args.get("week"))
+    # On a Sunday the week that matters is the one that begins tomorrow.
+    chosen = asked or here.today + timedelta(days=here.today.weekday() == WEEK_DAYS)
     first_day = chosen - timedelta(days=chosen.weekday())
     if "day" not in request.args and first_day <= here.today < first_day + timedelta(days=WEEK_DAYS):
         chosen = here.today
