@@ -14,7 +14,7 @@ from crm import policy
 from crm.audit import record
 from crm.cases import summary, timeline
 from crm.cases.change_stage import claim_version
-from crm.cases.facts import FACT_SENSITIVITY, current_facts, state_fact
+from crm.cases.facts import FACT_SENSITIVITY, FACT_WORDS, current_facts, state_fact
 from crm.cases.models import Case, Fact, Person
 from crm.db import db
 from crm.enquiries.questions import area_answer
@@ -74,8 +74,18 @@ class Screening:
     applicants: tuple[Person, ...]
     advice: EligibilityAdvice
     something_is_hidden: bool
+    unasked: frozenset[str]
+    """The criteria nobody has asked about yet: said in one line, not as so many things to talk about."""
     shows: tuple[str, ...]
     """The kinds of sensitive facts on the page, for the record of who looked."""
+
+    @property
+    def unasked_words(self) -> list[str]:
+        """What is still to ask, a few words each."""
+        words = ["Date of birth"] if any(person.born_on is None for person in self.applicants) else []
+        return words + [
+            FACT_WORDS[FACT_OF[one.criterion.name]] for one in self.known if one.criterion.name in self.unasked
+        ]
 
 
 def screening_of(case: Case, actor: Actor, *, on_case: bool, rulebook: Rulebook) -> Screening:
@@ -105,6 +115,8 @@ def screening_of(case: Case, actor: Actor, *, on_case: bool, rulebook: Rulebook)
         applicants,
         assess(answers, criteria, rulebook.day),
         bool(hidden),
+        frozenset(one.criterion.name for one in known if not one.value and not one.is_hidden)
+        | (frozenset() if answers["age"] else frozenset({"age"})),
         tuple(sorted(shows)),
     )
 
