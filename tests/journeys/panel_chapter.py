@@ -1,0 +1,122 @@
+"""Chapter 4: panel, decision, notices, agreement; and what everybody can see of it afterwards."""
+
+from __future__ import annotations
+
+import re
+
+from tests.journeys.post import read
+from tests.journeys.story import Story
+from tests.journeys.visit_chapter import PRIYA
+
+SEATS = (
+    ("Ruth Adeyemi", "Chair", True, False, "Retired judge"),
+    ("Hannah Sutcliffe", "Member", False, True, "Social work"),
+    ("Bernard Wyeth", "Member", True, False, "Foster carer"),
+    ("Parveen Dhillon", "Member", True, False, "Education"),
+    ("Tom Whitfield", "Member", True, False, "Care-experienced"),
+)
+
+
+def meeting_is_planned(story: Story) -> None:
+    """The central list, a meeting with five at the table, and the household on its agenda."""
+    story.clock.to("2026-09-01 10:00")
+    gwen = story.at_work("panel_administrator")
+    gwen.goes_to("Panel").press("Central list")
+    for name, seat, independent, social_worker, background in SEATS:
+        gwen.picks("Who", name).chooses(seat, "Sits as")
+        if independent:
+            gwen.chooses("Independent of the service")
+        if social_worker:
+            gwen.chooses("A social worker with three years’ relevant experience since qualifying")
+        gwen.writes("Background", background).press("Keep this").sees("Kept on the central list")
+    gwen.goes_to("Panel").press("Plan a meeting")
+    gwen.dates("Day", "2026-09-16").writes("Start", "10am").writes("Place", "Kestrel House")
+    for name, *_ in SEATS:
+        gwen.chooses(name, exact=False)
+    gwen.press("Plan this meeting").sees("The panel meets on Wednesday 16 September. Papers are due by Wednesday 9")
+    gwen.goes_to("Panel").press("Put on an agenda", nth=0)
+    gwen.chooses("16 September", exact=False).press("Put on the agenda")
+    gwen.sees("On the agenda of Wednesday 16 September, and the household has been invited")
+    story.post.wait(PRIYA, "An invitation: Wednesday 16 September")
+
+
+def papers_go_out(story: Story) -> None:
+    story.clock.to("2026-09-09 09:00")
+    gwen = story.at_work("panel_administrator")
+    gwen.goes_to("Panel").press("Wednesday 16 September 2026")
+    gwen.press("have gone").sees("Kept: the members have the papers")
+    member = story.at_work("chair")
+    member.goes_to("Panel").press("Wednesday 16 September 2026").sees(story.household)
+
+
+def panel_meets(story: Story) -> None:
+    """Wednesday 16 September: who is there, and what they recommend."""
+    story.clock.to("2026-09-16 10:40")
+    gwen = story.at_work("panel_administrator")
+    gwen.goes_to("Panel").press("Wednesday 16 September 2026")
+    gwen.press("Keep who is here").sees("The panel is quorate for this item")
+    gwen.chooses("Suitable", "What does panel recommend?", exact=False)
+    gwen.writes("Reasons", "Steady, open, and honest about what they do not know yet.")
+    gwen.press("Record recommendation").sees("Recorded: ", "final minutes")
+    story.clock.to("2026-09-25 09:30")
+    gwen = story.at_work("panel_administrator")
+    gwen.goes_to("Panel").press("Wednesday 16 September 2026").press("Final minutes")
+    gwen.writes("Final minutes of this item", "The panel talked about the teenagers and the spare room.")
+    gwen.press("Send to the decision maker").sees("With the decision maker, who decides by Tuesday 6 October")
+
+
+def decision_is_made(story: Story) -> None:
+    """Thursday 1 October: approved, with terms; told by voice and in writing; the agreement is signed."""
+    story.clock.to("2026-10-01 11:00")
+    ruth = story.at_work("decision_maker")
+    ruth.sees(story.household)
+    ruth.goes_to("Panel").press(story.household)
+    ruth.writes("What I considered", "The report, the household’s comments, the checks, the minutes.")
+    ruth.writes("The key arguments", "For: their steadiness. Against: little time alone with small children.")
+    ruth.chooses("Yes", "Do you adopt the panel’s reasons?").writes("Why, or why not", "They weigh what matters.")
+    ruth.chooses("Approve", "Decision", exact=False)
+    ruth.press("Make this decision")
+    ruth.sees("Approved. Tell the household by voice by Monday 5 October and in writing by Thursday 8 October.")
+    ruth.chooses("By phone", "How").press("They have been told").sees("Next: the written notice")
+    ruth.chooses("By email", "How it goes", exact=False).press("Write the notice")
+    ruth.sees("dated today")
+    story.post.wait(PRIYA, "A letter about our decision")
+    story.clock.to("2026-10-05 15:00")
+    officer = story.at_work("officer")
+    officer.finds(story.reference, story.household).press("Assessment", exact=True).press("Notices")
+    officer.dates("Day it was signed", "2026-10-05").press("It is signed").sees("the foster care agreement is signed")
+    officer.sees("First review by Friday 1 October 2027")
+
+
+def all_of_it_shows(story: Story) -> None:
+    """The timeline, the board, My day, the audit trail and the outbox tell the same story."""
+    story.clock.to("2026-10-06 09:00")
+    officer = story.at_work("officer")
+    officer.finds(story.reference, story.household).sees("Approved")
+    timeline = whole_timeline(story)
+    for words in ("Enquiry received", "Visit made", "Approved"):
+        assert words in timeline, f"“{words}” is not on the timeline:\n{timeline}"
+    officer.goes_to("Board").sees("Approved")
+    manager = story.at_work("manager")
+    manager.goes_to("Board").sees(story.household)
+    lena = story.at_work("administrator")
+    lena.goes_to("Settings").press("Who did what", exact=False).sees(story.reference)
+    lena.sees_not("Osei")
+    story.post.each_once()
+    for taken in story.post.sink.taken:
+        assert "Osei" not in str(read(taken)["subject"])
+
+
+def whole_timeline(story: Story) -> str:
+    """The timeline, page after page to its beginning."""
+    officer = story.at_work("officer")
+    officer.finds(story.reference, story.household)
+    text = officer.text()
+    for _ in range(12):
+        earlier = officer.page.get_by_role("link", name=re.compile("Earlier|Older|Show all|More"))
+        if not earlier.count():
+            break
+        earlier.last.click()
+        officer.page.wait_for_timeout(400)
+        text += officer.text()
+    return text
