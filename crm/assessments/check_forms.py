@@ -63,7 +63,8 @@ class CheckForm(BaseForm):
             outcome=self.outcome.data,
             verified_on=self.verified_on.data,
             expires_on=self.expires_on.data,
-            dbs_number=self.dbs_number.data.replace(" ", ""),
+            # The box is only on the page of a certificate.
+            dbs_number=(self.dbs_number.data or "").replace(" ", ""),
             dbs_issued_on=self.dbs_issued_on.data,
             dbs_level=self.dbs_level.data,
             dbs_barred_list_checked=self.dbs_barred_list_checked.data,
