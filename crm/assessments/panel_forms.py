@@ -75,7 +75,9 @@ PRESENCE_CHOICES = [
 ]
 
 
-def attendance_form(members: list[tuple[int, str, str | None]], presiding_id: int | None, *, takes_answers: bool = True) -> BaseForm:
+def attendance_form(
+    members: list[tuple[int, str, str | None]], presiding_id: int | None, *, takes_answers: bool = True
+) -> BaseForm:
     """Who is there for one item; ``members`` are (user id, name, presence so far)."""
     fields: dict[str, Any] = {
         f"presence_{user_id}": SelectField(name, choices=PRESENCE_CHOICES, default=presence or Presence.PRESENT)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import pytest
+
 from crm import policy
 from crm.assessments import answers, decisions, meetings, notices, queries, stage_one, stage_two, withdrawal
 from crm.assessments.checks import CheckCameIn, record_check
@@ -53,8 +55,9 @@ class Walk:
         return {"now": now, "today": self.today, "rulebook": policy.rulebook_on(self.today)}
 
     def take(self, steps: int) -> None:
-        at = 0
-        for _ in range(steps):
+        at, left = 0, steps
+        while left:
+            left -= 1
             on_road = self.dice.random() < 0.75
             name = ROAD[at] if on_road and at < len(ROAD) else self.dice.choice(OFF_ROAD + ROAD)
             right = getattr(self.cast, RIGHT_ACTOR.get(name, "panel_administrator")).actor
@@ -71,7 +74,16 @@ class Walk:
                 db.session.expire_all()
                 if on_road:
                     at = max(0, min(at + self.dice.choice((-1, 0, 1)), len(ROAD) - 1))
+                continue
             self.hold()
+            if self.is_over:
+                at = len(ROAD) - 1
+                left = min(left, 5)
+
+    @property
+    def is_over(self) -> bool:
+        """Approved, refused or withdrawn: a few tries more, and the walk ends."""
+        return not self.case.is_open
 
     # --- what must hold
 
@@ -251,30 +263,30 @@ class Walk:
         withdrawal.withdraw(self.case, code="AW0", withdrawn_on=self.today, actor=actor, **self.doing)
 
 
-def walks(journey: Journey, count: int) -> tuple[int, dict[str, int]]:
-    """Walk so many times from the same place; how far each came."""
+def walks(journey: Journey, seeds: range) -> dict[str, int]:
+    """Walk once for each seed, each time from the same place; how far they came."""
     j = journey.on("2026-03-02").in_assessment().obtain_all(but=("relationships",))
-    for check in j.checks()[:]:
-        if check.item == "relationships" and check.person.given_name == "Sam":
-            j.obtain(check)
+    j.obtain(j.check("relationships", "Sam"))
     case_id, today = j.case.id, j.today
     reached: dict[str, int] = {}
-    for seed in range(count):
+    for seed in seeds:
         db.session.rollback()
         with writing():
             walk = Walk(j, case_id, today, seed)
-            walk.take(45)
+            walk.take(40)
             stage = walk.case.stages.get("application")  # type: ignore[call-overload]
             reached[stage] = reached.get(stage, 0) + 1
             db.session.rollback()
-    return count, reached
+    return reached
 
 
-def test_no_walk_over_the_operations_leads_round_the_law(journey, rounds: Callable[[int, int], int], database):
-    by_day = 200 if database.kind == "sqlite" else 30
+@pytest.mark.parametrize("part", range(8))
+def test_no_walk_over_the_operations_leads_round_the_law(journey, rounds: Callable[[int, int], int], database, part):
+    """200 walks a day on SQLite and some on PostgreSQL, in eight parts; 20,000 by night."""
+    count = rounds(25, 2_500) if database.kind == "sqlite" else rounds(3, 250)
 
-    count, reached = walks(journey, rounds(by_day, 20_000 if database.kind == "sqlite" else 2_000))
+    reached = walks(journey, range(part * count, (part + 1) * count))
 
     assert sum(reached.values()) == count
     # The walks do get somewhere: a guard that refused everything would prove nothing.
-    assert reached.get("approved", 0) >= count // 20, reached
+    assert reached.get("approved", 0) >= count // 8, reached

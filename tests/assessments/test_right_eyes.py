@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from email.parser import BytesParser
 from email.policy import default
-from datetime import date
 
 import pytest
 from sqlalchemy import select
