@@ -202,6 +202,13 @@ def _account_page(form: ChangePasswordForm) -> str:
     )
 
 
+@bp.get("/account/still-here")
+@requires_staff
+def still_here() -> Response:
+    """Somebody who was warned that their session would end says that they are still there."""
+    return make_response("", 204)
+
+
 @bp.post("/account/password")
 @requires_staff
 @writes_by_itself("a password is compared and hashed outside any transaction")

@@ -58,3 +58,29 @@ for (const button of document.querySelectorAll('[data-print]')) {
   button.hidden = false
   button.addEventListener('click', () => window.print())
 }
+
+// A session ends after half an hour without use. Two minutes before, the page says so and offers to go on; afterwards it
+// says that what was typed is still there.
+const ending = document.querySelector('[data-session-ends-after]')
+if (ending) {
+  const lasts = Number(ending.dataset.sessionEndsAfter) * 1000
+  const warning = Number(ending.dataset.warnBefore) * 1000
+  let timers = []
+  const show = (when) => {
+    ending.hidden = when === null
+    for (const part of ending.querySelectorAll('[data-when]')) part.hidden = part.dataset.when !== when
+  }
+  const begin = () => {
+    timers.forEach(clearTimeout)
+    timers = [setTimeout(() => show('soon'), lasts - warning), setTimeout(() => show('over'), lasts)]
+    show(null)
+  }
+  ending.querySelector('[data-still-here]').addEventListener('click', async (event) => {
+    const answer = await fetch(event.target.dataset.stillHere, { redirect: 'manual' }).catch(() => null)
+    if (answer?.status === 204) begin()
+    else show('over')
+  })
+  document.addEventListener('htmx:afterRequest', begin)
+  document.addEventListener('htmx:after:request', begin)
+  begin()
+}

@@ -131,9 +131,12 @@ def ask(world: World, entry: dict[str, Any], cell: Cell) -> str | None:
     path = path_of(world, entry, cell)
     if path is None:
         return None
-    response = send(world, cell, path, entry)
+    try:
+        response = send(world, cell, path, entry)
+    except Exception as fault:  # all of them are wanted in one list
+        return f"a fault: {fault!r}"
     if response.status_code == 500:
-        return f"{response.status_code}, a fault"
+        return "500, a fault"
     if said_yes(response) != cell.may:
         return (
             f"{'refused' if cell.may else 'allowed'} with {response.status_code} {response.headers.get('Location', '')}"

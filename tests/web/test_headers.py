@@ -1,5 +1,7 @@
 """What every answer tells the browser to refuse, word for word (G41)."""
 
+import gzip
+
 import pytest
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -48,6 +50,41 @@ def test_files_with_a_digest_in_their_address_are_kept(client):
     assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert not_kept.headers["Cache-Control"] == "public, max-age=300"
     assert kept.headers["Content-Security-Policy"] == EXPECTED["Content-Security-Policy"]
+
+
+def test_styles_are_small_on_the_wire(client):
+    address = "/static/vendor/govuk-public.min.css"
+
+    plain = client.get(address)
+    small = client.get(address, headers={"Accept-Encoding": "gzip, br"})
+    client.inspects = False  # an answer of 304 has no type
+    again = client.get(address, headers={"Accept-Encoding": "gzip", "If-None-Match": small.headers["ETag"]})
+
+    assert "Content-Encoding" not in plain.headers
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert len(small.data) < len(plain.data) / 5
+    assert gzip.decompress(small.data) == plain.data
+    assert again.status_code == 304
+    assert small.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_first_public_page_weighs_little(client):
+    """What a phone fetches first: the page, its styles and its script, at most 60 kB."""
+    page = client.get("/desk")
+    links = [link["href"] for link in page.page.root.all("link")]
+    scripts = [script["src"] for script in page.page.root.all("script")]
+
+    files = [client.get(path, headers={"Accept-Encoding": "gzip"}) for path in links + scripts]
+
+    assert len(page.data) <= 30_000
+    assert len(gzip.compress(page.data)) + sum(len(file.data) for file in files) <= 60_000
+
+
+@pytest.mark.parametrize(
+    "name", ["../settings.py", "%2e%2e/settings.py", "vendor/.stamp", "no-such.css", "vendor", "vendor/NOTICE.txt"]
+)
+def test_nothing_but_styles_scripts_and_drawings_is_served(client, name):
+    assert client.get(f"/static/{name}").status_code == 404
 
 
 def test_nothing_in_a_page_is_inline(client, cast):
