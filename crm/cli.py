@@ -86,15 +86,6 @@ def _plain(fault: Exception) -> str | None:
     return None
 
 
-def web_application() -> Flask:
-    """What each process of the web server makes and serves. It ends with the server's master process."""
-    from crm import serving
-    from crm.app import create_app
-
-    serving.end_with_parent()
-    return create_app()
-
-
 @click.group(cls=PlainCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def main() -> None:
     """Doorstep: from a first hello to an approved foster carer."""
@@ -130,10 +121,7 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
 def _refuse_taken_port(host: str, port: int) -> None:
     """The web server shares a port with whoever has it: half the people would reach the other program."""
     try:
-        family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OverflowError as fault:
         raise click.ClickException(f"{port} is not a port: it goes up to 65535.") from fault
     except OSError as fault:
@@ -302,10 +290,10 @@ def audit() -> None:
 @audit.command("verify")
 def audit_verify() -> None:
     """Check the chain: exits 1, naming the first bad row, when a row was changed, removed or slipped in."""
-    from crm.audit import verify
+    from crm.audit import chain
 
-    with _application():
-        report = verify()
+    with _application() as app:
+        report = chain.verify(chain.read_anchors(app.extensions["crm_settings"].data_dir / chain.ANCHORS_FILE))
     for line in report.lines():
         click.echo(line)
     sys.exit(0 if report.is_whole else 1)

@@ -17,7 +17,6 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NoReturn
 
 STOP_WITHIN_S = 25
@@ -28,7 +27,6 @@ GIVE_UP_AFTER = 8
 """Early deaths in a row."""
 LOOK_EVERY_S = 0.1
 STOPS = (signal.SIGTERM, signal.SIGINT)
-STATIC = Path(__file__).parent / "static"
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -90,12 +88,11 @@ class Child:
 def web_command(*, host: str, port: int, workers: int) -> list[str]:
     """The web server's command: as many processes as cores, two threads each, and work turned away when it piles up."""
     return [
-        sys.executable, "-m", "granian", "crm.cli:web_application", "--factory",
+        sys.executable, "-m", "granian", "crm.wsgi:application", "--factory",
         "--interface", "wsgi", "--host", host, "--port", str(port),
         "--workers", str(workers), "--blocking-threads", "2", "--backpressure", "64",
         "--respawn-failed-workers", "--workers-kill-timeout", f"{STOP_WITHIN_S - 5}s",
-        "--static-path-route", "/static", "--static-path-mount", str(STATIC),
-        "--static-path-expires", "365d", "--no-ws", "--log-level", "warning",
+        "--no-ws", "--log-level", "warning",
     ]  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def test_an_impure_rule_is_caught(source: str) -> None:
 # --- Flask at the edge ------------------------------------------------------------------------------------------------
 
 FRAMEWORK = {"flask", "flask_login", "werkzeug", "wtforms"}
-EDGE_PACKAGES = {"web", "app", "cli", "health", "timetable", "bench"}
+EDGE_PACKAGES = {"web", "app", "cli", "wsgi", "health", "timetable", "bench"}
 EDGE_MODULES = {
     "crm.db",  # binds the session to the application
     "crm.access.guards",  # puts the Actor on g
