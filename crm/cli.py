@@ -312,21 +312,22 @@ def backup(file: Path) -> None:
 
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def restore(file: Path) -> None:
+@click.option("--another-secret", is_flag=True, help="CRM_SECRET_KEY was lost: give up verifying the audit trail.")
+def restore(file: Path, another_secret: bool) -> None:
     """Put a copy back into an empty database. Its outbox is held until it is released."""
     from crm import backup as copies
     from crm.audit import verify
 
     with _application(migrated=False):
         try:
-            counts = copies.restore(file, said=click.echo)
+            counts = copies.restore(file, said=click.echo, another_secret=another_secret)
         except copies.BackupRefused as refusal:
             raise click.ClickException(str(refusal)) from refusal
         report = verify()
     click.echo(f"{sum(counts.values()):,} rows restored.")
     for line in report.lines():
         click.echo(line)
-    sys.exit(0 if report.is_whole else 1)
+    sys.exit(0 if report.is_whole or another_secret else 1)
 
 
 @main.group()
@@ -361,12 +362,26 @@ def keys_new(key_id: str) -> None:
 
 @keys.command("rotate")
 def keys_rotate() -> None:
-    """Seal every private field again under the first key, while the service goes on."""
+    """Seal every private field again under the first key, while the service goes on.
+
+    First put the new key first in CRM_ENCRYPTION_KEYS, keep the old one behind it, and restart every process.
+    """
     from crm import rekey
 
     with _application():
-        total = rekey.reseal_everything(said=click.echo)
-    click.echo(f"{total:,} values were sealed again. Older keys may now be taken out of CRM_ENCRYPTION_KEYS.")
+        found = rekey.reseal_everything(said=click.echo)
+    click.echo(f"{found.resealed:,} values were sealed again.")
+    if found.damaged:
+        click.echo(f"{len(found.damaged):,} can't be opened with any key here and were left as they are:")
+        for place in found.damaged[:20]:
+            click.echo(f"  {place}")
+    if found.left:
+        click.echo(
+            f"{found.left:,} were sealed under an older key meanwhile: restart every process, then run this again."
+        )
+    if found.damaged or found.left:
+        sys.exit(1)
+    click.echo("Nothing is sealed under an older key any more; a backup made before today still needs it.")
 
 
 @main.command()

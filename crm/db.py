@@ -129,6 +129,9 @@ class Keyring:
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self.current = next(iter(keys))
 
+    def has(self, key_id: str) -> bool:
+        return key_id in self._ciphers
+
     def seal(self, place: str, value: bytes) -> bytes:
         nonce = os.urandom(12)
         return self.current.encode() + b":" + nonce + self._ciphers[self.current].encrypt(nonce, value, place.encode())

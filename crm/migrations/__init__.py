@@ -42,7 +42,12 @@ def known() -> frozenset[str]:
 def current(engine: sa.Engine) -> str | None:
     """The revision a database is at, or None when it is empty."""
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return revision_seen_by(connection)
+
+
+def revision_seen_by(connection: sa.Connection) -> str | None:
+    """The same, within a transaction that is open."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def upgrade(engine: sa.Engine, to: str = "head") -> None:
