@@ -64,7 +64,8 @@ def answers_digest(draft: EnquiryDraft) -> str:
 
 def forget_old_drafts(*, now: datetime) -> int:
     """Drop the drafts whose time is over; how many. For the timetable."""
-    return db.session.execute(delete(EnquiryDraft).where(EnquiryDraft.expires_at <= now)).rowcount
+    result = db.session.execute(delete(EnquiryDraft).where(EnquiryDraft.expires_at <= now))
+    return int(result.rowcount)  # type: ignore[attr-defined]
 
 
 def _digest(token: str) -> str:

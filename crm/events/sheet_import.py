@@ -334,4 +334,5 @@ def note_loaded(upload: SheetImport, report: Report, *, now: datetime) -> None:
 
 def forget_old_uploads(*, now: datetime) -> int:
     """Drop uploaded sheets past their time; how many. For the timetable."""
-    return db.session.execute(delete(SheetImport).where(SheetImport.uploaded_at < now - KEPT_FOR)).rowcount
+    result = db.session.execute(delete(SheetImport).where(SheetImport.uploaded_at < now - KEPT_FOR))
+    return int(result.rowcount)  # type: ignore[attr-defined]
