@@ -72,7 +72,7 @@ def letter_name(kind: str) -> str:
     return found.title if found is not None else kind.replace("_", " ").capitalize()
 
 
-# --- Letters ---------------------------------------------------------------------------------------------------------------
+# --- Letters ----------------------------------------------------------------------------------------------------------
 
 
 @bp.get("/admin/letters")
@@ -121,7 +121,7 @@ def retry_letter(letter_id: int) -> Response:
     return see_other(url_for("administration.letters", show="given_up"))
 
 
-# --- Jobs, checks, rules -------------------------------------------------------------------------------------------------------
+# --- Jobs, checks, rules ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def rules() -> str:
     )
 
 
-# --- The trail ------------------------------------------------------------------------------------------------------------------
+# --- The trail --------------------------------------------------------------------------------------------------------
 
 
 @bp.route("/admin/audit", methods=["GET", "POST"])
@@ -241,6 +241,6 @@ def _verify() -> chain.VerifyReport:
         raise TooManyToDoHere(
             "The trail is too long to check on a page. Run “crm audit verify” on the server.",
         )
-    # One transaction, so that the trail can't grow while it is read; PostgreSQL reads it through a cursor that needs one.
+    # One transaction, so that the trail can't grow while it is read; PostgreSQL's cursor needs one too.
     with transaction():
         return chain.verify(chain.read_anchors(current_app.extensions["crm_settings"].data_dir / chain.ANCHORS_FILE))

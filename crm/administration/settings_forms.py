@@ -85,7 +85,7 @@ class HolidayForm(BaseForm):
 
 class WordingForm(BaseForm):
     text = LongTextField("The words", [Needed("Write the words in full")], longest=4000)
-    in_force_from = DateField("From which day", [Needed("Give the day they count from")], whole="the day", earliest=2020)
+    in_force_from = DateField("From which day", [Needed("Give their first day")], whole="the day", earliest=2020)
 
 
 class PanelForm(BaseForm):

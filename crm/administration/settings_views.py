@@ -88,7 +88,10 @@ def _change_all(form: BaseForm, values: Mapping[str, Any]) -> bool:
 def settings() -> Response:
     """Name, phone, address: what people see and ring."""
     service = policy.service()
-    fields = ("name", "short_name", "mark", "kind", "phone", "email", "website", "address", "hours", "area", "complaints")
+    fields = (
+        *("name", "short_name", "mark", "kind", "phone", "email"),
+        *("website", "address", "hours", "area", "complaints"),
+    )
     form = ServiceForm(seen=str(policy.policy_version()), **{name: getattr(service, name) for name in fields})
     if form.is_sent_and_right() and _change_all(form, {name: form[name].data for name in fields}):
         return see_other(url_for("administration.settings"))
@@ -143,7 +146,7 @@ def _minutes(at: time) -> int:
     return at.hour * 60 + at.minute
 
 
-# --- Areas ----------------------------------------------------------------------------------------------------------------
+# --- Areas ------------------------------------------------------------------------------------------------------------
 
 
 def _owners() -> list[tuple[int, str]]:
@@ -251,7 +254,7 @@ def _write_areas(form: BaseForm, rows: list[dict[str, Any]]) -> bool:
     return True
 
 
-# --- Promises ----------------------------------------------------------------------------------------------------------------
+# --- Promises ---------------------------------------------------------------------------------------------------------
 
 
 @bp.get("/admin/settings/promises")
@@ -305,7 +308,7 @@ def promise(clock: str) -> Response:
     )
 
 
-# --- Holidays, wording, panel --------------------------------------------------------------------------------------------------
+# --- Holidays, wording, panel -----------------------------------------------------------------------------------------
 
 
 @bp.route("/admin/settings/holidays", methods=["GET", "POST"])

@@ -42,7 +42,7 @@ DOORS: tuple[tuple[str, tuple[Door, ...]], ...] = (
             Door("Name and contact", "/admin/settings", "What people see and ring", Permission.MANAGE_SETTINGS),
             Door("Colours", "/admin/settings/look", "Checked to be readable", Permission.MANAGE_SETTINGS),
             Door("Areas", "/admin/settings/areas", "Who takes an enquiry, by postcode", Permission.MANAGE_SETTINGS),
-            Door("Visits and hours", "/admin/settings/visits", "Lengths, travel, safe times", Permission.MANAGE_SETTINGS),
+            Door("Visits and hours", "/admin/settings/visits", "Lengths, travel, hours", Permission.MANAGE_SETTINGS),
         ),
     ),
     (
@@ -85,7 +85,7 @@ def index() -> str:
     attention: list[tuple[str, str, str]] = []
     if actor.has(Permission.MANAGE_SETTINGS) and policy.service().fallback_owner_id is None:
         attention.append(
-            ("Nobody is named to take an enquiry that comes outside every area.", "/admin/settings/areas", "Name someone")
+            ("Nobody is named to take an enquiry from outside every area.", "/admin/settings/areas", "Name someone")
         )
     if actor.has(Permission.VIEW_OUTBOX):
         counts = outbox.counts()

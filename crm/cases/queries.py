@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from sqlalchemy import ColumnElement, Date, Integer, Select, and_, bindparam, false, or_, select, true, tuple_
 from sqlalchemy.orm import joinedload, selectinload
@@ -99,7 +99,7 @@ def _has_part(user_id: int, today: date) -> ColumnElement[bool]:
 def case_for(actor: Actor, reference: str, *, today: date) -> Case:
     """The case with this reference, with its household, people and tracks. Raises CaseNotFound, which says no more."""
     known = _read_reference(reference)
-    case = None
+    case: Case | None = None
     if known is not None and actor.kind == ActorKind.STAFF and actor.user_id is not None:
         words = {"reference": known, "me": actor.user_id, "today": today}
         case = db.session.scalars(_case_of_staff(actor.roles), words).first()
@@ -118,7 +118,7 @@ _WHOLE_CASE = select(Case).options(
 
 
 @lru_cache(maxsize=128)
-def _case_of_staff(roles: frozenset[Role]) -> Select[tuple[Case]]:
+def _case_of_staff(roles: frozenset[Role]) -> Select[Any]:
     """The statement that fetches and authorises, built once for everybody with these roles."""
     anybody = Actor(kind=ActorKind.STAFF, user_id=cast(int, bindparam("me", type_=Integer)), roles=roles)
     visible = visible_cases(anybody, today=cast(date, bindparam("today", type_=Date)))
@@ -175,7 +175,7 @@ class CaseHead:
     names: str
     standing: str
     owner_name: str | None
-    nearest: Deadline | None
+    nearest: RunningClock | None
     nearest_words: str | None
     nearest_reading: ClockReading | None
     later_words: str | None
@@ -184,7 +184,7 @@ class CaseHead:
 
 
 def case_head(
-    case: Case, *, today: date, rulebook: Rulebook, running: Sequence[Deadline] | None = None
+    case: Case, *, today: date, rulebook: Rulebook, running: Sequence[RunningClock] | None = None
 ) -> CaseHead:
     """The head of a case: names, where it stands, whose it is, its nearest clock, and what to mind. Two queries.
 
@@ -217,7 +217,18 @@ def case_head(
 _OWNER_NAME = select(User.__table__.c.name).where(User.__table__.c.id == bindparam("owner_id"))
 
 
-def clock_words(clock: Deadline, rulebook: Rulebook) -> str:
+class RunningClock(Protocol):
+    """What is said of a clock: a stored row, or a page's own copy of one."""
+
+    @property
+    def rule(self) -> str: ...
+    @property
+    def about(self) -> str | None: ...
+    @property
+    def due_on(self) -> date: ...
+
+
+def clock_words(clock: RunningClock, rulebook: Rulebook) -> str:
     """What a clock is about: the rule's words, with whom or what it concerns."""
     what = rulebook.deadline(clock.rule).what
     return f"{clock.about}: {what[0].lower()}{what[1:]}" if clock.about else what

@@ -1,1 +1,1 @@
-"""Staff screens that show more than one feature: My day, the case, the board, search. They write nothing of their own."""
+"""Staff screens that show more than one feature: My day, the case, the board, search. They only read."""

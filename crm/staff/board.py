@@ -157,7 +157,7 @@ def place_list(
     return cards, (last.next_action_due_on, last.id) if last is not None else None
 
 
-# --- Whose cases --------------------------------------------------------------------------------------------------------
+# --- Whose cases ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def scope_of(actor: Actor) -> Scope:
 
 @lru_cache(maxsize=2048)
 def _branches(scope: Scope, place: str, whose: str) -> tuple[ColumnElement[bool], ...]:
-    """The conditions that together pick what somebody sees of a place, no case in two of them, each on its own index."""
+    """The conditions that together pick what somebody sees of a place: no case in two, each on its own index."""
     # A case at a place of the board is open: what has ended stands elsewhere. Asking again would cost the index.
     at = _CASE.place == place
     if whose == "due":
@@ -211,7 +211,7 @@ def _visible(roles: frozenset[Role]) -> ColumnElement[bool]:
     return visible_cases(anybody, today=cast(date, _TODAY))
 
 
-# --- Statements, built once ---------------------------------------------------------------------------------------------
+# --- Statements, built once -------------------------------------------------------------------------------------------
 
 
 def _shown(place: str) -> int:
@@ -311,7 +311,7 @@ def _tracks(case_ids: Iterable[int]) -> dict[int, dict[TrackName, str]]:
     return found
 
 
-# --- Saying it ----------------------------------------------------------------------------------------------------------
+# --- Saying it --------------------------------------------------------------------------------------------------------
 
 
 class Sayer:

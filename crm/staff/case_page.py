@@ -195,7 +195,7 @@ def case_page(
     )
 
 
-# --- Clocks -------------------------------------------------------------------------------------------------------------
+# --- Clocks -----------------------------------------------------------------------------------------------------------
 
 
 def clock_shown(clock: Running, *, today: date, rulebook: Rulebook) -> ClockShown:
@@ -240,7 +240,7 @@ def _short(day: date, today: date) -> str:
     return words if day.year == today.year else f"{words} {day.year}"
 
 
-# --- Facts --------------------------------------------------------------------------------------------------------------
+# --- Facts ------------------------------------------------------------------------------------------------------------
 
 
 def sections_of(case: Case, actor: Actor, *, on_case: bool) -> tuple[tuple[FactSection, ...], tuple[str, ...]]:
@@ -293,7 +293,7 @@ def fact_label(key: str) -> str:
     return FACT_WORDS.get(key) or key.replace("_", " ").capitalize()
 
 
-# --- People -------------------------------------------------------------------------------------------------------------
+# --- People -----------------------------------------------------------------------------------------------------------
 
 
 def _person(person: Person, given: dict[str, bool], actor: Actor, *, on_case: bool) -> PersonShown:
@@ -342,7 +342,7 @@ def age(person: Person, today: date) -> int | None:
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
-# --- Visits and tasks -----------------------------------------------------------------------------------------------------
+# --- Visits and tasks -------------------------------------------------------------------------------------------------
 
 
 def _visits(case: Case) -> list[VisitShown]:
@@ -388,7 +388,7 @@ def _with_officers(visits: list[VisitShown]) -> tuple[VisitShown, ...]:
     )
 
 
-# --- Statements, built once -------------------------------------------------------------------------------------------------
+# --- Statements, built once -------------------------------------------------------------------------------------------
 
 _CLOCK, _TASK = Deadline.__table__.c, Task.__table__.c
 _DUE = union_all(

@@ -38,7 +38,7 @@ _EVIDENCE_FIELDS = frozenset(field.name for field in fields(Evidence))
 
 @dataclass(frozen=True)
 class Button:
-    """Something that can be done now: its words and where it is done. ``task_id`` marks a task, ticked off on the spot."""
+    """Something that can be done now: its words and where it is done. ``task_id``: a task, ticked off on the spot."""
 
     label: str
     href: str | None
@@ -139,7 +139,7 @@ def _overview(reference: str, form: NoteForm) -> Response:
     return make_response(body, form.status)
 
 
-# --- What to do now -------------------------------------------------------------------------------------------------------
+# --- What to do now ---------------------------------------------------------------------------------------------------
 
 
 def what_to_do_now(
@@ -189,7 +189,7 @@ def _next_thing(
 
 
 def evidence_of(found: Case, *, today: date, has_visits: bool = True) -> Evidence:
-    """All that the features know of a case, as far as moves depend on it. A feature that has nothing on it isn't asked."""
+    """All that the features know of a case, as far as moves depend on it. One that has nothing on it isn't asked."""
     known: dict[str, Any] = {
         "received_on": london_date(found.opened_at),
         "eligibility_outcome": found.eligibility_outcome,
@@ -223,7 +223,7 @@ def may_open(actor: Actor, endpoint: str) -> bool:
     return held.issuperset(declared.all_of) and (not declared.any_of or not held.isdisjoint(declared.any_of))
 
 
-# --- Timeline ------------------------------------------------------------------------------------------------------------
+# --- Timeline ---------------------------------------------------------------------------------------------------------
 
 
 def _kind() -> str | None:
@@ -247,7 +247,7 @@ def _earlier(reference: str, kind: str | None, goes_on: tuple[datetime, int] | N
     return url_for("staff.timeline", reference=reference, show=kind, before=before)
 
 
-# --- Tasks ---------------------------------------------------------------------------------------------------------------
+# --- Tasks ------------------------------------------------------------------------------------------------------------
 
 
 class NotYourTask(Refusal):

@@ -53,7 +53,8 @@ def _case(reference: str) -> Case:
 def _page(template: str, found: Case, form: BaseForm, **context: Any) -> Response:
     today = today_in_london()
     head = case_head(found, today=today, rulebook=policy.rulebook_on(today))
-    return make_response(render(template, head=head, form=form, base=case_path(found.reference), **context), form.status)
+    body = render(template, head=head, form=form, base=case_path(found.reference), **context)
+    return make_response(body, form.status)
 
 
 def _person(found: Case, person_id: int) -> Person:
@@ -63,7 +64,7 @@ def _person(found: Case, person_id: int) -> Person:
     raise NobodyThere("We can’t find that person in this household.")
 
 
-# --- Facts ----------------------------------------------------------------------------------------------------------------
+# --- Facts ------------------------------------------------------------------------------------------------------------
 
 
 @bp.route("/cases/<reference>/facts", methods=["GET", "POST"])
@@ -104,7 +105,7 @@ def change_facts(reference: str) -> Response:
     return _page("staff/facts.html", found, form, sections=shown)
 
 
-# --- People ---------------------------------------------------------------------------------------------------------------
+# --- People -----------------------------------------------------------------------------------------------------------
 
 
 @bp.route("/cases/<reference>/people/new", methods=["GET", "POST"])
@@ -205,7 +206,7 @@ def contact_rules(reference: str, person_id: int) -> Response:
     return _page("staff/contact_rules.html", found, form, person=person, may_read=may_read)
 
 
-# --- Tasks, owner, stage --------------------------------------------------------------------------------------------------
+# --- Tasks, owner, stage ----------------------------------------------------------------------------------------------
 
 
 @bp.route("/cases/<reference>/tasks/new", methods=["GET", "POST"])

@@ -168,7 +168,8 @@ def record_dispatch(reference: str, letter_id: int) -> Response:
         subject=f"letter:{row.id}",
         detail={"on": form.dispatched_on.data, "method": form.method.data},
     )
-    tell(f"Recorded as posted on {form.dispatched_on.data:%A} {form.dispatched_on.data.day} {form.dispatched_on.data:%B}.")
+    on = form.dispatched_on.data
+    tell(f"Recorded as posted on {on:%A} {on.day} {on:%B}.")
     return see_other(f"{case_path(found.reference)}/letters")
 
 

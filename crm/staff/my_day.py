@@ -184,7 +184,7 @@ def team_overdue(*, today: date) -> list[TeamRow]:
 
 
 def clocks_of_role(actor: Actor, *, today: date, rulebook: Rulebook) -> dict[str, tuple[DueRow, ...]]:
-    """What waits for the decision maker ("decisions") and the panel administrator ("papers"): their clocks, not their cases."""
+    """What waits for the decision maker ("decisions") and the panel administrator ("papers"), whoever owns the case."""
     wanted = {}
     if actor.has(Permission.MAKE_DECISION):
         wanted["decisions"] = "adm_decision"
@@ -210,7 +210,7 @@ def task_of(actor: Actor, task_id: int) -> Task | None:
     return db.session.scalars(select(Task).where(Task.id == task_id, Task.assigned_to_id == actor.user_id)).first()
 
 
-# --- Statements, built once ---------------------------------------------------------------------------------------------
+# --- Statements, built once -------------------------------------------------------------------------------------------
 
 
 def _my_cases() -> Any:
@@ -354,7 +354,7 @@ def _care(household_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
     return found
 
 
-# --- Saying it ----------------------------------------------------------------------------------------------------------
+# --- Saying it --------------------------------------------------------------------------------------------------------
 
 _CONTACT_CLOCKS = frozenset({"first_contact", "recontact", "application_expected", "event_follow_up"})
 

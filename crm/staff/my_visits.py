@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 
 from crm.assessments.models import PanelItem, PanelMeeting, PanelMember
 from crm.cases.models import Case, Household
@@ -107,7 +107,7 @@ _VISITS = (
 )
 
 
-def _visit(row: Row[Any], now: datetime) -> MyVisit:
+def _visit(row: Any, now: datetime) -> MyVisit:
     place = PLACE_WORDS[Place(row.place)]
     postcode = row.postcode
     return MyVisit(

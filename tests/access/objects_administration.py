@@ -1,4 +1,4 @@
-"""The things of crm/administration that stand in addresses. Only administrators have any of them, so all are their own."""
+"""The things of crm/administration that stand in addresses. Only administrators have any."""
 
 from __future__ import annotations
 

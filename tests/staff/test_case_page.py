@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from crm.audit.models import AuditEntry
 from crm.cases.models import Case, StageChange
 from crm.db import db, transaction
+from crm.rules.deadlines import ALL_CLOCKS
 from crm.rules.transitions import MOVES
 from crm.staff.move_pages import CLOCK_PAGES, MOVE_PAGES
-from crm.rules.deadlines import ALL_CLOCKS
 from tests.factories import Cast
 
 Make = Callable[..., str]
