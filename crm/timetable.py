@@ -7,12 +7,16 @@ from datetime import datetime, timedelta
 
 from flask import current_app
 
+from crm import policy
 from crm.access import sessions
+from crm.assessments.checks import work_out_after_birthdays
 from crm.audit import chain
+from crm.clock import london_date
 from crm.db import db
 from crm.delivery import worker as delivery_worker
 from crm.events import sheet_import
 from crm.jobs import Job, Timetable
+from crm.rules.permissions import SYSTEM
 from crm.settings import Settings
 from crm.web import limits, once
 
@@ -58,6 +62,12 @@ def forget_sheets(now: datetime) -> int:
     return sheet_import.forget_old_uploads(now=now)
 
 
+def checks_after_birthdays(now: datetime) -> int:
+    """Work out Stage 1 checks again where somebody has turned 18."""
+    today = london_date(now)
+    return work_out_after_birthdays(actor=SYSTEM, now=now, today=today, rulebook=policy.rulebook_on(today))
+
+
 def deliver(stop: threading.Event) -> None:
     """Send letters, all the time."""
     delivery_worker.run_worker(stop)
@@ -84,6 +94,12 @@ TIMETABLE = Timetable(
         Job(name="forget_one_time_ids", title="Forget old form ids", every=timedelta(hours=6), do=forget_one_time_ids),
         Job(name="forget_tries", title="Forget old counts of tries", every=timedelta(hours=1), do=forget_tries),
         Job(name="forget_sheets", title="Forget uploaded sheets", every=timedelta(hours=1), do=forget_sheets),
+        Job(
+            name="checks_after_birthdays",
+            title="Work out checks where somebody has turned 18",
+            every=timedelta(hours=6),
+            do=checks_after_birthdays,
+        ),
     ),
     loops={"letters": deliver},
 )

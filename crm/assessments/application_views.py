@@ -16,7 +16,8 @@ from crm.assessments.application_forms import (
     WithdrawForm,
     application_form,
 )
-from crm.assessments.overview_views import Looking, assessments, case_page, look, seen_of
+from crm.assessments.overview_views import Looking, case_page, look, seen_of
+from crm.assessments.views import assessments
 from crm.cases.models import Person
 from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal

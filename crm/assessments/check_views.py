@@ -9,7 +9,8 @@ from crm.access.queries import names_of
 from crm.assessments import checks, queries, stage_one
 from crm.assessments.check_forms import AskForm, ChaseForm, CheckForm, StageOneForm
 from crm.assessments.models import CHECK_RESULT_WORDS, Check, CheckResult
-from crm.assessments.overview_views import Looking, assessments, case_page, look, seen_of
+from crm.assessments.overview_views import Looking, case_page, look, seen_of
+from crm.assessments.views import assessments
 from crm.cases.clocks import running_clocks
 from crm.cases.queries import is_on_case
 from crm.rules import transitions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
@@ -204,12 +204,10 @@ def _is_something_missing(case: Case, today: date) -> bool:
 
 
 def work_out_after_birthdays(*, actor: Actor, now: datetime, today: date, rulebook: Rulebook) -> int:
-    """For the timetable, daily: work out the checks of households in which somebody turns 18 today.
+    """For the timetable, daily: work out the checks of households in which somebody has turned 18 this last week.
 
-    A day that was missed does no harm: rows name the day from which they count. Returns how many households.
+    A week, so that a day on which nothing ran does no harm. Returns how many households.
     """
-    turned = date(today.year - 18, today.month, today.day) if (today.month, today.day) != (2, 29) else None
-    days = [day for day in (turned, _leap_birthday(today)) if day is not None]
     cases = db.session.scalars(
         select(Case)
         .join(Household, Household.id == Case.household_id)
@@ -217,7 +215,8 @@ def work_out_after_birthdays(*, actor: Actor, now: datetime, today: date, rulebo
         .where(
             Case.is_open,
             Case.application_received_on.is_not(None),
-            Person.born_on.in_(days),
+            Person.born_on > _eighteen_years_before(today - timedelta(days=7)),
+            Person.born_on <= _eighteen_years_before(today),
             Person.left_household_on.is_(None),
             Person.role.in_((PersonRole.CHILD, PersonRole.HOUSEHOLD_ADULT)),
         )
@@ -231,13 +230,11 @@ def work_out_after_birthdays(*, actor: Actor, now: datetime, today: date, rulebo
     return len(cases)
 
 
-def _leap_birthday(today: date) -> date | None:
-    """Somebody born on 29 February comes of age on 1 March of a year without one."""
-    born_year = today.year - 18
-    is_leap = born_year % 4 == 0 and (born_year % 100 != 0 or born_year % 400 == 0)
-    if (today.month, today.day) == (3, 1) and is_leap:
-        return date(born_year, 2, 29)
-    return None
+def _eighteen_years_before(day: date) -> date:
+    try:
+        return day.replace(year=day.year - 18)
+    except ValueError:  # 29 February, in a year without one
+        return date(day.year - 18, 2, 28)
 
 
 # --- Asking and chasing -----------------------------------------------------------------------------------------------

@@ -9,14 +9,11 @@ from wtforms import RadioField
 from crm.assessments.decisions import Considered
 from crm.assessments.models import DECISION_WORDS
 from crm.assessments.stage_forms import TermsForm
+from crm.delivery.posting import DISPATCH_METHODS
 from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional
 
 VOICE_METHODS = (("phone", "By phone"), ("in_person", "In person"), ("video", "By video"))
-POSTING_METHODS = (
-    ("First class post", "First class post"),
-    ("Signed-for post", "Signed-for post"),
-    ("By hand", "By hand"),
-)
+POSTING_METHODS = tuple(DISPATCH_METHODS.items())
 
 
 class DecisionForm(TermsForm):
@@ -59,7 +56,12 @@ class DecisionForm(TermsForm):
 class VoiceForm(BaseForm):
     """Told by voice."""
 
-    told_on = DateField("Day they were told", [Needed("Give the day they were told")], whole="the day they were told", earliest=2011)  # fmt: skip
+    told_on = DateField(
+        "Day they were told",
+        [Needed("Give the day they were told")],
+        whole="the day they were told",
+        earliest=2011,
+    )
     method = RadioField("How", [Needed("Say how they were told")], choices=VOICE_METHODS)
     words = LongTextField("What was said", longest=2000)
 
@@ -77,14 +79,24 @@ class WrittenForm(BaseForm):
 class PostedForm(BaseForm):
     """The printed notice was posted."""
 
-    posted_on = DateField("Day it was posted", [Needed("Give the day it was posted")], whole="the day it was posted", earliest=2011)  # fmt: skip
+    posted_on = DateField(
+        "Day it was posted",
+        [Needed("Give the day it was posted")],
+        whole="the day it was posted",
+        earliest=2011,
+    )
     posting_method = RadioField("How", [Needed("Say how it was posted")], choices=POSTING_METHODS)
 
 
 class AgreementForm(BaseForm):
     """The foster care agreement is signed."""
 
-    signed_on = DateField("Day it was signed", [Needed("Give the day it was signed")], whole="the day it was signed", earliest=2011)  # fmt: skip
+    signed_on = DateField(
+        "Day it was signed",
+        [Needed("Give the day it was signed")],
+        whole="the day it was signed",
+        earliest=2011,
+    )
 
 
 class AnswerForm(BaseForm):
@@ -117,5 +129,10 @@ class IrmForm(BaseForm):
         [Needed("Choose what it recommends")],
         choices=[("suitable", "Suitable to foster"), ("not_suitable", "Not suitable")],
     )
-    received_on = DateField("Day we had it, with its minutes", [Needed("Give the day we had it")], whole="the day we had it", earliest=2011)  # fmt: skip
+    received_on = DateField(
+        "Day we had it, with its minutes",
+        [Needed("Give the day we had it")],
+        whole="the day we had it",
+        earliest=2011,
+    )
     reasons = LongTextField("Its reasons", longest=10_000)

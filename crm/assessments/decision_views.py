@@ -22,8 +22,9 @@ from crm.assessments.decision_forms import (
     WrittenForm,
 )
 from crm.assessments.models import DECISION_WORDS, RECOMMENDATION_WORDS, DecisionKind, Recommendation
-from crm.assessments.overview_views import Looking, assessments, case_page, look, seen_of
+from crm.assessments.overview_views import Looking, case_page, look, seen_of
 from crm.assessments.terms import terms_of
+from crm.assessments.views import assessments
 from crm.cases.clocks import running_clocks
 from crm.cases.letters import why_not_reachable
 from crm.cases.queries import is_on_case

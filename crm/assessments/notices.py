@@ -14,7 +14,9 @@ from crm.assessments.terms import terms_of
 from crm.cases import clocks, letters, timeline
 from crm.cases.models import Case
 from crm.db import db
-from crm.delivery import Channel
+from crm.delivery import Channel, OutboundMessage
+from crm.delivery.models import MessageStatus
+from crm.delivery.posting import DISPATCH_METHODS, CannotDispatch, record_dispatch
 from crm.rules.permissions import Actor, Permission
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
@@ -208,12 +210,30 @@ def record_posting(
     not_before(
         posted_on, notice.noticed_on, field="posted_on", message="It can’t be posted before the date on the letter."
     )
-    notice.dispatched_on, notice.dispatch_method = posted_on, method
+    if method not in DISPATCH_METHODS:
+        raise CannotDispatch("Choose how it was posted.", status=422, field="posting_method")
+    for message in _printed(case):
+        record_dispatch(message, on=posted_on, method=method, actor=actor, now=now)
+    words = DISPATCH_METHODS[method]
+    notice.dispatched_on, notice.dispatch_method = posted_on, words
     clocks.stop(case, ("written_notice",), on=posted_on)
-    timeline.add(case, kind="letter", title=f"Written notice posted, {method.lower()}", actor=actor, occurred_at=now)
+    timeline.add(case, kind="letter", title=f"Written notice posted, {words.lower()}", actor=actor, occurred_at=now)
     note("notice.posted", case, actor=actor, now=now, subject=f"notice:{notice.id}", on=posted_on)
     end_step(case, today=today, rulebook=rulebook)
     return notice
+
+
+def _printed(case: Case) -> list[OutboundMessage]:
+    """The printed notices of a case that nobody has recorded as posted in the list of letters."""
+    return list(
+        db.session.scalars(
+            select(OutboundMessage).where(
+                OutboundMessage.case_id == case.id,
+                OutboundMessage.kind.in_(("approval_notice", "qualifying_determination", "final_decision")),
+                OutboundMessage.status == MessageStatus.TO_PRINT,
+            )
+        )
+    )
 
 
 def sign_agreement(

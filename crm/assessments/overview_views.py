@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from flask import Blueprint, Response, make_response, request
+from flask import Response, make_response, request
 
 from crm import policy
 from crm.access.guards import current_actor, requires
@@ -17,6 +17,7 @@ from crm.assessments.matrix import matrix_of
 from crm.assessments.models import DECISION_WORDS, RECOMMENDATION_WORDS, DecisionKind, Recommendation
 from crm.assessments.stage_two import missing_sections, observations_ends
 from crm.assessments.terms import terms_of
+from crm.assessments.views import assessments
 from crm.cases.clocks import running_clocks
 from crm.cases.models import Case
 from crm.cases.queries import case_for, case_head, is_on_case
@@ -29,9 +30,6 @@ from crm.rules.transitions import Evidence, Move
 from crm.web.forms import BaseForm
 from crm.web.pages import render
 from crm.web.sightings import records_view, saw
-
-assessments = Blueprint("assessments", __name__)
-panel = Blueprint("panel", __name__)
 
 P = Permission
 MAY_LOOK = (

@@ -22,7 +22,7 @@ from crm.assessments.models import (
     Presence,
     Recommendation,
 )
-from crm.assessments.overview_views import Looking, case_page, look, panel, seen_of
+from crm.assessments.overview_views import Looking, case_page, look, seen_of
 from crm.assessments.panel_forms import (
     SEAT_WORDS,
     CentralListForm,
@@ -37,6 +37,7 @@ from crm.assessments.panel_forms import (
     attendance_form,
 )
 from crm.assessments.terms import terms_of
+from crm.assessments.views import panel
 from crm.cases.models import Case
 from crm.clock import now_utc, today_in_london
 from crm.rules.panel import Seat
@@ -247,7 +248,7 @@ def _meeting_page(found: PanelMeeting, item: PanelItem | None, form: Any = None,
         "shortfalls": queries.item_shortfalls(item, figures=rulebook.quorum) if item is not None else (),
         "present_count": len(present),
         "quorum": rulebook.quorum.members_of_joint_panel if found.is_joint else rulebook.quorum.members,
-        "recommendation_words": {key: words for key, words in RECOMMENDATION_WORDS.items()},
+        "recommendation_words": RECOMMENDATION_WORDS,
         "terms": terms_of(item).words if item is not None and item.recommendation else None,
         "report_kind": report.kind if report else "full",
         "today": today,

@@ -14,9 +14,10 @@ from crm.assessments import queries, stage_two
 from crm.assessments.application_views import assessor_choices
 from crm.assessments.check_views import why_shut
 from crm.assessments.models import REPORT_SECTIONS
-from crm.assessments.overview_views import Looking, assessments, case_page, look, seen_of
+from crm.assessments.overview_views import Looking, case_page, look, seen_of
 from crm.assessments.stage_forms import AssessorForm, ConfirmForm, HandBackForm, ObservationsForm, report_form
 from crm.assessments.terms import terms_of
+from crm.assessments.views import assessments
 from crm.cases.assignment import assigned_user_ids
 from crm.cases.models import AssignmentRole
 from crm.cases.queries import is_on_case

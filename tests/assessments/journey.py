@@ -1,7 +1,7 @@
 """A household taken through its journey by the real operations, each on its own day.
 
-``journey.on("2026-03-18")`` stops the clock; ``journey.do(operation, by=cast.manager, …)`` makes one step in one transaction,
-as the edge does.
+``journey.on("2026-03-18")`` stops the clock; ``journey.do(operation, by=cast.manager, …)`` makes one step in one
+transaction, as the edge does.
 """
 
 from __future__ import annotations
@@ -119,11 +119,11 @@ class Journey:
         return self
 
     def applied(self, received_on: date | None = None, **changes: Any) -> Journey:
-        answers = changes.pop("answers", {})
+        answers, born = changes.pop("answers", {}), {**BORN, **changes.pop("born", {})}
         signed = tuple(
             applications.SignedBy(
                 person_id=person.id, signed_on=received_on or self.today, agrees_to_checks=True,
-                born_on=BORN.get(person.given_name, date(1980, 1, 1)), **answers.get(person.given_name, {}),
+                born_on=born.get(person.given_name, date(1980, 1, 1)), **answers.get(person.given_name, {}),
             )
             for person in self.case.household.people if person.is_applicant
         )  # fmt: skip
@@ -164,7 +164,8 @@ class Journey:
     def obtain_all(self, *, but: tuple[str, ...] = ()) -> Journey:
         """Record every statutory check that is still missing, but for these items."""
         for check in self.checks():
-            if check.is_statutory and not check.is_obtained and check.item not in but and check.needed_from_on <= self.today:
+            is_due = check.is_statutory and not check.is_obtained and check.needed_from_on <= self.today
+            if is_due and check.item not in but:
                 self.obtain(check)
         return self
 
@@ -200,7 +201,9 @@ class Journey:
         self.do(stage_two.ready_for_panel, self.case, by=self.cast.officer)
         return self
 
-    def meeting(self, day: str | date, members: tuple[str, ...] | None = None, *, is_joint: bool = False) -> PanelMeeting:
+    def meeting(
+        self, day: str | date, members: tuple[str, ...] | None = None, *, is_joint: bool = False
+    ) -> PanelMeeting:
         day = date.fromisoformat(str(day))
         new = meetings.NewMeeting(
             meets_at=datetime.combine(day, time(10), LONDON), meets_on=day, place="Kestrel House", is_joint=is_joint,
@@ -252,12 +255,11 @@ class Journey:
         return decisions.Considered(**{**fields, **changes})
 
     def decided(self, kind: str = "approve", by: Member | None = None, **changes: Any) -> Any:
-        return self.do(
-            decisions.decide, self.case, self.considered(kind, **changes), by=by or self.cast.decision_maker
-        )
+        return self.do(decisions.decide, self.case, self.considered(kind, **changes), by=by or self.cast.decision_maker)
 
     def told(self) -> Journey:
-        self.do(notices.tell_by_voice, self.case, by=self.cast.decision_maker, told_on=self.today, method="phone", words=None)
+        self.do(notices.tell_by_voice, self.case, by=self.cast.decision_maker, told_on=self.today, method="phone",
+                words=None)  # fmt: skip
         return self
 
     def written(self, by: str = "email") -> Any:

@@ -75,7 +75,9 @@ def test_a_stage_one_refusal_without_reasons_is_sent_back(journey, client):
     client.sign_in(j.cast.manager)
     path = f"/cases/{j.case.reference}/assessment/stage-one"
 
-    assert "Write the reasons" in problems(send(client, path, button="Keep this decision", follow=False, outcome="refuse"))
+    assert "Write the reasons" in problems(
+        send(client, path, button="Keep this decision", follow=False, outcome="refuse")
+    )
 
 
 def test_a_check_keeps_what_was_typed(journey, client):

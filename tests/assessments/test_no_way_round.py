@@ -170,9 +170,7 @@ class Walk:
             member_ids=tuple(self.journey.panel[key].id for key in keys),
         )  # fmt: skip
         now = self.doing["now"]
-        meeting = meetings.make_meeting(
-            new, actor=self.cast.panel_administrator.actor, now=now, today=self.today
-        )
+        meeting = meetings.make_meeting(new, actor=self.cast.panel_administrator.actor, now=now, today=self.today)
         meetings.list_case(self.case, meeting, late_reason="Said.", actor=actor, **self.doing)
 
     try_list_again = try_list
@@ -208,9 +206,7 @@ class Walk:
         self._recommend(actor, "full_report_needed")
 
     def try_defer(self, actor: Actor) -> None:
-        meetings.defer_item(
-            self.case, meetings.waiting_item_of(self.case), reasons="More.", actor=actor, **self.doing
-        )
+        meetings.defer_item(self.case, meetings.waiting_item_of(self.case), reasons="More.", actor=actor, **self.doing)
 
     def try_minutes(self, actor: Actor) -> None:
         item = queries.recommended_item(queries.items_of(self.case))

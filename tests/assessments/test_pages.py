@@ -65,7 +65,9 @@ def test_a_household_walks_to_approval_through_the_pages(journey, client):
     client.sign_in(cast.officer)
     written = {f"section_{name}": f"Words on {name}." for name in (
         "personality", "religion", "origins", "work_and_living", "caring", "skills", "suitability")}  # fmt: skip
-    kept = send(client, f"{base}/assessment/report", button="Keep the report", kind="full", terms_children="2", **written)
+    kept = send(
+        client, f"{base}/assessment/report", button="Keep the report", kind="full", terms_children="2", **written
+    )
     assert "whole" in kept.page.text
     client.sign_in(cast.manager)
     send(client, f"{base}/assessment/report", button="Countersign the report")
@@ -73,13 +75,21 @@ def test_a_household_walks_to_approval_through_the_pages(journey, client):
     shared = send(client, f"{base}/assessment/share", button="Share the report")
     assert "to comment on it" in shared.page.text
     assert "has until" in client.get(f"{base}/assessment/ready").page.text
-    send(client, f"{base}/assessment/observations", button="Keep this", text="All true.", **day_fields("received_on", j.today))
+    send(
+        client,
+        f"{base}/assessment/observations",
+        button="Keep this",
+        text="All true.",
+        **day_fields("received_on", j.today),
+    )
     send(client, f"{base}/assessment/ready", button="Ready for panel")
 
     # A meeting, the agenda, papers, who is there, the recommendation, the minutes.
     client.sign_in(cast.panel_administrator)
     page = client.get("/panel/new").page
-    members = [str(j.panel[key].id) for key in ("chair", "social_worker", "carer_member", "teacher", "care_experienced")]
+    members = [
+        str(j.panel[key].id) for key in ("chair", "social_worker", "carer_member", "teacher", "care_experienced")
+    ]
     made = client.submit(page, button="Plan this meeting", follow=True, starts_at="10am", place="Kestrel House",
                          member_ids=members, **day_fields("meets_on", date(2026, 4, 20)))  # fmt: skip
     meeting_path = made.request.path
@@ -115,7 +125,13 @@ def test_a_household_walks_to_approval_through_the_pages(journey, client):
     assert queries.the_application(j.case).agreement_signed_on == date(2026, 4, 20)
     assert "From Monday 20 April 2026" in client.get(f"{base}/assessment").page.text
     client.sign_in(cast.manager)
-    for path in ("/assessments", "/assessments?place=in_assessment", "/panel", meeting_path, f"{base}/assessment/report"):
+    for path in (
+        "/assessments",
+        "/assessments?place=in_assessment",
+        "/panel",
+        meeting_path,
+        f"{base}/assessment/report",
+    ):
         assert client.get(path).status_code == 200
 
 

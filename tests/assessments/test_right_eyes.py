@@ -88,7 +88,9 @@ def test_a_panel_member_reads_while_the_household_is_before_them(known, client):
 
     client.sign_in(member)
     assert SAMS in client.get(checks["dbs:Sam"]).text
-    j.do(meetings.declare_conflict, j.case, j.item(), user_id=member.id, what="An old friend", by=member, rulebook=False)
+    j.do(
+        meetings.declare_conflict, j.case, j.item(), user_id=member.id, what="An old friend", by=member, rulebook=False
+    )
     assert client.get(checks["dbs:Sam"]).status_code == 404
     j.on("2026-04-03")
     other = j.panel["teacher"]
@@ -126,9 +128,13 @@ def test_the_rows_themselves_are_sealed(known):
     from sqlalchemy import text
 
     rows = db.session.execute(
-        text("SELECT outcome_sealed, result_sealed, dbs_number_sealed FROM stage_one_check WHERE received_on IS NOT NULL")
+        text(
+            "SELECT outcome_sealed, result_sealed, dbs_number_sealed FROM stage_one_check WHERE received_on IS NOT NULL"
+        )
     ).all()
     assert rows
     for row in rows:
         for value in row:
-            assert value is None or not any(canary in value for canary in (SAMS, PRIYAS, NUMBER, "discussed", "concern"))
+            assert value is None or not any(
+                canary in value for canary in (SAMS, PRIYAS, NUMBER, "discussed", "concern")
+            )

@@ -11,8 +11,10 @@ from crm.assessments import checks, household, meetings, notices, queries, stage
 from crm.assessments.household import NewMember
 from crm.cases.models import Deadline, PersonRole, StageChange
 from crm.cases.open_case import NewPerson
-from crm.db import db
+from crm.clock import now_utc
+from crm.db import db, transaction
 from crm.delivery import OutboundMessage
+from crm.rules.permissions import SYSTEM
 from crm.rules.reasons import WITHDRAWAL_REASONS
 from crm.rules.transitions import MoveNotOpen, ReasonMissing
 from tests.assessments.journey import PRIYA
@@ -77,7 +79,7 @@ def test_s1_a_couple_walks_from_an_evening_to_approval_and_every_clock_agrees(jo
     j.on("2026-10-09").do(notices.sign_agreement, j.case, by=j.cast.officer, signed_on=date(2026, 10, 9))
     assert j.due("foster_care_agreement") is None
 
-    # One household, two carers, received and approved within the return year from April 2026... to March 2027.
+    # One household with two carers: received before the return year 2026 to 2027, approved in it.
     moves = {change.move: change for change in db.session.scalars(select(StageChange))}
     assert moves["receive_application"].effective_on == date(2026, 3, 18)
     assert date(2026, 4, 1) <= moves["approve"].effective_on <= date(2027, 3, 31)
@@ -169,7 +171,8 @@ def test_s3_one_approval_at_a_time(journey):
 
 def test_s3_an_approval_elsewhere_without_an_end_blocks(journey):
     j = journey.on("2026-03-02")
-    j.invited(PRIYA).applied(approved_elsewhere=True, other_service="Harbour Fostering").assessing().obtain_all().passed()
+    j.invited(PRIYA).applied(approved_elsewhere=True, other_service="Harbour Fostering").assessing()
+    j.obtain_all().passed()
     j.stage_two().report().shared().observed().ready()
     j.listed(j.meeting("2026-04-01"))
     j.on("2026-04-01").recommended()
@@ -278,18 +281,13 @@ def test_the_eight_months_count_from_receipt_not_from_typing_in(journey):
 
 
 def test_somebody_who_turns_18_opens_stage_one_again(journey):
-    j = journey.on("2026-02-02").invited().applied(
-        members=(NewMember(given_name="Kezia", family_name="Whitlock", role=PersonRole.CHILD, born_on=date(2008, 6, 10)),)
-    )  # fmt: skip
+    kezia = NewMember(given_name="Kezia", family_name="Whitlock", role=PersonRole.CHILD, born_on=date(2008, 6, 10))
+    j = journey.on("2026-02-02").invited().applied(members=(kezia,))
     j.assessing().on("2026-06-05").obtain_all()
     assert j.stage("stage_one") == "complete"
     assert j.check("dbs", "Kezia").needed_from_on == date(2026, 6, 10)
 
     j.on("2026-06-10")
-    from crm.clock import now_utc
-    from crm.db import transaction
-    from crm.rules.permissions import SYSTEM
-
     with transaction():
         checks.work_out_after_birthdays(actor=SYSTEM, now=now_utc(), today=j.today, rulebook=j.rulebook)
 
@@ -320,7 +318,4 @@ def test_a_seventeen_year_old_applicant_is_refused(journey):
     j = journey.on("2026-02-02").invited(NewPerson(given_name="Ali", email="ali@example.org"))
 
     with pytest.raises(household.AgeNotPossible, match="17"):
-        from tests.assessments import journey as module
-
-        module.BORN["Ali"] = date(2008, 6, 1)
-        j.applied()
+        j.applied(born={"Ali": date(2008, 6, 1)})
