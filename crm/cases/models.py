@@ -198,6 +198,7 @@ class Case(Base):
         Index("ix_case_file_queue", "band", "next_action_due_on", "id"),
         Index("ix_case_file_place", "place", "next_action_due_on", "id"),
         Index("ix_case_file_owner_queue", "owner_id", "is_open", "next_action_due_on", "id"),
+        Index("ix_case_file_owner_place", "owner_id", "place", "next_action_due_on", "id"),
         Index("ix_case_file_opened", "opened_at", "id"),
     )
 

@@ -230,4 +230,4 @@ def _settle_letters(now: datetime) -> None:
         if letter.queued_at < now - timedelta(days=PRINTED_FOR_DAYS):
             letter.status = MessageStatus.DISPATCHED
             letter.dispatched_on = london(letter.queued_at).date() + timedelta(days=1)
-            letter.dispatch_method = "First class"
+            letter.dispatch_method = "first_class"

@@ -247,6 +247,8 @@ class Life:
                 self.case, back_on=back_on, reason_code=code, words=words, write_to_them=True,
                 actor=self.team.actor(self.owner), **self.given,
             )  # fmt: skip
+            self.go_to(self.rulebook.calendar.add(back_on, self.draw.choice([0, 0, 1])))
+            self._close("withdrew", "You told us that it is still not the time. The door stays open.")
             raise NotYet
 
     def be_visited(self) -> None:
@@ -465,7 +467,12 @@ class Life:
             self.case, told_on=self.day, method="phone", words=None, actor=self.team.actor(self.officer), **self.given
         )
         self.later(1.5, at_least=1)
-        notices.send_written_notice(self.case, channel="email", actor=decider, **self.given)
+        notice = notices.send_written_notice(self.case, channel="email", actor=decider, **self.given)
+        if notice.method == "post":
+            self.later(1, at_least=1)
+            notices.record_posting(
+                self.case, posted_on=self.day, method="first_class", actor=self.team.actor(self.officer), **self.given
+            )
         if suitable:
             self.later(6, at_least=2)
             notices.sign_agreement(self.case, signed_on=self.day, actor=self.team.actor(self.officer), **self.given)

@@ -362,6 +362,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_case_file_household_id"), ["household_id"], unique=False)
         batch_op.create_index("ix_case_file_opened", ["opened_at", "id"], unique=False)
         batch_op.create_index(
+            "ix_case_file_owner_place", ["owner_id", "place", "next_action_due_on", "id"], unique=False
+        )
+        batch_op.create_index(
             "ix_case_file_owner_queue", ["owner_id", "is_open", "next_action_due_on", "id"], unique=False
         )
         batch_op.create_index("ix_case_file_place", ["place", "next_action_due_on", "id"], unique=False)
@@ -1757,6 +1760,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_case_file_queue")
         batch_op.drop_index("ix_case_file_place")
         batch_op.drop_index("ix_case_file_owner_queue")
+        batch_op.drop_index("ix_case_file_owner_place")
         batch_op.drop_index("ix_case_file_opened")
         batch_op.drop_index(batch_op.f("ix_case_file_household_id"))
         batch_op.drop_index(batch_op.f("ix_case_file_campaign_id"))
