@@ -156,11 +156,11 @@ def leave(user_id: int) -> Response:
         else:
             tell(f"{user.name} has left." + (f" {to.name} has their households and tasks." if to else ""))
             return see_other(url_for("administration.people"))
-    return _person_page(user, RolesForm(None, roles=sorted(user.roles)), form)
+    return _person_page(user, RolesForm(takes_answers=False, roles=sorted(user.roles)), form)
 
 
 def _leaving(user: User, *, blank: bool = False) -> LeavingForm:
-    form = LeavingForm({}) if blank else LeavingForm()
+    form = LeavingForm(takes_answers=not blank)
     others = [other for other in everyone() if other.active and other.id != user.id]
     form.handed_to.choices = [(NOBODY, "Nobody: they have none"), *((other.id, other.name) for other in others)]
     return form
