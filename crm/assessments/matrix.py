@@ -74,7 +74,8 @@ def matrix_of(case: Case, known: Dossier, clocks: list[Deadline], *, today: date
     items: dict[str, list[Check]] = {}
     for check in needed:
         items.setdefault(check.item, []).append(check)
-    by_law, by_service = [], []
+    by_law: list[Row] = []
+    by_service: list[Row] = []
     for item, rows in items.items():
         row = _row(item, rows, people, rules.get(item), due, today=today, rulebook=rulebook)
         (by_law if rows[0].is_statutory else by_service).append(row)

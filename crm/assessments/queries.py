@@ -506,12 +506,12 @@ def applications_page(
             )
         ):
             limits[row.case_id] = row.due_on
-        for row in db.session.execute(
+        for held in db.session.execute(
             select(CaseAssignment.case_id, CaseAssignment.user_id)
             .where(and_(CaseAssignment.case_id.in_(ids), CaseAssignment.role == AssignmentRole.ASSESSOR))
             .order_by(CaseAssignment.id)
         ):
-            assessors[row.case_id] = row.user_id
+            assessors[held.case_id] = held.user_id
     more = None
     if len(cases) > limit and shown[-1].next_action_due_on is not None:
         more = (shown[-1].next_action_due_on, shown[-1].id)

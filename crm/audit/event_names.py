@@ -27,6 +27,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "household.joined": "Added somebody to the household",
         "household.left": "Recorded that somebody left the household",
         "person.changed": "Changed somebody’s details",
+        "household.address_changed": "Changed where a household lives",
         "person.born_on": "Entered a date of birth",
         "person.contact_rules": "Changed how somebody may be reached",
         # events and sign-up sheets
