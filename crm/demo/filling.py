@@ -83,6 +83,11 @@ def fill(*, households: int, now: datetime, progressed: Callable[[int], object] 
         policy.changing.change_setting(
             name="fallback_owner_id", value=users["recruiter"].id, actor=_administrator(users), now=began, today=today
         )
+        areas = [
+            {"name": name, "districts": districts.split(), "owner_id": users[owner].id}
+            for name, districts, owner in cast.AREAS
+        ]
+        policy.changing.change_setting(name="areas", value=areas, actor=_administrator(users), now=began, today=today)
     with transaction():
         team = Team(users, _panels(users, began, today), _events(users, began, today, draw))
     # Two hundred thousand short-lived rows: collecting them a few at a time costs more than collecting them at the end.

@@ -70,6 +70,22 @@ HOMES: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 """Postcode district, town, council."""
 
+AREAS: tuple[tuple[str, str, str], ...] = (
+    ("Bromley and Lewisham", "BR1 BR2 BR3 BR4 BR5 BR6 BR7 BR8 SE4 SE6 SE12 SE13 SE14 SE23 SE26", "recruiter"),
+    (
+        "Bexley and Greenwich",
+        "DA1 DA5 DA6 DA7 DA8 DA14 DA15 DA16 DA17 DA18 SE2 SE3 SE7 SE8 SE9 SE10 SE18 SE28",
+        "recruiter",
+    ),
+    ("Croydon and Sutton", "CR0 CR2 CR3 CR4 CR5 CR6 CR7 CR8 SM1 SM2 SM3 SM5 SM6", "tomasz"),
+    (
+        "Medway and Kent",
+        "ME1 ME2 ME3 ME4 ME5 ME7 ME8 TN1 TN2 TN4 TN9 TN10 TN13 TN14 TN15 TN16 DA2 DA3 DA4 DA9 DA11 DA12",
+        "tomasz",
+    ),
+)
+"""The service's patch: name, postcode districts, who takes its enquiries."""
+
 STREETS = (
     "Rowan Close", "Tannery Court", "Mill Lane", "Orchard Road", "Alder Way", "Station Approach", "Elm Grove", "Priory Street",
     "Hopfield Drive", "Kiln Row", "Meadow View", "Church Hill", "Oast Walk", "Downs Road", "Lantern Mews",
