@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from crm.audit import record
-from crm.cases import timeline
+from crm.cases import keys, timeline
 from crm.cases.models import Case, Person, PersonRole
 from crm.cases.open_case import household_name_of, set_contact_points, set_name
 from crm.rules.permissions import Actor, Permission, require
@@ -65,3 +65,16 @@ def change_person(
         subject=f"person:{person.id}",
         detail={"what": changed},
     )
+
+
+def change_address(case: Case, *, address: str | None, postcode: str | None, actor: Actor, now: datetime) -> None:
+    """Say where a household lives: what is written to them by post goes there. Nothing changed is nothing kept."""
+    require(actor, Permission.WRITE_NOTE)
+    household = case.household
+    tidy = keys.tidy_postcode(postcode)
+    if ((household.address or ""), household.postcode) == ((address or ""), tidy):
+        return
+    household.address = address or None
+    household.postcode, household.postcode_key = tidy, keys.postcode_key(postcode)
+    timeline.add(case, kind="fact", title="Where they live was changed", actor=actor, occurred_at=now)
+    record("household.address_changed", actor=actor, at=now, case_id=case.id, subject=f"case:{case.reference}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from wtforms import BooleanField, RadioField, SelectField
+from wtforms.validators import ValidationError
 
+from crm.cases import keys
 from crm.cases.facts import FACT_WORDS
 from crm.cases.models import ROLE_WORDS, PersonRole
 from crm.delivery.posting import DISPATCH_METHODS
@@ -66,6 +68,15 @@ class PersonForm(BaseForm):
     born_on = DateField("Date of birth", [Optional()], whole="the date of birth", earliest=1900)
     phone = PhoneField("Phone", [Optional()])
     email = EmailField("Email", [Optional()])
+
+
+class AddressForm(BaseForm):
+    address = LongTextField("Address", longest=400)
+    postcode = TextField("Postcode", longest=12)
+
+    def validate_postcode(self, field: Any) -> None:
+        if field.data and keys.district(field.data) is None:
+            raise ValidationError("Check the postcode: it looks like BR1 3AA. The first part is enough")
 
 
 class OwnerForm(BaseForm):

@@ -13,7 +13,7 @@ from crm.cases import change_stage, contact, facts, summary, tasks
 from crm.cases.hand_over import hand_over
 from crm.cases.models import Case, Person, PersonRole
 from crm.cases.open_case import NewPerson, add_person
-from crm.cases.people import PersonDetails, change_person
+from crm.cases.people import PersonDetails, change_address, change_person
 from crm.cases.queries import case_for, case_head, is_on_case
 from crm.clock import now_utc, today_in_london
 from crm.db import db
@@ -22,6 +22,7 @@ from crm.rules.refusal import Refusal
 from crm.rules.stages import STAGES, TRACK_WORDS, TrackName, stage_words
 from crm.staff import case_page as pages
 from crm.staff.case_forms import (
+    AddressForm,
     ContactRulesForm,
     CorrectStageForm,
     FactForm,
@@ -171,6 +172,26 @@ def edit_person(reference: str, person_id: int) -> Response:
             tell(f"Details of {person.full_name} are kept.")
             return see_other(case_path(found.reference) + "#people")
     return _page("staff/person.html", found, form, person=person)
+
+
+@bp.route("/cases/<reference>/address", methods=["GET", "POST"])
+@requires(Permission.WRITE_NOTE)
+@writes
+def address(reference: str) -> Response:
+    """Where the household lives, and is written to by post."""
+    found = _case(reference)
+    form = AddressForm(address=found.household.address or "", postcode=found.household.postcode or "")
+    if form.is_sent_and_right():
+        change_address(
+            found,
+            address=form.address.data or None,
+            postcode=form.postcode.data or None,
+            actor=current_actor(),
+            now=now_utc(),
+        )
+        tell("Where they live is kept. Letters by post go there.")
+        return see_other(case_path(found.reference) + "#people")
+    return _page("staff/address.html", found, form)
 
 
 @bp.route("/cases/<reference>/people/<int:person_id>/reach", methods=["GET", "POST"])

@@ -79,7 +79,7 @@ def record_check(officer: Staff, address: str) -> None:
 def stage_one_is_passed(story: Story) -> None:
     story.clock.to("2026-05-28 11:00")
     manager = story.at_work("manager")
-    manager.finds(story.reference, story.household).press("Pass Stage 1")
+    manager.finds(story.reference, story.household).press("Decide", exact=True)
     manager.chooses("They go on to Stage 2")
     manager.press("Keep this decision").sees("Stage 1 is passed, and the household has been told.")
     story.post.wait(PRIYA, "An update on your application")

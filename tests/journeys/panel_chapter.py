@@ -6,7 +6,7 @@ import re
 
 from tests.journeys.post import read
 from tests.journeys.story import Story
-from tests.journeys.visit_chapter import PRIYA
+from tests.journeys.visit_chapter import PRIYA, SAM
 
 SEATS = (
     ("Ruth Adeyemi", "Chair", True, False, "Retired judge"),
@@ -80,7 +80,8 @@ def decision_is_made(story: Story) -> None:
     ruth.chooses("By phone", "How").press("They have been told").sees("Next: the written notice")
     ruth.chooses("By email", "How it goes", exact=False).press("Write the notice")
     ruth.sees("dated today")
-    story.post.wait(PRIYA, "A letter about our decision")
+    for applicant in (PRIYA, SAM):
+        story.post.wait(applicant, "A letter about our decision")
     story.clock.to("2026-10-05 15:00")
     officer = story.at_work("officer")
     officer.finds(story.reference, story.household).press("Assessment", exact=True).press("Notices")

@@ -64,9 +64,11 @@ class Person:
 
     def region(self, words: str) -> Locator:
         """A panel of the page by its heading."""
-        return self.page.locator("section, aside, form, fieldset").filter(
-            has=self.page.get_by_role("heading", name=words)
-        ).first
+        return (
+            self.page.locator("section, aside, form, fieldset")
+            .filter(has=self.page.get_by_role("heading", name=words))
+            .first
+        )
 
     def opens(self, words: str, nth: int = 0) -> Person:
         """Open a part of the page that is folded away."""
@@ -98,7 +100,7 @@ class Person:
 
     def picks(self, label: str, answer: str, *, nth: int = 0) -> Person:
         self.acts += 1
-        self.page.get_by_label(label, exact=True).nth(nth).select_option(label=answer)
+        self.page.get_by_role("combobox", name=label, exact=True).nth(nth).select_option(label=answer)
         return self
 
     def dates(self, question: str, on: date | str, nth: int = 0) -> Person:
@@ -125,9 +127,7 @@ class Person:
             try:
                 expect(self.page.locator("body")).to_contain_text(one, use_inner_text=True, timeout=8_000)
             except AssertionError:
-                raise AssertionError(
-                    f"{self.name} does not see “{one}” on {self.page.url}:\n{self.main()}"
-                ) from None
+                raise AssertionError(f"{self.name} does not see “{one}” on {self.page.url}:\n{self.main()}") from None
         return self
 
     def sees_not(self, *words: str) -> Person:

@@ -68,8 +68,8 @@ def calendar_part(letter: EmailMessage) -> bytes:
     assert parts, f"“{letter['subject']}” carries no invitation"
     raw = cast(bytes, parts[0].get_payload(decode=True))
     method = parts[0].get_param("method")
-    assert method and f"METHOD:{method}".encode() in raw, "the letter and its calendar part name different methods"
-    assert b"\r\n" in raw and b"\n" not in raw.replace(b"\r\n", b""), "a calendar line does not end in CRLF"
+    assert f"METHOD:{method}\r\n".encode() in raw, "the letter and its calendar part name different methods"
+    assert b"\n" not in raw.replace(b"\r\n", b""), "a calendar line does not end in CRLF"
     return raw.replace(b"\r\n ", b"")
 
 
