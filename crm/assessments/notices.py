@@ -21,6 +21,9 @@ from crm.rules.permissions import Actor, Permission
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 
+NOTICE_LETTERS = ("approval_notice", "qualifying_determination", "final_decision")
+"""The letters that are a written notice of a decision."""
+
 
 class NothingToTell(Refusal):
     """No decision is waiting to be told."""
@@ -197,11 +200,7 @@ def record_posting(
 ) -> Notice:
     """Note when and how a printed notice was posted: then the 5 working days are kept."""
     begin_step(case, Permission.GIVE_NOTICE, actor=actor, seen=seen, on_open_only=False)
-    notice = db.session.scalars(
-        select(Notice)
-        .where(Notice.case_id == case.id, Notice.kind == "written", Notice.method == "post")
-        .order_by(Notice.id.desc())
-    ).first()
+    notice = _printed_notice(case)
     if notice is None:
         raise NothingToTell("No printed notice is waiting to be posted.")
     if notice.dispatched_on is not None:
@@ -214,13 +213,37 @@ def record_posting(
         raise CannotDispatch("Choose how it was posted.", status=422, field="posting_method")
     for message in _printed(case):
         record_dispatch(message, on=posted_on, method=method, actor=actor, now=now)
+    _note_posted(case, notice, posted_on=posted_on, method=method, actor=actor, now=now)
+    end_step(case, today=today, rulebook=rulebook)
+    return notice
+
+
+def follow_posting(
+    case: Case, *, posted_on: date, method: str, actor: Actor, now: datetime, today: date, rulebook: Rulebook
+) -> None:
+    """A printed letter was recorded as posted in the list of letters: when it was the last copy of the written notice,
+    the notice is posted too, and its 5 working days are kept."""
+    notice = _printed_notice(case)
+    if notice is None or notice.dispatched_on is not None or _printed(case):
+        return
+    _note_posted(case, notice, posted_on=posted_on, method=method, actor=actor, now=now)
+    end_step(case, today=today, rulebook=rulebook)
+
+
+def _printed_notice(case: Case) -> Notice | None:
+    return db.session.scalars(
+        select(Notice)
+        .where(Notice.case_id == case.id, Notice.kind == "written", Notice.method == "post")
+        .order_by(Notice.id.desc())
+    ).first()
+
+
+def _note_posted(case: Case, notice: Notice, *, posted_on: date, method: str, actor: Actor, now: datetime) -> None:
     words = DISPATCH_METHODS[method]
     notice.dispatched_on, notice.dispatch_method = posted_on, words
     clocks.stop(case, ("written_notice",), on=posted_on)
     timeline.add(case, kind="letter", title=f"Written notice posted, {words.lower()}", actor=actor, occurred_at=now)
     note("notice.posted", case, actor=actor, now=now, subject=f"notice:{notice.id}", on=posted_on)
-    end_step(case, today=today, rulebook=rulebook)
-    return notice
 
 
 def _printed(case: Case) -> list[OutboundMessage]:
@@ -229,7 +252,7 @@ def _printed(case: Case) -> list[OutboundMessage]:
         db.session.scalars(
             select(OutboundMessage).where(
                 OutboundMessage.case_id == case.id,
-                OutboundMessage.kind.in_(("approval_notice", "qualifying_determination", "final_decision")),
+                OutboundMessage.kind.in_(NOTICE_LETTERS),
                 OutboundMessage.status == MessageStatus.TO_PRINT,
             )
         )

@@ -9,6 +9,7 @@ from flask import Response, make_response, request
 from crm import audit, policy
 from crm.access.guards import current_actor, requires
 from crm.access.queries import names_of
+from crm.assessments import notices
 from crm.audit import queries as trail
 from crm.audit.event_names import words_for
 from crm.cases import timeline
@@ -168,7 +169,17 @@ def record_dispatch(reference: str, letter_id: int) -> Response:
         subject=f"letter:{row.id}",
         detail={"on": form.dispatched_on.data, "method": form.method.data},
     )
-    on = form.dispatched_on.data
+    on, today = form.dispatched_on.data, today_in_london()
+    if row.kind in notices.NOTICE_LETTERS:
+        notices.follow_posting(
+            found,
+            posted_on=on,
+            method=form.method.data,
+            actor=actor,
+            now=now,
+            today=today,
+            rulebook=policy.rulebook_on(today),
+        )
     tell(f"Recorded as posted on {on:%A} {on.day} {on:%B}.")
     return see_other(f"{case_path(found.reference)}/letters")
 

@@ -15,6 +15,7 @@ from crm.cases.models import AssignmentRole, CaseAssignment
 from crm.cases.queries import is_on_case
 from crm.clock import now_utc
 from crm.db import db, transaction
+from crm.delivery.posting import record_dispatch
 from crm.rules.permissions import NotPermitted, Role
 from crm.rules.refusal import Refusal
 from crm.rules.transitions import MoveNotOpen
@@ -475,3 +476,22 @@ def test_decisions_table_and_moves_agree():
 
     assert set(decisions.MOVE_OF) == set(DecisionKind)
     assert all(name in MOVE for name in decisions.MOVE_OF.values())
+
+
+def test_a_notice_whose_last_copy_is_posted_from_the_list_of_letters_is_posted(journey):
+    journey.with_decision_maker().decided()
+    notice = journey.written("post")
+    printed = notices._printed(journey.case)
+
+    for number, letter in enumerate(printed, start=1):
+        with transaction():
+            record_dispatch(
+                letter, on=journey.today, method="first_class", actor=journey.cast.officer.actor, now=now_utc()
+            )
+        journey.do(
+            notices.follow_posting, journey.case, posted_on=journey.today, method="first_class", by=journey.cast.officer
+        )
+        assert (notice.dispatched_on is not None) == (number == len(printed))
+
+    assert len(printed) == 2
+    assert journey.due("written_notice") is None
