@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask.sessions import NullSession, SessionInterface
@@ -46,11 +47,26 @@ LARGEST_FORM_BYTES = 2 * ONE_MEGABYTE
 LARGEST_TEXT_BYTES = ONE_MEGABYTE
 MOST_FORM_PARTS = 1000
 
-# What hands over the work of somebody who leaves.
-ON_LEAVING = (
-    hand_over_cases,
-    lambda *, from_user_id, to_user_id, **_: hand_over_tasks(from_user_id=from_user_id, to_user_id=to_user_id),
-    hand_over_visits,
+
+def _to_whom_takes_over(hand_over: Callable[..., Any]) -> Callable[..., None]:
+    """Where nobody takes over (somebody of the panel leaves), there is nothing of this kind to hand on."""
+
+    def inside(*, to_user_id: int | None, **rest: Any) -> None:
+        if to_user_id is not None:
+            hand_over(to_user_id=to_user_id, **rest)
+
+    return inside
+
+
+def _tasks(*, from_user_id: int, to_user_id: int, **_rest: Any) -> None:
+    hand_over_tasks(from_user_id=from_user_id, to_user_id=to_user_id)
+
+
+# What happens to the work of somebody who leaves.
+ON_LEAVING: tuple[Callable[..., None], ...] = (
+    _to_whom_takes_over(hand_over_cases),
+    _to_whom_takes_over(_tasks),
+    _to_whom_takes_over(hand_over_visits),
     end_for_leaver,
 )
 

@@ -7,6 +7,7 @@ that look at links before people do must not spend them.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from crm.audit import recording
 from crm.db import db
 from crm.rules.refusal import Refusal
 
+Link = TypeVar("Link", StaffInvitation, PasswordReset)
 INVITATION_LIFE = timedelta(days=7)
 RESET_LIFE = timedelta(hours=1)
 
@@ -69,7 +71,7 @@ def invited(token: str, *, now: datetime) -> tuple[StaffInvitation, User]:
     user = db.session.get_one(User, row.user_id)
     if user.has_left or user.active:
         raise LinkNoLongerGood(_NO_LONGER)
-    return row, user  # type: ignore[return-value]
+    return row, user
 
 
 def resetting(token: str, *, now: datetime) -> tuple[PasswordReset, User]:
@@ -78,16 +80,14 @@ def resetting(token: str, *, now: datetime) -> tuple[PasswordReset, User]:
     user = db.session.get_one(User, row.user_id)
     if not user.active:
         raise LinkNoLongerGood(_NO_LONGER)
-    return row, user  # type: ignore[return-value]
+    return row, user
 
 
 _NO_LONGER = "This link no longer works. A link works once, and not for long."
 
 
-def _good(
-    kind: type[StaffInvitation] | type[PasswordReset], token: str, now: datetime
-) -> StaffInvitation | PasswordReset:
-    row = None
+def _good(kind: type[Link], token: str, now: datetime) -> Link:
+    row: Link | None = None
     if has_shape(token):
         row = db.session.scalar(
             sa.select(kind).where(
@@ -105,8 +105,10 @@ def _good(
 def _use_up(row: StaffInvitation | PasswordReset, now: datetime) -> None:
     """Spend a link, by compare-and-set: of two who press the button together, one finds it spent."""
     kind = type(row)
-    spent = db.session.execute(sa.update(kind).where(kind.id == row.id, kind.used_at.is_(None)).values(used_at=now))
-    if spent.rowcount != 1:
+    spent = db.session.scalars(
+        sa.update(kind).where(kind.id == row.id, kind.used_at.is_(None)).values(used_at=now).returning(kind.id)
+    ).all()
+    if not spent:
         raise LinkNoLongerGood(_NO_LONGER)
 
 

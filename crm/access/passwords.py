@@ -53,7 +53,8 @@ def _slot() -> Iterator[None]:
 @lru_cache(maxsize=2)
 def hasher(cheap: bool = False) -> PasswordHasher:
     """Cheap only in tests, where hashing would be most of the time spent."""
-    return PasswordHasher(**(CHEAP if cheap else COST))
+    cost = CHEAP if cheap else COST
+    return PasswordHasher(time_cost=cost["time_cost"], memory_cost=cost["memory_cost"], parallelism=cost["parallelism"])
 
 
 @lru_cache(maxsize=2)

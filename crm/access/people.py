@@ -17,8 +17,8 @@ from crm.rules.refusal import Refusal
 
 OnLeaving = Callable[..., None]
 ON_LEAVING: list[OnLeaving] = []
-"""What hands over the work of a leaver: each is called with ``from_user_id``, ``to_user_id``, ``actor``, ``now`` and
-``today``. Cases and tasks live above this package; ``crm/app.py`` binds the functions."""
+"""What happens to the work of a leaver: each is called with ``from_user_id``, ``to_user_id`` (None where nobody takes
+over), ``actor``, ``now`` and ``today``. Cases and tasks live above this package; ``crm/app.py`` binds the functions."""
 
 
 class AlreadyHere(Refusal):
@@ -161,9 +161,14 @@ def leave(*, user: User, handed_to: User | None, actor: Actor, now: datetime, to
         raise CannotLeave("Choose somebody who works here and stays.", field="handed_to")
     if handed_to is None and not user.roles <= {Role.ADMINISTRATOR, Role.PANEL_MEMBER}:
         raise CannotLeave("Choose who takes over the cases and tasks.", field="handed_to")
-    if handed_to is not None:
-        for hand_over in ON_LEAVING:
-            hand_over(from_user_id=user.id, to_user_id=handed_to.id, actor=actor, now=now, today=today)
+    for happens in ON_LEAVING:
+        happens(
+            from_user_id=user.id,
+            to_user_id=handed_to.id if handed_to is not None else None,
+            actor=actor,
+            now=now,
+            today=today,
+        )
     user.left_on = today
     _shut_out(user, now)
     recording.record(

@@ -137,7 +137,7 @@ def end_all(*, user_id: int, now: datetime, but: int | None = None) -> int:
     ended = sa.update(WebSession).where(WebSession.user_id == user_id, WebSession.ended_at.is_(None))
     if but is not None:
         ended = ended.where(WebSession.id != but)
-    return db.session.execute(ended.values(ended_at=now)).rowcount
+    return len(db.session.scalars(ended.values(ended_at=now).returning(WebSession.id)).all())
 
 
 def open_sessions(*, user_id: int, now: datetime) -> list[WebSession]:
@@ -158,7 +158,8 @@ def open_sessions(*, user_id: int, now: datetime) -> list[WebSession]:
 
 def forget_ended_before(moment: datetime) -> int:
     """Drop sessions that nobody can use any more; how many. Called by the timetable, inside its transaction."""
-    return db.session.execute(sa.delete(WebSession).where(WebSession.last_seen_at < moment)).rowcount
+    gone = sa.delete(WebSession).where(WebSession.last_seen_at < moment).returning(WebSession.id)
+    return len(db.session.scalars(gone).all())
 
 
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))

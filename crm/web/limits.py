@@ -97,7 +97,8 @@ def clear(purpose: str, key: str) -> None:
 
 def forget_windows_before(moment: datetime) -> int:
     """Drop windows that began before a moment; how many. Called by the timetable, inside its transaction."""
-    return db.session.execute(sa.delete(RateWindow).where(RateWindow.began_at < moment)).rowcount
+    gone = sa.delete(RateWindow).where(RateWindow.began_at < moment).returning(RateWindow.key)
+    return len(db.session.scalars(gone).all())
 
 
 def sender_address() -> str:

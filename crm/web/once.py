@@ -133,4 +133,5 @@ def _digest_of_answers() -> str:
 
 def forget_received_before(moment: datetime) -> int:
     """Drop ids older than a moment; how many. Called by the timetable, inside its transaction."""
-    return db.session.execute(sa.delete(OneTimeId).where(OneTimeId.received_at < moment)).rowcount
+    gone = sa.delete(OneTimeId).where(OneTimeId.received_at < moment).returning(OneTimeId.id)
+    return len(db.session.scalars(gone).all())
