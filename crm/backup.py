@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import io
 import json
+import lzma
 import os
 import zipfile
 import zlib
@@ -41,8 +42,10 @@ from crm.delivery import hold_everything
 
 BATCH = 2_000
 FORMAT = 1
-UNREADABLE = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError, NotImplementedError)
-"""What reading a file that is not a whole backup of ours can raise."""
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, LookupError, ValueError, TypeError
+)  # fmt: skip
+"""What reading a file that is not a whole backup of ours can raise, whatever method of packing it claims."""
 
 
 class BackupRefused(Exception):

@@ -159,7 +159,7 @@ def migrate(to: str, down: bool) -> None:
                 migrations.downgrade(db.engine, to)
             else:
                 migrations.upgrade(db.engine, to)
-        except (migrations.UnknownRevision, CommandError) as fault:
+        except (migrations.UnknownRevision, migrations.DanglingReferences, CommandError) as fault:
             raise click.ClickException(str(fault)) from fault
         after = migrations.current(db.engine)
         if not down and to == "head":

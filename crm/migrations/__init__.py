@@ -17,6 +17,10 @@ class UnknownRevision(Exception):
     """The database was made by a release that this one does not know."""
 
 
+class DanglingReferences(Exception):
+    """A migration would leave rows that point at nothing. Nothing was changed."""
+
+
 def config_for(engine: sa.Engine) -> Config:
     """Alembic's configuration for one database, made here so that no ini file can disagree with the settings."""
     config = Config()

@@ -15,6 +15,7 @@ from alembic import context
 
 import crm
 from crm.db import metadata, writing
+from crm.migrations import DanglingReferences
 
 for module in pkgutil.iter_modules(crm.__path__, "crm."):
     if module.ispkg and importlib.util.find_spec(f"{module.name}.models"):
@@ -23,10 +24,6 @@ for module in pkgutil.iter_modules(crm.__path__, "crm."):
 
 WAIT_FOR_ANOTHER_MS = 600_000
 """How long a second ``crm migrate`` waits for the first (milliseconds): much longer than people wait for a page."""
-
-
-class DanglingReferences(Exception):
-    """A migration would leave rows that point at nothing."""
 
 
 def run() -> None:
@@ -39,25 +36,27 @@ def run() -> None:
             waited_before = raw.execute("PRAGMA busy_timeout").fetchone()[0]
             raw.execute(f"PRAGMA busy_timeout={WAIT_FOR_ANOTHER_MS}")
         try:
-            with writing():
+            with writing(), connection.begin():
+                # Set up inside, and told that tables change in transactions, or Alembic commits by itself on
+                # SQLite before the references were checked.
                 context.configure(
                     connection=connection,
                     target_metadata=metadata,
                     render_as_batch=on_sqlite,
                     compare_type=True,
                     transaction_per_migration=False,
+                    transactional_ddl=True,
                 )
-                with connection.begin():
-                    if not on_sqlite:
-                        connection.execute(sa.text(f"SET LOCAL lock_timeout = {WAIT_FOR_ANOTHER_MS}"))
-                        connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261121)"))
-                        connection.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))
-                    with context.begin_transaction():
-                        context.run_migrations()
-                    if on_sqlite:
-                        loose = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-                        if loose:
-                            raise DanglingReferences(f"{len(loose)} rows would point at nothing, such as {loose[0]}")
+                if not on_sqlite:
+                    connection.execute(sa.text(f"SET LOCAL lock_timeout = {WAIT_FOR_ANOTHER_MS}"))
+                    connection.execute(sa.text("SELECT pg_advisory_xact_lock(20261121)"))
+                    connection.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))
+                with context.begin_transaction():
+                    context.run_migrations()
+                if on_sqlite:
+                    loose = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                    if loose:
+                        raise DanglingReferences(f"{len(loose)} rows would point at nothing, such as {loose[0]}")
         finally:
             if on_sqlite:
                 raw.execute(f"PRAGMA busy_timeout={waited_before}")

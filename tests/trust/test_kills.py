@@ -28,6 +28,7 @@ from tests.trust.public_form import Browser
 ENQUIRERS = 4
 CLOSES_THE_BROWSER = 5
 """One in so many presses the button once and goes away, whatever comes back."""
+PARTS = ("web process",) * 3 + ("web master",) * 2 + ("mail worker",) * 3 + ("all",)
 NO_ANSWER = (OSError, http.client.HTTPException, AssertionError)
 
 
@@ -54,7 +55,7 @@ class Loader:
             try:
                 browser.fill_in(name)
             except NO_ANSWER:
-                time.sleep(0.05)
+                time.sleep(0.15)
                 continue
             self.begun.add(name)
             self._send(browser, name, tries=1 if count % CLOSES_THE_BROWSER == 0 else 400)
@@ -66,7 +67,7 @@ class Loader:
                 answer = browser.send(one_time_id)
             except NO_ANSWER:
                 self.sent_again += 1
-                time.sleep(0.05)
+                time.sleep(0.15)
                 continue
             self.statuses[answer.status] += 1
             if answer.is_yes:
@@ -120,7 +121,7 @@ def test_no_acknowledged_enquiry_is_lost_or_doubled_when_anything_is_killed(
         for _ in range(kills):
             wait_for_an_acknowledgement(loader)
             time.sleep(draw.uniform(0, 0.8))
-            what = draw.choice(("web process", "web master", "mail worker", "all"))
+            what = draw.choice(PARTS)
             kill(running[0], what)
             killed[what] += 1
             if running[0].process.poll() is not None:
