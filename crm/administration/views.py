@@ -11,6 +11,7 @@ from crm.access.guards import current_actor, public_page, requires
 from crm.clock import now_utc
 from crm.delivery import queries as outbox
 from crm.rules.permissions import Actor, Permission
+from crm.web.filters import many
 from crm.web.pages import render
 
 bp = Blueprint("administration", __name__)
@@ -90,10 +91,15 @@ def index() -> str:
     if actor.has(Permission.VIEW_OUTBOX):
         counts = outbox.counts()
         if counts.held:
-            attention.append((f"{counts.held:,} letters are held.", "/admin/letters?show=held", "Look at them"))
+            held = f"{many(counts.held, 'letter')} {'is' if counts.held == 1 else 'are'} held."
+            attention.append((held, "/admin/letters?show=held", "Look at them"))
         if counts.given_up:
             attention.append(
-                (f"{counts.given_up:,} letters could not be delivered.", "/admin/letters?show=given_up", "Look at them")
+                (
+                    f"{many(counts.given_up, 'letter')} could not be delivered.",
+                    "/admin/letters?show=given_up",
+                    "Look at them",
+                )
             )
         waited = outbox.oldest_unsent_age(now=now_utc())
         if waited is not None and waited.total_seconds() > STUCK_AFTER_SECONDS:
