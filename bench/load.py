@@ -80,7 +80,7 @@ def load(enquiries: int, *, today: date) -> float:
             connection = db.session.connection()
             _keys(connection, low, high, numbers)
             for statement in _statements(now):
-                connection.exec_driver_sql(statement)
+                connection.exec_driver_sql(statement if on_sqlite else statement.replace("%", "%%"))
         progress.step(f"{high:,} enquiries")
     with transaction():
         connection = db.session.connection()
