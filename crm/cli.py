@@ -70,11 +70,11 @@ class PlainCommands(click.Group):
 
 def _plain(fault: Exception) -> str | None:
     """What went wrong in a line, without the statement or its values; None for a fault of ours."""
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DatabaseError, OperationalError
 
     from crm.db import SealedValueDamaged, is_lock_timeout
 
-    if isinstance(fault, OperationalError):
+    if isinstance(fault, OperationalError) or type(fault) is DatabaseError:
         if is_lock_timeout(fault):
             return "The database is busy with something else. Try again in a moment."
         said = str(fault.orig).strip().splitlines()
@@ -125,7 +125,7 @@ def _refuse_taken_port(host: str, port: int) -> None:
     except OverflowError as fault:
         raise click.ClickException(f"{port} is not a port: it goes up to 65535.") from fault
     except OSError as fault:
-        raise click.ClickException(f"Can't listen on {host} port {port}: {fault.strerror}.") from fault
+        raise click.ClickException(f"Can't listen on {host} port {port}: {os.strerror(fault.errno or 0)}.") from fault
 
 
 @main.command()

@@ -299,12 +299,16 @@ def is_lock_timeout(fault: BaseException) -> bool:
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Arguments of create_engine for this installation."""
     if settings.is_sqlite:
-        options: dict[str, Any] = {"connect_args": {"timeout": settings.lock_wait_ms / 1000, "isolation_level": None}}
+        options: dict[str, Any] = {
+            "hide_parameters": True,
+            "connect_args": {"timeout": settings.lock_wait_ms / 1000, "isolation_level": None},
+        }
         module = sqlite_module()
         if module is not None:
             options["module"] = module
         return options
     return {
+        "hide_parameters": True,  # what goes wrong with a statement is shown without the people in it
         "pool_size": 5,
         "max_overflow": 10,
         "pool_pre_ping": False,
