@@ -116,10 +116,11 @@ def service(kind: str, size: int, folder: Path, server: str, report: Report | No
     ready = data / f"{name}.loaded"
     file = folder / f"{name}.sqlite3"
     if not ready.exists():  # never made, or cut off half-way
-        for leftover in folder.glob(f"{file.name}*"):
-            leftover.unlink()
         if kind == "postgresql":
             servers.drop_database(server, name)
+        else:
+            for leftover in folder.glob(f"{file.name}*"):
+                leftover.unlink()
     url = f"sqlite:///{file}" if kind == "sqlite" else servers.database(server, name)
     settings = Settings.from_environ({"CRM_ENV": "test", "DATABASE_URL": url, "CRM_DATA": str(data), **SECRETS})
     app = create_app(settings)
