@@ -90,8 +90,8 @@ def test_stage_one_is_refused_and_the_letter_is_posted(begin: Callable[..., Stor
     assert "Ines Duarte" in text
     assert "3 Plover Yard" in text
     assert "Independent Review" not in text
-    manager.dates("Day it was posted", date(2027, 1, 5)).picks("How", "Signed-for post").press("Record it")
-    manager.sees("Tuesday 5 January 2027", "signed-for post")
+    manager.dates("The day it was posted", date(2027, 1, 5)).picks("How", "Signed-for post").press("Record it")
+    manager.sees("Recorded as posted on Tuesday 5 January.", "Posted Tue 5 January, signed-for post")
     story.post.each_once()
 
 

@@ -13,6 +13,7 @@ def application_is_recorded(story: Story) -> None:
     officer = story.at_work("officer")
     record_application(officer, story, received_on="2026-03-18")
     officer.sees("Wednesday 18 November 2026", "decides whether to assess")
+    story.post.wait(PRIYA, "We have your application")
 
 
 def record_application(officer: Staff, story: Story, *, received_on: str) -> None:
@@ -29,6 +30,8 @@ def assessment_is_decided(story: Story) -> None:
     story.clock.to("2026-03-20 09:30")
     manager = story.at_work("manager")
     decide_to_assess(manager, story)
+    story.post.wait(PRIYA, "Your assessment: what happens and when")
+    story.stands_on_the_board("In assessment")
 
 
 def decide_to_assess(manager: Staff, story: Story) -> None:

@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from tests.databases import Database
 from tests.journeys.clock import Clock
 from tests.journeys.post import PostBox, post_box
 from tests.journeys.story import Story, make_everybody
@@ -51,18 +52,20 @@ LOOK = """async () => {
 
 
 @pytest.fixture
-def looks_at(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+def looks_at(request: pytest.FixtureRequest, database: Database) -> Callable[[Page, str], None]:
     """What `look` does, for the many pages of a journey: axe is loaded once a page for both widths.
 
-    Pictures are kept where CRM_TEST_PICTURES names a folder.
+    Pictures are kept where CRM_TEST_PICTURES names a folder. A page is the same on either database: on PostgreSQL it is
+    looked at on a phone only.
     """
+    sizes = SIZES if database.kind == "sqlite" else SIZES[:1]
     pictures = os.environ.get("CRM_TEST_PICTURES")
     folder = Path(pictures or "") / re.sub(r"[^a-zA-Z0-9_-]+", "-", request.node.name).strip("-")
 
     def looks_at(page: Page, name: str) -> None:
         before = page.viewport_size
         page.evaluate(AXE.axe_script)
-        for width, height in SIZES:
+        for width, height in sizes:
             page.set_viewport_size({"width": width, "height": height})
             if pictures:
                 folder.mkdir(parents=True, exist_ok=True)

@@ -69,3 +69,9 @@ class Story:
     @property
     def household(self) -> str:
         return str(self.kept["household"])
+
+    def stands_on_the_board(self, place: str) -> None:
+        """The manager finds the household in this column of the board."""
+        manager = self.at_work("manager").goes_to("Board")
+        column = manager.page.locator("section.ds-col", has=manager.page.get_by_role("heading", name=place))
+        assert self.household in column.inner_text(), f"{self.household} is not under “{place}” on the board"

@@ -46,6 +46,7 @@ def visit_is_booked(story: Story) -> None:
     assert b"Ring the upper bell" not in household
     story.kept["uid"] = line_of(household, "UID")
     story.kept["own_uid"] = line_of(own, "UID")
+    story.stands_on_the_board("Visit booked")
 
 
 def choose_time(officer: Staff, day: str, at: str) -> None:
@@ -99,6 +100,7 @@ def visit_is_made(story: Story) -> None:
     """Thursday afternoon: the officer was there, and writes it up a part a page."""
     story.clock.to("2026-03-12 16:20")
     officer = story.at_work("officer")
+    officer.sees(story.household)
     officer.finds("Priya Osei", story.household).press("Record the visit")
     officer.writes("It began at", "2:05pm").writes("It ended at", "4pm")
     officer.press("Keep, and write it up").sees("Who was there")
