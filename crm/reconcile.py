@@ -39,9 +39,9 @@ def find_faults(*, today: date, said: Callable[[str], None] = lambda _line: None
     # A case that moved on between two of our questions looks wrong once; one that is wrong looks wrong twice.
     db.session.rollback()
     for case_id in suspects:
-        case = db.session.get(Case, case_id)
-        if case is not None:
-            faults.extend(summary.drift(case, rulebook=rulebook))
+        again = db.session.get(Case, case_id)
+        if again is not None:
+            faults.extend(summary.drift(again, rulebook=rulebook))
     return faults
 
 
