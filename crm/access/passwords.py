@@ -11,10 +11,10 @@ import secrets
 import threading
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from crm.rules.refusal import Refusal
 
@@ -88,9 +88,8 @@ def should_be_rehashed(kept: str, *, cheap: bool = False) -> bool:
 
 @lru_cache(maxsize=1)
 def common_passwords() -> frozenset[str]:
-    """Passwords that guessers try first, folded."""
-    path = Path(__file__).with_name("common_passwords.txt")
-    return frozenset(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    """Passwords that guessers try first, folded: the list that comes with the zxcvbn package."""
+    return frozenset(word.casefold() for word in FREQUENCY_LISTS["passwords"])
 
 
 def check_new(password: str, *, email: str, name: str) -> None:

@@ -359,6 +359,7 @@ class Life:
                 **self.given,
             )
             raise NotYet
+        self._gather_the_rest(officer)
         self.later(4, at_least=1)
         stage_one.pass_stage_one(self.case, actor=self.team.actor("manager"), **self.given)
         if "stage_two" not in self.case.stages:
@@ -621,6 +622,21 @@ class Life:
             days = max(1, round(usual.get(check.item, 8) * self.fate.pace * self.draw.uniform(0.5, 1.5)))
             coming.append((self.rulebook.calendar.add(self.day, days), check.id))
         return sorted(coming)
+
+    def _gather_the_rest(self, officer: Actor) -> None:
+        """What came to be needed on the way, such as a check on a child who has turned 18."""
+        while self.case.stages["stage_one"] == "gathering":
+            application = queries.the_application(self.case)
+            missing = [
+                check.id
+                for check in queries.checks_of(application)
+                if check.is_statutory and check.is_needed and not check.is_obtained and check.needed_from_on <= self.day
+            ]
+            if not missing:
+                raise NotYet
+            self.later(5, at_least=3)
+            for check_id in missing:
+                self._check_came_in(check_id, officer)
 
     def _check_came_in(self, check_id: int, officer: Actor) -> None:
         check = queries.check_of(self.case, check_id)

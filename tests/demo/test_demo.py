@@ -1,0 +1,38 @@
+"""The fictional service, made by the product's own operations."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from crm import demo, reconcile
+from crm.access.models import User
+from crm.cases.models import Case, Household, Person
+from crm.delivery import MessageStatus, OutboundMessage
+
+
+def test_a_small_service_can_be_made_and_nothing_of_it_goes_out(app, session, rounds):
+    now = datetime(2027, 1, 2, 23, 30, tzinfo=UTC)  # a Saturday night between two bank holidays
+
+    demo.fill(households=(many := rounds(29, 400)), now=now, strict=True)
+
+    assert session.scalar(sa.select(sa.func.count(Case.id))) == many
+    waiting = sa.select(OutboundMessage.id).where(
+        OutboundMessage.status.in_([MessageStatus.QUEUED, MessageStatus.SENDING])
+    )
+    assert session.scalars(waiting).all() == []
+    assert reconcile.find_faults(today=now.date()) == []
+    places = set(session.scalars(sa.select(Case.place)))
+    assert {"new", "contacted", "visited", "received", "with_decision_maker"} <= places
+
+
+def test_everybody_in_it_is_made_up(app, session):
+    demo.fill(households=6, now=datetime(2026, 7, 14, 9, tzinfo=UTC), strict=True)
+
+    for email in session.scalars(sa.select(Person.email).where(Person.email.is_not(None))):
+        assert email.endswith("@example.org")
+    for phone in session.scalars(sa.select(Person.phone_key).where(Person.phone_key.is_not(None))):
+        assert phone.startswith("+447700900")
+    for postcode in session.scalars(sa.select(Household.postcode)):
+        assert set(postcode.split()[1]) & set("CIKMOV")
+    for email in session.scalars(sa.select(User.email)):
+        assert email.endswith("@demo.example.org")
