@@ -106,7 +106,17 @@ def KeyText(length: int) -> sa.String:  # noqa: N802  (used as a type)
 
 def starts_with(column: Any, prefix: str) -> sa.ColumnElement[bool]:
     """``column`` begins with ``prefix``, as a range that an ordinary index answers on both databases."""
-    return sa.and_(column >= prefix, column < prefix + "\U0010ffff")
+    return sa.and_(column >= prefix, column < prefix + LAST_CHARACTER)
+
+
+LAST_CHARACTER = "\U0010ffff"
+"""Sorts after every other: the upper end of the range of what begins with a prefix."""
+
+
+def no_more_than(rows: int) -> sa.ColumnElement[int]:
+    """A LIMIT written into the statement. PostgreSQL keeps the plan of a statement that is asked again only when it can
+    foresee that few rows are wanted, which a number sent beside the statement doesn't tell it."""
+    return sa.literal_column(str(int(rows)), sa.Integer)
 
 
 def one_of(column: str, values: type[StrEnum] | Sequence[str], *, name: str | None = None) -> sa.CheckConstraint:
@@ -285,6 +295,11 @@ def transaction(*, write: bool = True) -> Iterator[Any]:
 def end_read() -> None:
     """Let go of the database before slow work (a password hash, a mail conversation)."""
     db.session.rollback()
+
+
+def rows_changed(result: sa.Result[Any]) -> int:
+    """How many rows an UPDATE or DELETE touched."""
+    return int(result.rowcount)  # type: ignore[attr-defined]
 
 
 def is_lock_timeout(fault: BaseException) -> bool:

@@ -133,7 +133,7 @@ def _look_back() -> int:
     return LOOK_BACK if db.session.get_bind().dialect.name == "postgresql" else 0
 
 
-def _unsealed(look_back: int | None) -> Select[tuple[int, bytes]]:
+def _unsealed(look_back: int | None) -> Select[int, bytes]:
     query = (
         select(AuditEntry.id, AuditEntry.mac)
         .outerjoin(AuditSeal, AuditSeal.entry_id == AuditEntry.id)
@@ -248,10 +248,9 @@ _ENTRY_COLUMNS = (
 def _sealed_rows() -> Iterator[Sequence[Any]]:
     """Seal by seal in order, each with its entry: (position, entry id, digest, the entry's columns)."""
     last = -1
-    columns = [*_ENTRY_COLUMNS[1:]]
-    if (
-        db.session.get_bind().dialect.name == "sqlite"
-    ):  # SQLite keeps times as text: a million of them need not become datetimes and text again
+    columns: list[Any] = [*_ENTRY_COLUMNS[1:]]
+    if db.session.get_bind().dialect.name == "sqlite":
+        # SQLite keeps times as text: a million of them need not become datetimes and text again.
         columns[1] = func.replace(type_coerce(AuditEntry.at, String), " ", "T", type_=String).concat("+00:00")
     while True:
         rows = db.session.execute(

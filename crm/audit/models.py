@@ -86,10 +86,14 @@ def drop_append_only_ddl(table: str, dialect: str) -> list[str]:
     return [] if dialect == "sqlite" else [f"DROP FUNCTION IF EXISTS {table}_refuses_change()"]
 
 
+def _on(table: Any, moment: str, statement: str, dialect: str) -> None:
+    ddl: Any = DDL
+    event.listen(table, moment, ddl(statement.replace("%", "%%")).execute_if(dialect=dialect))
+
+
 for _model in (AuditEntry, AuditSeal):
-    _table = _model.__table__
     for _dialect in ("sqlite", "postgresql"):
-        for _statement in append_only_ddl(_table.name, _dialect):
-            event.listen(_table, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect))
-        for _statement in drop_append_only_ddl(_table.name, _dialect):
-            event.listen(_table, "after_drop", DDL(_statement).execute_if(dialect=_dialect))
+        for _statement in append_only_ddl(_model.__tablename__, _dialect):
+            _on(_model.__table__, "after_create", _statement, _dialect)
+        for _statement in drop_append_only_ddl(_model.__tablename__, _dialect):
+            _on(_model.__table__, "after_drop", _statement, _dialect)

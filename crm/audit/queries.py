@@ -77,7 +77,7 @@ def last_entry_at() -> datetime | None:
     return db.session.scalar(select(AuditEntry.at).where(AuditEntry.id == newest))
 
 
-def _page(query: Select[tuple[AuditEntry]], before: int | None, limit: int) -> TrailPage:
+def _page(query: Select[AuditEntry], before: int | None, limit: int) -> TrailPage:
     if before is not None:
         query = query.where(AuditEntry.id < before)
     rows = list(db.session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit + 1)))

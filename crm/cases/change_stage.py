@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from crm.audit import record
 from crm.cases import clocks, effects, letters, summary, timeline
 from crm.cases.models import Case, StageChange, Track
-from crm.db import db
+from crm.db import db, rows_changed
 from crm.rules import stages, transitions
 from crm.rules.permissions import Actor, Permission
 from crm.rules.refusal import Refusal
@@ -163,7 +163,7 @@ def claim_version(case: Case, seen: int | None) -> None:
         .values(version=Case.version + 1)
         .execution_options(synchronize_session=False)
     )
-    if claimed.rowcount != 1:  # type: ignore[attr-defined]
+    if rows_changed(claimed) != 1:
         db.session.refresh(case)
         raise CaseHasMovedOn(
             f"{case.household.name} changed while you were looking. "
@@ -269,7 +269,7 @@ def _set_track(case: Case, name: TrackName, *, from_stage: str | None, to_stage:
         .values(stage=to_stage, since_on=on, version=Track.version + 1)
         .execution_options(synchronize_session=False)
     )
-    if moved.rowcount != 1:  # type: ignore[attr-defined]
+    if rows_changed(moved) != 1:
         raise CaseHasMovedOn(f"{case.household.name} has just been moved by someone else. Look again before you go on.")
     for track in case.tracks:
         if track.name == name:

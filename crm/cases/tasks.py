@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from crm.audit import record
 from crm.cases.models import Case, Task
-from crm.db import db
+from crm.db import db, rows_changed
 from crm.rules.permissions import Actor
 from crm.rules.refusal import Refusal
 
@@ -55,4 +55,4 @@ def hand_over_tasks(*, from_user_id: int, to_user_id: int) -> int:
         .where(Task.assigned_to_id == from_user_id, Task.done_at.is_(None))
         .values(assigned_to_id=to_user_id)
     )
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return rows_changed(result)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import func, or_, select, update
 
-from crm.db import db
+from crm.db import db, rows_changed
 from crm.delivery import mime, render
 from crm.delivery.letters import LETTERS
 from crm.delivery.message import NewMessage, UnsendableAddress, sendable_address
@@ -92,7 +92,7 @@ def supersede(stream: str, before_sequence: int, *, now: datetime) -> int:
         .values(status=MessageStatus.SUPERSEDED, settled_at=now, last_failure=OVERTAKEN)
         .execution_options(synchronize_session="fetch")
     )
-    return int(result.rowcount)
+    return rows_changed(result)
 
 
 def _may_have_left(stream: str) -> bool:
@@ -115,16 +115,15 @@ def recipient_key(channel: str, address: str) -> str:
 
 def hold_everything() -> int:
     """Hold every letter that has not left: what a restored copy does first. Returns how many."""
-    held = 0
-    held += db.session.execute(
+    leased = db.session.execute(
         update(OutboundMessage)
         .where(OutboundMessage.status == MessageStatus.SENDING)
         .values(status=MessageStatus.HELD, lease_token=None, lease_until=None, may_have_left=True)
-    ).rowcount
-    held += db.session.execute(
+    )
+    queued = db.session.execute(
         update(OutboundMessage).where(OutboundMessage.status == MessageStatus.QUEUED).values(status=MessageStatus.HELD)
-    ).rowcount
-    return int(held)
+    )
+    return rows_changed(leased) + rows_changed(queued)
 
 
 def release_held(*, now: datetime) -> int:
@@ -134,7 +133,7 @@ def release_held(*, now: datetime) -> int:
         .where(OutboundMessage.status == MessageStatus.HELD)
         .values(status=MessageStatus.QUEUED, next_attempt_at=now, first_attempt_at=None, refusals=0)
     )
-    return int(result.rowcount)
+    return rows_changed(result)
 
 
 def held_letters() -> int:

@@ -206,7 +206,7 @@ def check_invitation(invitation: Invitation, *, organiser: str, attendee: str) -
     for line, times in (("BEGIN:VCALENDAR", 1), ("BEGIN:VEVENT", 1), (f"METHOD:{invitation.method}", 1)):
         if lines.count(line) != times:
             raise MessageNotAsMeant(f"the invitation has not exactly one {line}")
-    mailboxes = {"ORGANIZER": [], "ATTENDEE": []}
+    mailboxes: dict[str, list[str]] = {"ORGANIZER": [], "ATTENDEE": []}
     for line in lines:
         name = re.split("[:;]", line, maxsplit=1)[0].upper()
         if name in mailboxes:

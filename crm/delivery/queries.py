@@ -55,7 +55,7 @@ def outbox_page(
     *, statuses: Collection[MessageStatus] = (), before: int | None = None, limit: int = PAGE
 ) -> OutboxPage:
     """Letters newest first, of some statuses or of all, in pages of equal cost."""
-    query: Select[tuple[OutboundMessage]] = select(OutboundMessage).order_by(OutboundMessage.id.desc()).limit(limit + 1)
+    query: Select[OutboundMessage] = select(OutboundMessage).order_by(OutboundMessage.id.desc()).limit(limit + 1)
     if statuses:
         query = query.where(OutboundMessage.status.in_(list(statuses)))
         if set(statuses) <= set(_UNSETTLED):

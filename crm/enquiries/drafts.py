@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from crm.db import db
+from crm.db import db, rows_changed
 from crm.enquiries.models import EnquiryDraft
 
 KEPT_FOR = timedelta(days=14)
@@ -65,7 +65,7 @@ def answers_digest(draft: EnquiryDraft) -> str:
 def forget_old_drafts(*, now: datetime) -> int:
     """Drop the drafts whose time is over; how many. For the timetable."""
     result = db.session.execute(delete(EnquiryDraft).where(EnquiryDraft.expires_at <= now))
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return rows_changed(result)
 
 
 def _digest(token: str) -> str:

@@ -19,7 +19,7 @@ from crm.audit import record
 from crm.cases import keys
 from crm.cases.models import Enquiry, Household
 from crm.cases.owners import owner_for as owner_by_area
-from crm.db import db
+from crm.db import db, rows_changed
 from crm.events import columns as columns_
 from crm.events.door import OwnerFor, household_of, likenesses, log_enquirer
 from crm.events.models import RecruitmentEvent, SheetImport
@@ -335,4 +335,4 @@ def note_loaded(upload: SheetImport, report: Report, *, now: datetime) -> None:
 def forget_old_uploads(*, now: datetime) -> int:
     """Drop uploaded sheets past their time; how many. For the timetable."""
     result = db.session.execute(delete(SheetImport).where(SheetImport.uploaded_at < now - KEPT_FOR))
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return rows_changed(result)

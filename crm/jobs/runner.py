@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 import structlog
 from flask import Flask
 from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from crm.clock import now_utc
-from crm.db import db, end_read, is_lock_timeout, transaction
+from crm.db import db, end_read, is_lock_timeout, rows_changed, transaction
 from crm.jobs.models import JobRun, WorkerSeen
 from crm.jobs.timed import Job, Timetable
 
@@ -186,7 +187,7 @@ def run_job(job: Job, *, clock: Callable[[], datetime] = now_utc) -> bool:
             )
             .values(lease_token=token, lease_until=now + job.lease, last_started_at=now)
         )
-        if not taken.rowcount:
+        if not rows_changed(taken):
             return False
     try:
         with transaction():
@@ -256,7 +257,5 @@ def _is_due_again(job: Job, now: datetime) -> bool:
 
 def _insert_or_ignore(dialect: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     if dialect == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert
-    return insert
+        return postgresql.insert
+    return sqlite.insert

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from crm.audit import record
-from crm.db import db
+from crm.db import db, rows_changed
 from crm.policy import defaults
 from crm.policy.models import OneOffHoliday, PolicyKind, PolicyRow, PolicyVersion
 from crm.policy.profile import district_of
@@ -242,7 +242,7 @@ def _bump(*, now: datetime, seen: int | None) -> int:
             synchronize_session=False
         )
     )
-    if changed.rowcount != 1:  # type: ignore[attr-defined]
+    if rows_changed(changed) != 1:
         raise PolicyOvertaken("Somebody else has just changed the settings. Look again before you change them.")
     forget_policy()
     version: int = db.session.execute(select(PolicyVersion.version).where(PolicyVersion.id == 1)).scalar_one()

@@ -21,7 +21,7 @@ from crm.cases.change_stage import change_stage, claim_version
 from crm.cases.models import AssignmentRole, Case, StageChange
 from crm.cases.tasks import add_task
 from crm.clock import london_date
-from crm.db import db
+from crm.db import db, rows_changed
 from crm.delivery.wording import and_list, clock_time, day
 from crm.rules.intervals import Span
 from crm.rules.permissions import Actor, Permission, require
@@ -327,7 +327,7 @@ def claim_visit(visit: Visit, seen: int | None) -> None:
         .execution_options(synchronize_session=False)
     )
     db.session.refresh(visit)
-    if claimed.rowcount == 1:  # type: ignore[attr-defined]
+    if rows_changed(claimed) == 1:
         return
     if not visit.is_booked:
         raise VisitIsOver(f"This visit can’t be changed any more. {say_visit(visit)}")

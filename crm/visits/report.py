@@ -12,7 +12,7 @@ from sqlalchemy import update
 from crm.audit import record
 from crm.cases import timeline
 from crm.cases.models import Case
-from crm.db import db
+from crm.db import db, rows_changed
 from crm.rules.permissions import Actor
 from crm.rules.refusal import Refusal
 from crm.visits.attendance import check_may_record
@@ -147,7 +147,7 @@ def claim_report(report: VisitReport, seen: int | None) -> None:
         .execution_options(synchronize_session=False)
     )
     db.session.refresh(report)
-    if claimed.rowcount != 1:  # type: ignore[attr-defined]
+    if rows_changed(claimed) != 1:
         raise ReportHasChanged(
             "This report was saved somewhere else while this page was open. "
             "Look at it as it is now, then add what you wrote."

@@ -6,7 +6,6 @@ PUBLIC: set[str] = {
     "access.reset_password",
     "access.sign_in",
     "administration.brand_css",
-    "administration.brand_css",
     "enquire.check",
     "enquire.done",
     "enquire.later",
