@@ -33,9 +33,12 @@ def post() -> Iterator[PostBox]:
 
 
 @pytest.fixture
-def live(start_service: Callable[..., Service], clock: Clock, post: PostBox) -> Service:
-    """`crm serve` with a clock of its own and real SMTP."""
-    return start_service(**clock.environ, **post.environ)
+def live(start_service: Callable[..., Service], clock: Clock, post: PostBox) -> Iterator[Service]:
+    """`crm serve` with a clock of its own and real SMTP. A fault that it noted fails the test, and says where."""
+    service = start_service(**clock.environ, **post.environ)
+    yield service
+    faults = [line for line in service.log.splitlines() if '"event": "fault"' in line or "Traceback" in line]
+    assert not faults, "the service noted:\n  " + "\n  ".join(faults)
 
 
 SIZES = ((360, 740), (1280, 900))

@@ -154,9 +154,14 @@ class Person:
         standing = self.page.locator(".ds-case__facts div").nth(1)
         stage = standing.inner_text().replace("\n", " ") if path == "/cases/ref" and standing.count() else ""
         problems = "error" if self.page.locator(".govuk-error-summary").count() else ""
-        key = f"{path} {NUMBERS.sub('n', title)} {stage} {problems}"
         if path == "/cases/ref":
             key = f"{path} {stage} {problems}"
+        elif path.startswith("/cases/ref/checks/"):
+            key = f"{path} {problems}"
+        else:
+            # The panels on a page tell its states apart: before and after a meeting, a notice, a recommendation.
+            panels = " ".join(one for one in self.page.locator("h2").all_inner_texts() if len(one) < 60)
+            key = f"{path} {NUMBERS.sub('n', title)} {NUMBERS.sub('n', panels)} {problems}"
         if key in self.seen:
             return
         self.seen.add(key)
