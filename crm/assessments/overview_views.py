@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache, partial
 from typing import Any
 
 from flask import Response, make_response, request
@@ -110,17 +111,14 @@ def index() -> str:
     place = request.args.get("place", "")
     place = place if place in dict(PLACE_WORDS) else ""
     rows, more = queries.applications_page(actor, today=today, place=place or None, after=_after())
-    names = names_of([row.case.owner_id for row in rows] + [row.assessor_id for row in rows])
+    say = lru_cache(maxsize=None)(partial(rulebook.say_due, today=today))  # a list is full of the same dates
     lines = [
-        {
-            "case": row.case,
-            "standing": standing_words(row.case.stages),
-            "reading": rulebook.say_due("decide_to_assess", row.case.next_action_due_on, today=today)
-            if row.case.next_action_due_on
-            else None,
-            "limit": rulebook.say_due("panel_recommendation", row.limit_on, today=today) if row.limit_on else None,
-            "who": names.get(row.assessor_id or row.case.owner_id or 0, ""),
-        }
+        (
+            row,
+            standing_words(row.stages),
+            say("decide_to_assess", row.due_on) if row.due_on else None,
+            say("panel_recommendation", row.limit_on) if row.limit_on else None,
+        )
         for row in rows
     ]
     query = f"place={place}&" if place else ""

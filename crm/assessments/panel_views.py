@@ -82,11 +82,7 @@ def index() -> str:
         ahead=ahead,
         past=past,
         ready=[(case, _limit(case, rulebook, today)) for case in ready],
-        waiting=[
-            (row.case, rulebook.say_due("adm_decision", row.case.next_action_due_on, today=today))
-            for row in waiting
-            if row.case.next_action_due_on
-        ],
+        waiting=[(row, rulebook.say_due("adm_decision", row.due_on, today=today)) for row in waiting if row.due_on],
         shows_meetings=any(actor.has(one) for one in MAY_LOOK),
         shows_waiting=actor.has(P.MAKE_DECISION) or actor.has(P.VIEW_PANEL_CASES),
         papers_by={one.id: rulebook.due_on("panel_papers", one.meets_on) for one in ahead},

@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 
 from sqlalchemy import ColumnElement, Date, Integer, Select, and_, bindparam, false, or_, select, true, tuple_
 from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from crm import policy
 from crm.access.models import User
@@ -28,7 +29,7 @@ from crm.cases.models import (
     TimelineEntry,
     Track,
 )
-from crm.db import UTCDateTime, db, starts_with, unseal
+from crm.db import LAST_CHARACTER, UTCDateTime, db, no_more_than, unseal
 from crm.rules import reference as references
 from crm.rules import stages
 from crm.rules.deadlines import ClockReading
@@ -103,18 +104,16 @@ def case_for(actor: Actor, reference: str, *, today: date) -> Case:
     if known is not None and actor.kind == ActorKind.STAFF and actor.user_id is not None:
         words = {"reference": known, "me": actor.user_id, "today": today}
         case = db.session.scalars(_case_of_staff(actor.roles), words).first()
+        if case is not None:
+            _load_rest(case)
     elif known is not None:
-        case = db.session.scalars(
-            _WHOLE_CASE.where(Case.reference == known, visible_cases(actor, today=today))
-        ).first()
+        case = db.session.scalars(_WHOLE_CASE.where(Case.reference == known, visible_cases(actor, today=today))).first()
     if case is None:
         raise CaseNotFound
     return case
 
 
-_WHOLE_CASE = select(Case).options(
-    joinedload(Case.household).selectinload(Household.people), selectinload(Case.tracks)
-)
+_WHOLE_CASE = select(Case).options(joinedload(Case.household).selectinload(Household.people), selectinload(Case.tracks))
 
 
 @lru_cache(maxsize=128)
@@ -122,7 +121,21 @@ def _case_of_staff(roles: frozenset[Role]) -> Select[Any]:
     """The statement that fetches and authorises, built once for everybody with these roles."""
     anybody = Actor(kind=ActorKind.STAFF, user_id=cast(int, bindparam("me", type_=Integer)), roles=roles)
     visible = visible_cases(anybody, today=cast(date, bindparam("today", type_=Date)))
-    return _WHOLE_CASE.where(Case.reference == bindparam("reference"), visible)
+    return select(Case).options(joinedload(Case.household)).where(Case.reference == bindparam("reference"), visible)
+
+
+_PEOPLE = select(Person).where(Person.household_id == bindparam("household_id")).order_by(Person.id)
+_TRACKS = select(Track).where(Track.case_id == bindparam("case_id")).order_by(Track.name)
+
+
+def _load_rest(case: Case) -> None:
+    """The people and tracks of one case, by statements that stand ready: putting an eager load together for each page
+    costs more than these take. What is loaded already is left as it is, as an eager load would."""
+    if "people" not in vars(case.household):
+        people = db.session.scalars(_PEOPLE, {"household_id": case.household_id}).all()
+        set_committed_value(case.household, "people", list(people))
+    if "tracks" not in vars(case):
+        set_committed_value(case, "tracks", list(db.session.scalars(_TRACKS, {"case_id": case.id}).all()))
 
 
 def _read_reference(typed: str) -> str | None:
@@ -234,7 +247,22 @@ def clock_words(clock: RunningClock, rulebook: Rulebook) -> str:
     return f"{clock.about}: {what[0].lower()}{what[1:]}" if clock.about else what
 
 
-def care_words(person: Person) -> tuple[str, ...]:
+class ToMind(Protocol):
+    """Somebody with rules about being reached: a stored person, or a list's own copy of one."""
+
+    @property
+    def given_name(self) -> str: ...
+    @property
+    def no_contact(self) -> bool: ...
+    @property
+    def no_calls(self) -> bool: ...
+    @property
+    def no_voicemail(self) -> bool: ...
+    @property
+    def safe_contact(self) -> str | None: ...
+
+
+def care_words(person: ToMind | Person) -> tuple[str, ...]:
     """How somebody must not be reached, in a few words."""
     if person.no_contact:
         return (f"Do not contact {person.given_name}",)
@@ -257,63 +285,87 @@ def search_households(actor: Actor, words: str, *, today: date, limit: int = MAT
     Each kind of word goes to its own index, so the time does not grow with the number of cases.
     """
     text = words.strip()
-    if len(text) < 2:
+    if len(text) < 2 or (actor.kind != ActorKind.SYSTEM and actor.user_id is None):
         return []
-    columns = (
-        Case.id,
-        Case.reference,
-        Household.name,
-        Person.given_name,
-        Person.family_name,
-        Case.place,
-        Case.is_open,
-    )
-    base = (
-        select(*columns)
-        .select_from(Person)
-        .join(Household, Household.id == Person.household_id)
-        .join(Case, Case.household_id == Household.id)
-        .where(visible_cases(actor, today=today))
-    )
     digits = "".join(c for c in text if c.isdigit())
-    found_by: list[tuple[str, ColumnElement[bool]]] = []
+    found_by: list[tuple[str, str, dict[str, str]]] = []
     known = _read_reference(text)
     if known:
-        found_by.append(("reference", Case.reference == known))
+        found_by.append(("reference", "reference", {"reference": known}))
     if "@" in text:
-        found_by.append(("email", starts_with(Person.email_key, keys.email_key(text) or text)))
+        found_by.append(("email", "email", _range(keys.email_key(text) or text)))
     elif len(digits) >= 5 and not any(c.isalpha() for c in text):
         number = keys.phone_key(text) or digits
         prefix = "+44" + digits[1:] if digits.startswith("0") else number
-        found_by.append(("phone", starts_with(Person.phone_key, prefix)))
+        found_by.append(("phone", "phone", _range(prefix)))
     else:
         postcode = keys.postcode_key(text) or ""
         if any(c.isdigit() for c in postcode) and keys.district(postcode):
-            found_by.append(("postcode", starts_with(Household.postcode_key, postcode)))
+            found_by.append(("postcode", "postcode", _range(postcode)))
         name = keys.name_key(text)
         if name and not digits:
-            found_by.extend(("name", condition) for condition in _name_conditions(name))
+            found_by.extend(("name", way, words) for way, words in _ways_to_read(name))
     matches: dict[int, Match] = {}
-    for matched, condition in found_by:
+    who = {"me": actor.user_id, "today": today}
+    for matched, way, values in found_by:
         if len(matches) >= limit:
             break
-        for row in db.session.execute(base.where(condition).limit(limit)):
+        for row in db.session.execute(_search(way, actor.kind, actor.roles, limit), {**who, **values}):
             person = f"{row.given_name} {row.family_name or ''}".strip()
             matches.setdefault(row.id, Match(row.id, row.reference, row.name, person, row.place, row.is_open, matched))
     return list(matches.values())[:limit]
 
 
-def _name_conditions(name: str) -> list[ColumnElement[bool]]:
+def _range(prefix: str) -> dict[str, str]:
+    """What begins with this, as the two ends of a range: see ``db.starts_with``."""
+    return {"low": prefix, "high": prefix + LAST_CHARACTER}
+
+
+def _ways_to_read(name: str) -> list[tuple[str, dict[str, str]]]:
     """Ways to read what was typed as a name: "ose", "priya ose", "osei priya"; each is one range on one index."""
     first, _, rest = name.partition(" ")
     if not rest:
-        return [starts_with(Person.family_key, first), starts_with(Person.given_key, first)]
+        return [("family", _range(first)), ("given", _range(first))]
     given, _, family = name.rpartition(" ")
     return [
-        and_(Person.given_key == given, starts_with(Person.family_key, family)),
-        and_(Person.family_key == first, starts_with(Person.given_key, rest)),
-        starts_with(Person.family_key, name),
+        ("given then family", {"given": given, **_range(family)}),
+        ("family then given", {"family": first, **_range(rest)}),
+        ("family", _range(name)),
     ]
+
+
+@lru_cache(maxsize=1024)
+def _search(way: str, kind: ActorKind, roles: frozenset[Role], limit: int) -> Select[Any]:
+    """The statement of one kind of search, built once for everybody with these roles. "me" and "today" come with it."""
+    case, home, person = Case.__table__.c, Household.__table__.c, Person.__table__.c
+    ranges = {
+        "email": person.email_key,
+        "phone": person.phone_key,
+        "postcode": home.postcode_key,
+        "family": person.family_key,
+        "given": person.given_key,
+        "given then family": person.family_key,
+        "family then given": person.given_key,
+    }
+    conditions: list[ColumnElement[bool]] = []
+    if way == "reference":
+        conditions.append(case.reference == bindparam("reference"))
+    else:
+        conditions += [ranges[way] >= bindparam("low"), ranges[way] < bindparam("high")]
+    if way == "given then family":
+        conditions.append(person.given_key == bindparam("given"))
+    elif way == "family then given":
+        conditions.append(person.family_key == bindparam("family"))
+    me, today = bindparam("me", type_=Integer), bindparam("today", type_=Date)
+    anybody = Actor(kind=kind, user_id=cast(int, me), roles=roles)
+    return (
+        select(case.id, case.reference, home.name, person.given_name, person.family_name, case.place, case.is_open)
+        .select_from(Person.__table__)
+        .join(Household.__table__, home.id == person.household_id)
+        .join(Case.__table__, case.household_id == home.id)
+        .where(*conditions, visible_cases(anybody, today=cast(date, today)))
+        .limit(no_more_than(limit))
+    )
 
 
 @dataclass(frozen=True)

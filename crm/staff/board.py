@@ -20,7 +20,7 @@ from crm.access.models import User
 from crm.cases.models import AssignmentRole, Case, CaseAssignment, Household, Track
 from crm.cases.queries import visible_cases
 from crm.clock import london_date
-from crm.db import db
+from crm.db import db, no_more_than
 from crm.rules import deadlines
 from crm.rules.permissions import Actor, ActorKind, Role
 from crm.rules.rulebook import Rulebook
@@ -234,7 +234,11 @@ _COLUMNS = (
 
 def _first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
     inner = (
-        select(*_COLUMNS).where(condition).order_by(_CASE.next_action_due_on, _CASE.id).limit(limit).subquery()
+        select(*_COLUMNS)
+        .where(condition)
+        .order_by(_CASE.next_action_due_on, _CASE.id)
+        .limit(no_more_than(limit))
+        .subquery()
     )
     return select(inner)
 
@@ -273,7 +277,7 @@ def _counts(scope: Scope, whose: str) -> Select[Any]:
 
 def capped_count(table: Any, condition: ColumnElement[bool]) -> Any:
     """How many rows there are, counted no further than one past a hundred."""
-    some = select(literal(1)).select_from(table).where(condition).limit(COUNT_STOPS_AT + 1).subquery()
+    some = select(literal(1)).select_from(table).where(condition).limit(no_more_than(COUNT_STOPS_AT + 1)).subquery()
     return select(func.count()).select_from(some).scalar_subquery()
 
 

@@ -28,7 +28,7 @@ from crm.cases.models import (
 )
 from crm.cases.queries import care_words
 from crm.clock import LONDON
-from crm.db import db
+from crm.db import db, no_more_than, unseal
 from crm.rules import deadlines
 from crm.rules.permissions import Actor, Permission, Role
 from crm.rules.rulebook import Rulebook
@@ -215,16 +215,15 @@ def task_of(actor: Actor, task_id: int) -> Task | None:
 
 def _my_cases() -> Any:
     """The open cases that are somebody's work: those they own, and those they assess."""
-    columns = (_CASE.id, _CASE.reference, _CASE.household_id, _CASE.channel, _CASE.opened_at)
     owned = (
-        select(*columns)
+        select(_CASE.id)
         .where(_CASE.owner_id == _ME, _CASE.is_open)
         .order_by(_CASE.next_action_due_on, _CASE.id)
-        .limit(CASES_READ)
+        .limit(no_more_than(CASES_READ))
         .subquery()
     )
     assessed = (
-        select(*columns)
+        select(_CASE.id)
         .select_from(Case.__table__)
         .join(CaseAssignment.__table__, _PART.case_id == _CASE.id)
         .where(
@@ -235,7 +234,7 @@ def _my_cases() -> Any:
             _CASE.is_open,
             _CASE.owner_id != _ME,
         )
-        .limit(CASES_READ)
+        .limit(no_more_than(CASES_READ))
         .subquery()
     )
     return union_all(select(owned), select(assessed)).subquery("mine")
@@ -244,6 +243,16 @@ def _my_cases() -> Any:
 @lru_cache(maxsize=1)
 def _clocks() -> Select[Any]:
     mine = _my_cases()
+    # Picked from indexes alone; rows are read only of what was picked.
+    due = (
+        select(_CLOCK.id, _CLOCK.due_on)
+        .select_from(mine)
+        .join(Deadline.__table__, _CLOCK.case_id == mine.c.id)
+        .where(_CLOCK.stopped_on.is_(None), or_(_CLOCK.turn != "service", _CLOCK.due_on <= _HORIZON))
+        .order_by(_CLOCK.due_on, _CLOCK.id)
+        .limit(no_more_than(ROWS_READ))
+        .subquery("due")
+    )
     return (
         select(
             _CLOCK.rule,
@@ -252,18 +261,16 @@ def _clocks() -> Select[Any]:
             _CLOCK.due_on,
             _CLOCK.counted_from_on,
             _CLOCK.turn,
-            mine.c.reference,
-            mine.c.household_id,
-            mine.c.channel,
-            mine.c.opened_at,
+            _CASE.reference,
+            _CASE.household_id,
+            _CASE.channel,
             _HOME.name.label("names"),
         )
-        .select_from(mine)
-        .join(Deadline.__table__, _CLOCK.case_id == mine.c.id)
-        .join(Household.__table__, _HOME.id == mine.c.household_id)
-        .where(_CLOCK.stopped_on.is_(None), or_(_CLOCK.turn != "service", _CLOCK.due_on <= _HORIZON))
-        .order_by(_CLOCK.due_on, _CLOCK.id)
-        .limit(ROWS_READ)
+        .select_from(due)
+        .join(Deadline.__table__, _CLOCK.id == due.c.id)
+        .join(Case.__table__, _CASE.id == _CLOCK.case_id)
+        .join(Household.__table__, _HOME.id == _CASE.household_id)
+        .order_by(due.c.due_on, due.c.id)
     )
 
 
@@ -276,7 +283,7 @@ def _tasks() -> Select[Any]:
         .outerjoin(Household.__table__, _HOME.id == _CASE.household_id)
         .where(_TASK.assigned_to_id == _ME, _TASK.done_at.is_(None), _TASK.due_on <= _HORIZON)
         .order_by(_TASK.due_on, _TASK.id)
-        .limit(ROWS_READ)
+        .limit(no_more_than(ROWS_READ))
     )
 
 
@@ -289,7 +296,7 @@ def _done() -> Select[Any]:
         .outerjoin(Household.__table__, _HOME.id == _CASE.household_id)
         .where(_TASK.done_by_id == _ME, _TASK.assigned_to_id == _ME, _TASK.done_at >= bindparam("begins"))
         .order_by(_TASK.done_at.desc(), _TASK.id.desc())
-        .limit(DONE_SHOWN)
+        .limit(no_more_than(DONE_SHOWN))
     )
 
 
@@ -304,7 +311,8 @@ def _overdue() -> Any:
 def _team() -> Any:
     over = and_(_CASE.owner_id == _USER.id, _CASE.is_open, _CASE.next_action_due_on < _TODAY)
     some = select(literal(1).label("one")).select_from(Case.__table__).where(over).correlate(User.__table__)
-    counted = select(func.count()).select_from(some.limit(COUNT_STOPS_AT + 1).subquery()).correlate(User.__table__)
+    some = some.limit(no_more_than(COUNT_STOPS_AT + 1))
+    counted = select(func.count()).select_from(some.subquery()).correlate(User.__table__)
     return select(_USER.name, counted.scalar_subquery().label("over")).where(_USER.active)
 
 
@@ -333,7 +341,7 @@ def _of_rules() -> Select[Any]:
             _CASE.place.in_(("with_panel", "with_decision_maker")),
         )
         .order_by(_CLOCK.due_on, _CLOCK.id)
-        .limit(ROWS_READ)
+        .limit(no_more_than(ROWS_READ))
     )
 
 
@@ -343,15 +351,46 @@ def _care(household_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
     found: dict[int, tuple[str, ...]] = {}
     if not ids:
         return found
-    people = db.session.scalars(
-        select(Person).where(Person.household_id.in_(ids), Person.role.in_(APPLICANT_ROLES)).order_by(Person.id)
-    )
-    for person in people:
+    for row in db.session.execute(_PEOPLE, {"ids": ids}):
+        person = _ToMind(row)
         words = care_words(person)
-        if person.contact_times and not person.no_contact:
-            words = (*words, f"{person.given_name}: {person.contact_times}")
-        found[person.household_id] = found.get(person.household_id, ()) + words
+        if row.contact_times and not row.no_contact:
+            words = (*words, f"{row.given_name}: {row.contact_times}")
+        found[row.household_id] = found.get(row.household_id, ()) + words
     return found
+
+
+class _ToMind:
+    """What is minded before getting in touch with somebody, from their row."""
+
+    def __init__(self, row: Any) -> None:
+        self._row = row
+        self.given_name: str = row.given_name
+        self.no_contact: bool = row.no_contact
+        self.no_calls: bool = row.no_calls
+        self.no_voicemail: bool = row.no_voicemail
+
+    @property
+    def safe_contact(self) -> str | None:
+        sealed = self._row.safe_contact_sealed
+        return unseal("person", "safe_contact_sealed", self._row.row_key, sealed) if sealed is not None else None
+
+
+_PERSON = Person.__table__.c
+_PEOPLE = (
+    select(
+        _PERSON.household_id,
+        _PERSON.given_name,
+        _PERSON.no_contact,
+        _PERSON.no_calls,
+        _PERSON.no_voicemail,
+        _PERSON.contact_times,
+        _PERSON.safe_contact_sealed,
+        _PERSON.row_key,
+    )
+    .where(_PERSON.household_id.in_(bindparam("ids", expanding=True)), _PERSON.role.in_(APPLICANT_ROLES))
+    .order_by(_PERSON.id)
+)
 
 
 # --- Saying it --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, select
 from crm.assessments.models import PanelItem, PanelMeeting, PanelMember
 from crm.cases.models import Case, Household
 from crm.clock import LONDON, london_date
-from crm.db import db
+from crm.db import db, no_more_than
 from crm.rules.permissions import Actor
 from crm.visits.models import PLACE_WORDS, PURPOSE_WORDS, Place, Purpose, Visit, VisitOfficer, VisitReport, VisitStatus
 
@@ -103,7 +103,7 @@ _VISITS = (
         _VISIT.status.in_((VisitStatus.BOOKED, VisitStatus.DONE)),
     )
     .order_by(_MINE.starts_at, _VISIT.id)
-    .limit(VISITS_SHOWN)
+    .limit(no_more_than(VISITS_SHOWN))
 )
 
 
@@ -125,30 +125,35 @@ def _visit(row: Any, now: datetime) -> MyVisit:
 
 def reports_to_sign() -> tuple[ToSign, ...]:
     """Visit reports that were handed in and wait for a manager, the oldest first. One query."""
-    rows = db.session.execute(
-        select(VisitReport.visit_id, VisitReport.submitted_at, Case.reference, Household.name.label("names"))
-        .join(Visit, Visit.id == VisitReport.visit_id)
-        .join(Case, Case.id == Visit.case_id)
-        .join(Household, Household.id == Case.household_id)
-        .where(VisitReport.submitted_at.is_not(None), VisitReport.signed_off_at.is_(None))
-        .order_by(VisitReport.submitted_at, VisitReport.id)
-        .limit(REPORTS_SHOWN + 1)
-    )
+    rows = db.session.execute(_TO_SIGN)
     return tuple(ToSign(row.visit_id, row.reference, row.names, row.submitted_at) for row in rows)
 
 
 def agenda_of(actor: Actor, *, today: date) -> tuple[Agenda, ...]:
     """The meetings that a panel member is to sit on, the next first. One query."""
-    count = (
-        select(func.count(PanelItem.id))
-        .where(PanelItem.meeting_id == PanelMeeting.id, PanelItem.outcome.is_(None))
-        .scalar_subquery()
-    )
-    rows = db.session.execute(
-        select(PanelMeeting.id, PanelMeeting.meets_at, PanelMeeting.place, count.label("households"))
-        .join(PanelMember, PanelMember.meeting_id == PanelMeeting.id)
-        .where(PanelMember.user_id == actor.user_id, PanelMeeting.meets_on >= today)
-        .order_by(PanelMeeting.meets_on, PanelMeeting.id)
-        .limit(MEETINGS_SHOWN)
-    )
+    rows = db.session.execute(_AGENDA, {"me": actor.user_id, "today": today})
     return tuple(Agenda(row.id, row.meets_at, row.place or "By video", row.households) for row in rows)
+
+
+_REPORT = VisitReport.__table__.c
+_TO_SIGN = (
+    select(_REPORT.visit_id, _REPORT.submitted_at, _CASE.reference, _HOME.name.label("names"))
+    .select_from(VisitReport.__table__)
+    .join(Visit.__table__, _VISIT.id == _REPORT.visit_id)
+    .join(Case.__table__, _CASE.id == _VISIT.case_id)
+    .join(Household.__table__, _HOME.id == _CASE.household_id)
+    .where(_REPORT.submitted_at.is_not(None), _REPORT.signed_off_at.is_(None))
+    .order_by(_REPORT.submitted_at, _REPORT.id)
+    .limit(no_more_than(REPORTS_SHOWN + 1))
+)
+
+_ITEM, _MEETING, _SEAT = PanelItem.__table__.c, PanelMeeting.__table__.c, PanelMember.__table__.c
+_HEARD = select(func.count(_ITEM.id)).where(_ITEM.meeting_id == _MEETING.id, _ITEM.outcome.is_(None)).scalar_subquery()
+_AGENDA = (
+    select(_MEETING.id, _MEETING.meets_at, _MEETING.place, _HEARD.label("households"))
+    .select_from(PanelMeeting.__table__)
+    .join(PanelMember.__table__, _SEAT.meeting_id == _MEETING.id)
+    .where(_SEAT.user_id == bindparam("me"), _MEETING.meets_on >= bindparam("today"))
+    .order_by(_MEETING.meets_on, _MEETING.id)
+    .limit(no_more_than(MEETINGS_SHOWN))
+)

@@ -222,7 +222,7 @@ def test_pages_of_applications_go_on_without_missing_or_repeating(journey):
     seen, after = [], None
     while True:
         rows, after = queries.applications_page(j.cast.manager.actor, today=j.today, after=after, limit=2)
-        seen += [row.case.reference for row in rows]
+        seen += [row.reference for row in rows]
         if after is None:
             break
 

@@ -362,13 +362,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_case_file_household_id"), ["household_id"], unique=False)
         batch_op.create_index("ix_case_file_opened", ["opened_at", "id"], unique=False)
         batch_op.create_index(
-            "ix_case_file_owner_place", ["owner_id", "place", "next_action_due_on", "id"], unique=False
+            "ix_case_file_owner_place", ["owner_id", "place", "next_action_due_on", "id", "band"], unique=False
         )
         batch_op.create_index(
-            "ix_case_file_owner_queue", ["owner_id", "is_open", "next_action_due_on", "id"], unique=False
+            "ix_case_file_owner_queue", ["owner_id", "is_open", "next_action_due_on", "id", "place"], unique=False
         )
-        batch_op.create_index("ix_case_file_place", ["place", "next_action_due_on", "id"], unique=False)
-        batch_op.create_index("ix_case_file_queue", ["band", "next_action_due_on", "id"], unique=False)
+        batch_op.create_index("ix_case_file_place", ["place", "next_action_due_on", "id", "band"], unique=False)
+        batch_op.create_index("ix_case_file_queue", ["band", "next_action_due_on", "id", "place"], unique=False)
 
     op.create_table(
         "feed_token",
@@ -682,7 +682,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deadline")),
     )
     with op.batch_alter_table("deadline", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_deadline_case_id"), ["case_id"], unique=False)
         batch_op.create_index(
             "ix_deadline_due",
             ["due_on"],
@@ -690,6 +689,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("stopped_on IS NULL"),
             postgresql_where=sa.text("stopped_on IS NULL"),
         )
+        batch_op.create_index("ix_deadline_of_case", ["case_id", "stopped_on", "due_on", "turn"], unique=False)
         batch_op.create_index(
             "uq_deadline_running",
             ["case_id", "rule", "subject"],
@@ -859,6 +859,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_task_case_id"), ["case_id"], unique=False)
+        batch_op.create_index("ix_task_done", ["done_by_id", "done_at"], unique=False)
         batch_op.create_index(
             "ix_task_to_do",
             ["assigned_to_id", "due_on"],
@@ -1651,6 +1652,7 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_task_to_do", sqlite_where=sa.text("done_at IS NULL"), postgresql_where=sa.text("done_at IS NULL")
         )
+        batch_op.drop_index("ix_task_done")
         batch_op.drop_index(batch_op.f("ix_task_case_id"))
 
     op.drop_table("task")
@@ -1691,12 +1693,12 @@ def downgrade() -> None:
             sqlite_where=sa.text("stopped_on IS NULL"),
             postgresql_where=sa.text("stopped_on IS NULL"),
         )
+        batch_op.drop_index("ix_deadline_of_case")
         batch_op.drop_index(
             "ix_deadline_due",
             sqlite_where=sa.text("stopped_on IS NULL"),
             postgresql_where=sa.text("stopped_on IS NULL"),
         )
-        batch_op.drop_index(batch_op.f("ix_deadline_case_id"))
 
     op.drop_table("deadline")
     with op.batch_alter_table("consent", schema=None) as batch_op:
