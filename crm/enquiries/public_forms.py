@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from wtforms import RadioField, SelectMultipleField
@@ -88,8 +89,9 @@ class SendForm(BaseForm):
     """Nothing to fill in: the answers are in the draft."""
 
 
+@lru_cache(maxsize=64)
 def criterion_form(criterion: Criterion) -> type[BaseForm]:
-    """A page that asks about one criterion, in the words and with the answers it has today."""
+    """A page that asks about one criterion, in the words and with the answers it has today. Made once for each."""
     return type(
         "CriterionForm",
         (BaseForm,),

@@ -202,17 +202,17 @@ def _give_cookie(response: Response, token: str) -> None:
 
 def _address(slug: str) -> str:
     if slug == "check":
-        return url_for("enquire.check")
+        return "/enquire/check"
     if slug == pages.RESULT:
-        return url_for("enquire.where_you_stand")
-    return url_for("enquire.step", step=slug)
+        return "/enquire/where-you-stand"
+    return f"/enquire/{slug}"
 
 
 def _back(slug: str, criteria: Any) -> str:
     if request.args.get("from") == "check":
-        return url_for("enquire.check")
+        return "/enquire/check"
     before = pages.page_before(slug, criteria)
-    return _address(before) if before else url_for("enquire.start")
+    return _address(before) if before else "/"
 
 
 def _steps(current: str) -> list[tuple[str, str]]:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, and_, false, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Integer,
+    ScalarSelect,
+    Select,
+    Subquery,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import aliased
 
-from crm.access.models import User
+from crm.access.models import User, UserRole
 from crm.cases.models import Band, Campaign, Case, Channel, Deadline, Household, Person, TimelineEntry
 from crm.cases.queries import visible_cases
 from crm.db import db
-from crm.rules.permissions import Actor
+from crm.rules.permissions import ROLE_PERMISSIONS, Actor, ActorKind, Permission, Role
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,7 @@ def promise_of(case_id: int) -> Promise:
 
 OPEN_PLACES = ("new", "contacted", "visit_booked", "visited", "invited")
 VIEWS = ("open", "mine", "new", "over", "not_now")
-COUNTED_UP_TO = 1000
+COUNTED_UP_TO = 100
 """Counts beside the views stop here: nobody acts on the difference, and every row counted costs time."""
 QUEUE_PAGE = 25
 
@@ -58,53 +74,122 @@ class Filters:
     owner_id: int | None = None
 
 
-@dataclass(frozen=True)
-class QueueLine:
+class QueueLine(NamedTuple):
     """One household of the queue."""
 
     id: int
     reference: str
-    household: str
-    postcode: str | None
     place: str
     next_action: str | None
-    due_on: date | None
-    rule: str | None
+    due_on: date
     turn: str | None
     channel: str
-    campaign: str | None
     opened_at: datetime
+    household: str
+    postcode: str | None
+    campaign: str | None
     owner: str | None
-    alike: tuple[tuple[str, str], ...] = field(default=())
-    """Other cases with the same phone or email: what is the same, and the other's reference."""
-
-
-def _in_view(filters: Filters, actor: Actor, *, today: date) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [Case.band == Band.ENQUIRY]
-    if filters.view == "not_now":
-        conditions += [Case.place == "not_now", Case.next_action_due_on <= today]
-    else:
-        conditions.append(Case.place.in_(OPEN_PLACES))
-    if filters.view == "mine":
-        conditions.append(Case.owner_id == actor.user_id if actor.user_id else false())
-    if filters.view == "new":
-        conditions.append(Case.place == "new")
-    if filters.view == "over":
-        conditions.append(Case.next_action_due_on < today)
-    if filters.place:
-        conditions.append(Case.place == filters.place)
-    if filters.channel:
-        conditions.append(Case.channel == filters.channel)
-    if filters.owner_id:
-        conditions.append(Case.owner_id == filters.owner_id)
-    return conditions
+    rule: str | None
+    """The rule of the nearest running clock."""
+    same_phone: str | None
+    """Another case with somebody's phone, by its reference."""
+    same_email: str | None
 
 
 def queue_page(
     actor: Actor, filters: Filters, *, today: date, after: tuple[date, int] | None = None
 ) -> tuple[list[QueueLine], tuple[date, int] | None]:
-    """The enquiries of a view, what is due first first, and the place to go on from. Three statements, always."""
-    query = (
+    """The enquiries of a view, what is due first first, and the place to go on from. One statement, always."""
+    asked: dict[str, Any] = {
+        "me": actor.user_id,
+        "today": today,
+        "place": filters.place,
+        "channel": filters.channel,
+        "owner": filters.owner_id,
+    }
+    if after:
+        asked["after_on"], asked["after_id"] = after
+    statement = _queue(
+        _sort_of(actor),
+        filters.view,
+        bool(filters.place),
+        bool(filters.channel),
+        bool(filters.owner_id),
+        after is not None,
+    )
+    lines = [QueueLine._make(row) for row in db.session.connection().execute(statement, asked).all()]
+    more = None
+    if len(lines) > QUEUE_PAGE:
+        lines = lines[:QUEUE_PAGE]
+        more = (lines[-1].due_on, lines[-1].id)
+    return lines, more
+
+
+def beside_the_queue(actor: Actor, *, today: date) -> tuple[dict[str, int], tuple[tuple[int, str], ...]]:
+    """What stands beside the queue, in one statement.
+
+    How many households each saved view holds, counted no further than COUNTED_UP_TO; and who may own an enquiry, as
+    (id, name), by name.
+    """
+    asked = {"me": actor.user_id, "today": today}
+    rows = db.session.connection().execute(_beside(_sort_of(actor)), asked).all()
+    counts = dict(zip(VIEWS, rows[0], strict=False))
+    return counts, tuple((row[-2], row[-1]) for row in rows if row[-2] is not None)
+
+
+# The statements of the queue are made once for everybody of a sort: putting one together takes longer than its answer.
+
+Sort = tuple[ActorKind, bool, frozenset[Role]]
+
+
+def _sort_of(actor: Actor) -> Sort:
+    return actor.kind, actor.user_id is not None, actor.roles
+
+
+def _visible(sort: Sort) -> ColumnElement[bool]:
+    """What anybody of this sort may open, with the person and the day left open."""
+    kind, is_known, roles = sort
+    me = cast(int, bindparam("me", type_=Integer)) if is_known else None
+    return visible_cases(Actor(kind=kind, user_id=me, roles=roles), today=_TODAY)
+
+
+_TODAY = cast(date, bindparam("today", type_=Date))
+
+
+def _in_view(view: str, sort: Sort) -> list[ColumnElement[bool]]:
+    """What puts a case in a view, by its place alone: an index holds all of it, so counting reads no case."""
+    # Places stand in the statement as they are: a list of parameters would be spelled out anew for every request.
+    conditions: list[ColumnElement[bool]]
+    if view == "not_now":
+        conditions = [Case.place == literal_column("'not_now'"), Case.next_action_due_on <= _TODAY]
+    elif view == "new":
+        conditions = [Case.place == literal_column("'new'")]
+    else:
+        conditions = [Case.place.in_([literal_column(f"'{place}'") for place in OPEN_PLACES])]
+    if view == "mine":
+        conditions.append(Case.owner_id == bindparam("me", type_=Integer) if sort[1] else false())
+    if view == "over":
+        conditions.append(Case.next_action_due_on < _TODAY)
+    return conditions
+
+
+@lru_cache(maxsize=256)
+def _queue(sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bool, goes_on: bool) -> Select[Any]:
+    """The statement of one page of the queue: the cases first, then what is said of those few."""
+    # Cases in these places are open enquiries all: saying so lets the index of the queue, or of what somebody owns, be
+    # read in the order of the due dates.
+    in_order = Case.is_open if view == "mine" or of_owner else Case.band == literal_column(f"'{Band.ENQUIRY}'")
+    wanted = [_visible(sort), *_in_view(view, sort), in_order]
+    if of_place:
+        wanted.append(Case.place == bindparam("place"))
+    if of_channel:
+        wanted.append(Case.channel == bindparam("channel"))
+    if of_owner:
+        wanted.append(Case.owner_id == bindparam("owner", type_=Integer))
+    if goes_on:
+        start = tuple_(bindparam("after_on", type_=Date), bindparam("after_id", type_=Integer))
+        wanted.append(tuple_(Case.next_action_due_on, Case.id) > start)
+    page = (
         select(
             Case.id,
             Case.reference,
@@ -114,102 +199,94 @@ def queue_page(
             Case.next_action_turn,
             Case.channel,
             Case.opened_at,
+            Case.household_id,
+            Case.campaign_id,
+            Case.owner_id,
+        )
+        .where(*wanted)
+        .order_by(Case.next_action_due_on, Case.id)
+        .limit(QUEUE_PAGE + 1)
+        .subquery("page")
+    )
+    nearest_rule = (
+        select(Deadline.rule)
+        .where(Deadline.case_id == page.c.id, Deadline.stopped_on.is_(None))
+        .order_by(Deadline.due_on, Deadline.id)
+        .limit(1)
+        .correlate(page)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            page.c.id,
+            page.c.reference,
+            page.c.place,
+            page.c.next_action,
+            page.c.next_action_due_on,
+            page.c.next_action_turn,
+            page.c.channel,
+            page.c.opened_at,
             Household.name,
             Household.postcode,
-            Campaign.name.label("campaign"),
-            User.name.label("owner"),
+            Campaign.name,
+            User.name,
+            nearest_rule,
+            _other_case(page, sort, "phone_key"),
+            _other_case(page, sort, "email_key"),
         )
-        .join(Household, Household.id == Case.household_id)
-        .outerjoin(Campaign, Campaign.id == Case.campaign_id)
-        .outerjoin(User, User.id == Case.owner_id)
-        .where(visible_cases(actor, today=today), *_in_view(filters, actor, today=today))
+        .select_from(page)
+        .join(Household, Household.id == page.c.household_id)
+        .outerjoin(Campaign, Campaign.id == page.c.campaign_id)
+        .outerjoin(User, User.id == page.c.owner_id)
+        .order_by(page.c.next_action_due_on, page.c.id)
     )
-    if after:
-        query = query.where(tuple_(Case.next_action_due_on, Case.id) > after)
-    rows = db.session.execute(query.order_by(Case.next_action_due_on, Case.id).limit(QUEUE_PAGE + 1)).all()
-    shown = rows[:QUEUE_PAGE]
-    ids = [row.id for row in shown]
-    rules = _nearest_rules(ids)
-    alike = _same_contact(ids, actor, today=today)
-    lines = [
-        QueueLine(
-            id=row.id,
-            reference=row.reference,
-            household=row.name,
-            postcode=row.postcode,
-            place=row.place,
-            next_action=row.next_action,
-            due_on=row.next_action_due_on,
-            rule=rules.get(row.id),
-            turn=row.next_action_turn,
-            channel=row.channel,
-            campaign=row.campaign,
-            opened_at=row.opened_at,
-            owner=row.owner,
-            alike=alike.get(row.id, ()),
+
+
+def _other_case(page: Subquery, sort: Sort, key: str) -> ScalarSelect[str]:
+    """The first case this person may open of another household where somebody has the same phone or email."""
+    here, there = aliased(Person), aliased(Person)
+    return (
+        select(Case.reference)
+        .select_from(here)
+        .join(
+            there,
+            and_(getattr(there, key) == getattr(here, key), there.household_id != here.household_id),
         )
-        for row in shown
-    ]
-    more = (shown[-1].next_action_due_on, shown[-1].id) if len(rows) > QUEUE_PAGE else None
-    return lines, more
+        .join(Case, Case.household_id == there.household_id)
+        .where(here.household_id == page.c.household_id, _visible(sort))
+        .order_by(Case.id)
+        .limit(1)
+        .correlate(page)
+        .scalar_subquery()
+    )
 
 
-def view_counts(actor: Actor, *, today: date) -> dict[str, int]:
-    """How many households each saved view holds, counted no further than COUNTED_UP_TO. One statement."""
-    columns = []
+_MAY_OWN: list[ColumnElement[str]] = [
+    literal_column(f"'{role}'") for role in Role if Permission.RECORD_CONTACT in ROLE_PERMISSIONS[role]
+]
+
+
+@lru_cache(maxsize=64)
+def _beside(sort: Sort) -> Select[Any]:
+    """One row for each owner there could be, or one without an owner; the counts are taken once and stand in all."""
+    counts = []
     for view in VIEWS:
         inside = (
-            select(literal(1))
+            select(literal_column("1"))
             .select_from(Case)
-            .where(visible_cases(actor, today=today), *_in_view(Filters(view=view), actor, today=today))
+            .where(_visible(sort), *_in_view(view, sort))
             .limit(COUNTED_UP_TO)
             .subquery()
         )
-        columns.append(select(func.count()).select_from(inside).scalar_subquery().label(view))
-    return dict(db.session.execute(select(*columns)).one()._mapping)
-
-
-def _nearest_rules(case_ids: Sequence[int]) -> dict[int, str]:
-    """The rule of each case's nearest running clock."""
-    rules: dict[int, str] = {}
-    for row in db.session.execute(
-        select(Deadline.case_id, Deadline.rule)
-        .where(Deadline.case_id.in_(case_ids), Deadline.stopped_on.is_(None))
-        .order_by(Deadline.due_on, Deadline.id)
-    ):
-        rules.setdefault(row.case_id, row.rule)
-    return rules
-
-
-def _same_contact(case_ids: Sequence[int], actor: Actor, *, today: date) -> dict[int, tuple[tuple[str, str], ...]]:
-    """Of these cases, which others have somebody with the same phone or email. The likeliest one of each is enough."""
-    here, there = aliased(Person), aliased(Person)
-    ours = aliased(Case)
-    found: dict[int, tuple[tuple[str, str], ...]] = {}
-    rows = db.session.execute(
-        select(
-            ours.id.label("case_id"),
-            Case.reference,
-            (here.phone_key == there.phone_key).label("same_phone"),
-        )
-        .select_from(ours)
-        .join(here, here.household_id == ours.household_id)
-        .join(
-            there,
-            and_(
-                there.household_id != here.household_id,
-                or_(there.phone_key == here.phone_key, there.email_key == here.email_key),
-            ),
-        )
-        .join(Case, Case.household_id == there.household_id)
-        .where(ours.id.in_(case_ids), visible_cases(actor, today=today))
-        .order_by(ours.id, Case.id)
-        .limit(200)
+        counts.append(select(func.count()).select_from(inside).scalar_subquery())
+    users, user, role = User.__table__, User.__table__.c, UserRole.__table__.c
+    always = select(literal_column("1").label("one")).subquery("always")
+    may_own = and_(user.active, user.id.in_(select(role.user_id).where(role.role.in_(_MAY_OWN))))
+    return (
+        select(*counts, user.id, user.name)
+        .select_from(always.outerjoin(users, may_own))
+        .order_by(func.lower(user.name), user.id)
     )
-    for row in rows:
-        if row.case_id not in found:
-            found[row.case_id] = (("phone" if row.same_phone else "email", row.reference),)
-    return found
 
 
 def attempts_since_opening(case: Case) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, request
+from markupsafe import Markup
 
 from crm import policy
 from crm.access.guards import current_actor, requires
-from crm.access.queries import staff_who_may
 from crm.cases import contact, facts
 from crm.cases.add_touch import may_take_a_touch
 from crm.cases.duplicates import LookAlike, look_alikes
@@ -33,7 +34,8 @@ from crm.rules import stages
 from crm.rules.eligibility import OUTCOME_WORDS, Outcome
 from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal
-from crm.web.filters import day
+from crm.rules.rulebook import Rulebook
+from crm.web.filters import day, day_short, initials
 from crm.web.forms import BaseForm
 from crm.web.notices import tell
 from crm.web.pages import render, see_other
@@ -60,34 +62,76 @@ NEWS_CHANNELS = ("email", "text", "phone", "post")
 def queue() -> str:
     actor, today = current_actor(), today_in_london()
     rulebook = policy.rulebook_on(today)
-    filters = _filters()
-    lines, more = queries.queue_page(actor, filters, today=today, after=_after())
-    owners = staff_who_may(Permission.RECORD_CONTACT)
-    counts = queries.view_counts(actor, today=today)
+    filters, after = _filters(), _after()
+    lines, more = queries.queue_page(actor, filters, today=today, after=after)
+    counts, owners = queries.beside_the_queue(actor, today=today)
     return render(
         "enquiries/queue.html",
         here="enquiries",
-        lines=lines,
-        readings={
-            line.id: rulebook.say_due(line.rule or "first_contact", line.due_on, today=today)
-            for line in lines
-            if line.due_on
-        },
-        rules=rulebook.deadlines,
-        place_words={place.name: place.label for place in stages.PLACES},
-        channel_words=CHANNEL_WORDS,
+        lines=_said(lines, rulebook, today=today),
         filters=filters,
-        counts_by_view=counts,
-        counted_up_to=queries.COUNTED_UP_TO,
-        view_words=VIEW_WORDS,
-        owners=owners,
-        filter_groups=_filter_groups(filters, owners),
+        views=_views(counts, filters.view),
+        title=VIEW_WORDS[filters.view],
+        filter_lists=_filter_lists(filters, owners),
         promise=rulebook.deadline("first_contact").length_words,
-        today=today,
-        address=_address,
         next_address=_address(filters, after=f"{more[0].isoformat()}.{more[1]}") if more else "",
-        first_address=_address(filters) if _after() else "",
+        first_address=_address(filters) if after else "",
     )
+
+
+def _said(lines: list[queries.QueueLine], rulebook: Rulebook, *, today: date) -> list[tuple[Any, ...]]:
+    """Each line as it is shown. A page is mostly a few due dates and a few owners, so each is put in words once."""
+    clocks: dict[tuple[str | None, date], tuple[str, str, str]] = {}
+    people: dict[str | None, tuple[str, str]] = {None: ("", "")}
+    said = []
+    for line in lines:
+        clock = clocks.get((line.rule, line.due_on))
+        if clock is None:
+            reading = rulebook.say_due(line.rule or "first_contact", line.due_on, today=today)
+            what = rulebook.deadlines[line.rule].what.lower() if line.rule else ""
+            by = f" by {day_short(line.due_on)}" if reading.state == "over" else ""
+            kind = "none" if reading.state == "ok" else str(reading.state)
+            clock = clocks[line.rule, line.due_on] = (kind, reading.words, what + by)
+        owner = people.get(line.owner)
+        if owner is None:
+            name = line.owner or ""
+            owner = people[line.owner] = (initials(name), name.split(" ")[0])
+        alike = ("phone", line.same_phone) if line.same_phone else ("email", line.same_email)
+        said.append(
+            (
+                line.household,
+                f"{line.reference}, {line.postcode}" if line.postcode else line.reference,
+                f"/cases/{line.reference}",
+                alike if alike[1] else None,
+                stages.PLACE[line.place].label,
+                clock,
+                line.next_action or "",
+                line.turn == "household",
+                CHANNEL_WORDS[Channel(line.channel)],
+                line.campaign or _opened(line.opened_at),
+                owner,
+            )
+        )
+    return said
+
+
+@lru_cache(maxsize=1024)
+def _opened(at: datetime) -> str:
+    return day_short(at)
+
+
+def _views(counts: dict[str, int], open_view: str) -> list[tuple[str, str, bool, str, bool]]:
+    """The saved views: words, address, whether it is this one, how many it holds, whether that is late."""
+    return [
+        (
+            words,
+            "/enquiries" if view == "open" else f"/enquiries?view={view}",
+            view == open_view,
+            f"{counts[view]}+" if counts[view] >= queries.COUNTED_UP_TO else str(counts[view]),
+            view == "over" and counts[view] > 0,
+        )
+        for view, words in VIEW_WORDS.items()
+    ]
 
 
 def _filters() -> queries.Filters:
@@ -120,13 +164,21 @@ def _address(filters: queries.Filters, **changes: Any) -> str:
         **changes,
     }
     query = urlencode({name: value for name, value in chosen.items() if value})
-    return url_for("enquiries.queue") + (f"?{query}" if query else "")
+    return "/enquiries" + (f"?{query}" if query else "")
 
 
-def _filter_groups(filters: queries.Filters, owners: list[Any]) -> list[tuple[str, list[tuple[str, str, bool, None]]]]:
+@lru_cache(maxsize=256)
+def _filter_lists(filters: queries.Filters, owners: tuple[tuple[int, str], ...]) -> Markup:
+    """The filters at the side. They hold a link for everybody who works here, and are the same for all who look."""
+    return Markup(render("enquiries/queue_filters.html", groups=_filter_groups(filters, owners)))  # noqa: S704
+
+
+def _filter_groups(
+    filters: queries.Filters, owners: tuple[tuple[int, str], ...]
+) -> list[tuple[str, list[tuple[str, str, bool, None]]]]:
     places = [("All", None), *((stages.PLACE[name].label, name) for name in queries.OPEN_PLACES)]
     channels: list[tuple[str, Any]] = [("All", None), *((CHANNEL_WORDS[one], one.value) for one in Channel)]
-    people: list[tuple[str, Any]] = [("Anyone", None), *((user.name, user.id) for user in owners)]
+    people: list[tuple[str, Any]] = [("Anyone", None), *((name, number) for number, name in owners)]
     return [
         (
             title,
