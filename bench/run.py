@@ -7,6 +7,7 @@ for both. Loaded databases are kept between runs; they are named for their size 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import statistics
@@ -110,11 +111,13 @@ def run(*, only: str | None, json_file: Path | None, rows: tuple[int, ...], keep
 @contextlib.contextmanager
 def service(kind: str, size: int, folder: Path, server: str, report: Report | None) -> Iterator[Flask]:
     """The application over a loaded database of this size, made now or kept from before."""
-    name = f"bench_{size}_{migrations.head()}"
+    name = f"bench_{size}_{schema()}"
     data = folder / f"{kind}-{size}"
     data.mkdir(exist_ok=True)
     ready = data / f"{name}.loaded"
     file = folder / f"{name}.sqlite3"
+    if kind == "sqlite" and not file.exists():
+        ready.unlink(missing_ok=True)
     if not ready.exists():  # never made, or cut off half-way
         if kind == "postgresql":
             servers.drop_database(server, name)
@@ -137,6 +140,14 @@ def service(kind: str, size: int, folder: Path, server: str, report: Report | No
         yield app
         db.session.remove()
         db.engine.dispose()
+
+
+def schema() -> str:
+    """Tells one schema from another, so that a kept database is never measured under the wrong one."""
+    digest = hashlib.sha256()
+    for revision in sorted((migrations.FOLDER / "versions").glob("*.py")):
+        digest.update(revision.read_bytes())
+    return digest.hexdigest()[:10]
 
 
 # --- Pages ------------------------------------------------------------------------------------------------------------
