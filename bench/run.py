@@ -168,7 +168,7 @@ def pages_of(case: Case) -> tuple[PageCost, ...]:
     surname = (person.family_name or "osei").lower()
     return (
         PageCost("enquiries list", "/enquiries", 30),
-        PageCost("enquiries list, overdue", "/enquiries?view=overdue", 30),
+        PageCost("enquiries list, overdue", "/enquiries?view=over", 30),
         PageCost("search by name", f"/search?q={person.given_name}+{surname[:4]}", 30),
         PageCost("search by surname", f"/search?q={surname[:5]}", 30),
         PageCost("search by phone", f"/search?q={(person.phone_key or '').replace('+44', '0')[:9]}", 30),
