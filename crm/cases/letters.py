@@ -114,8 +114,9 @@ def send_to_applicants(
             continue
         if person.email_key and person.email_key in reached and not LETTERS[kind].contains_sensitive:
             continue
-        if not person.email and not case.household.address and reached:
-            continue  # a partner who gave no way of their own is reached through the other
+        no_way = not person.email and not case.household.address
+        if no_way and reached and not LETTERS[kind].statutory:
+            continue  # they hear it from the other; what the law gives each of them becomes a task
         message = send_letter(
             kind,
             case=case,

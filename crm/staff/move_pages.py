@@ -63,11 +63,13 @@ CLOCK_PAGES: Mapping[str, MovePage] = MappingProxyType(
     {
         "first_contact": MovePage("enquiries.record_contact", label="Log the call"),
         "event_follow_up": MovePage("enquiries.record_contact", label="Log the call"),
-        "initial_visit": MovePage("visits.book", "visits.case_visits", "Book a visit"),
+        # Booking has a clock of its own; what is left of this one is the visit itself.
+        "initial_visit": MovePage("visits.case_visits", label="Open visits"),
         "book_visit": MovePage("visits.book", label="Book a visit"),
         "rebook_visit": MovePage("visits.book", label="Book a visit"),
         "no_access_letter": MovePage("visits.case_visits", label="Open visits"),
-        "visit_outcome": MovePage("visits.record_report", "visits.case_visits", "Write up"),
+        # First the report is written, then it is signed off: the visit shows which of the two is next.
+        "visit_outcome": MovePage("visits.case_visits", label="Open visits"),
         "application_expected": MovePage("enquiries.record_contact", label="Log the call"),
         "recontact": MovePage("enquiries.record_contact", label="Log the call"),
         "panel_recommendation": MovePage("assessments.overview", label="Open"),

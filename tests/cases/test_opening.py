@@ -277,3 +277,20 @@ def test_search_finds_only_what_may_be_opened(opened, cast):
 
 def test_a_person_who_is_not_of_staff_opens_nothing(opened):
     assert queries.search_households(PUBLIC, "osei", today=today_in_london()) == []
+
+
+def test_what_the_law_gives_each_of_two_is_never_left_out_because_one_has_no_address(app, session, cast):
+    tom = NewPerson(given_name="Tom", family_name="Osei", role="applicant_2", phone="07700 900119")
+    with transaction():
+        case = open_priya(cast, PRIYA, tom)
+    with transaction():
+        letters.send_to_applicants(
+            "stage_one_passed",
+            case=case,
+            context={"decided_on": today_in_london()},
+            actor=cast.manager.actor,
+            now=now_utc(),
+            today=today_in_london(),
+        )
+
+    assert any("Tom" in line for line in session.scalars(sa.text("SELECT title FROM task")))
