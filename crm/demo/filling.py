@@ -16,6 +16,7 @@ from crm.access.people import new_user
 from crm.assessments import meetings
 from crm.assessments.models import PanelMeeting
 from crm.audit import record
+from crm.cases.models import Task
 from crm.clock import LONDON, london
 from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
@@ -115,6 +116,7 @@ def fill(
     gc.enable()
     with transaction():
         _settle_letters(now)
+        _tick_off_old_tasks(now)
         record("demo.filled", actor=SYSTEM, at=now, detail={"households": households})
 
 
@@ -229,6 +231,15 @@ def _events(users: dict[str, User], began: datetime, today: date, draw: random.R
         )
         day += timedelta(days=21)
     return made
+
+
+def _tick_off_old_tasks(now: datetime) -> None:
+    """What was to be done weeks ago has been done; this week's tasks stay."""
+    db.session.execute(
+        sa.update(Task)
+        .where(Task.done_at.is_(None), Task.created_at < now - timedelta(days=7))
+        .values(done_at=Task.created_at, done_by_id=Task.assigned_to_id)
+    )
 
 
 def _settle_letters(now: datetime) -> None:
