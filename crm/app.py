@@ -74,6 +74,13 @@ ON_LEAVING: tuple[Callable[..., None], ...] = (
 EFFECTS: dict[str, Callable[..., None]] = {"cancel_visits": cancel_visits}
 
 
+class Doorstep(Flask):
+    """The application. Every view and hook is a plain function, which Flask would otherwise look into on each call."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 class NoFlaskSession(SessionInterface):
     """Flask's own session is a cookie that stays good after signing out, so there is none: using it is an error."""
 
@@ -96,7 +103,7 @@ def template_folder() -> Path:
 def create_app(settings: Settings | None = None) -> Flask:
     """The product, ready to serve. Raises UnsafeSettings when the environment asks for something that must not run."""
     settings = settings or Settings.from_environ()
-    app = Flask("crm", static_folder=str(Path(__file__).with_name("static")), template_folder=None)
+    app = Doorstep("crm", static_folder=str(Path(__file__).with_name("static")), template_folder=None)
     app.jinja_loader = ChoiceLoader([FileSystemLoader(template_folder())])
     app.extensions["crm_settings"] = settings
     app.config.update(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import signal
 from typing import TYPE_CHECKING
@@ -23,4 +24,17 @@ def application() -> Flask:
     serving.end_with_parent(master.pid if master is not None else None)
     from crm.app import create_app
 
-    return create_app()
+    app = create_app()
+    settle()
+    return app
+
+
+def settle() -> None:
+    """Tell the garbage collector that what has been loaded stays.
+
+    It would otherwise walk through every module, template and statement again and again: a fifth of the time of a long
+    page. And a page makes thousands of small objects that are gone with it, so it needn't look after every 700 of them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)

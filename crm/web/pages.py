@@ -86,11 +86,6 @@ def current_actor() -> Actor:
     return actor
 
 
-def may(permission: Permission | str) -> bool:
-    """For templates: whether the person looking may do this."""
-    return current_actor().has(Permission(permission))
-
-
 def path_is_served(path: str) -> bool:
     """Whether this installation has a page at a fixed address: the frame links to no place that is not there."""
     return path in current_app.extensions["crm_paths"]()
@@ -101,6 +96,7 @@ def _context() -> dict[str, Any]:
     return {
         "service": service(),
         "actor": actor,
+        "may": lambda permission: actor.has(Permission(permission)),
         "signed_in": g.get("signed_in"),
         "is_demo": current_app.extensions["crm_settings"].is_demo,
         "here": None,
@@ -121,7 +117,6 @@ def init_app(app: Flask) -> None:
     filters.init_app(app)
     app.context_processor(_context)
     app.jinja_env.globals.update(
-        may=may,
         places=_places,
         path_is_served=path_is_served,
         new_one_time_id=once.new_id,
