@@ -176,6 +176,8 @@ class Case(Base):
     next_action: Mapped[str | None] = mapped_column(String(200))
     next_action_due_on: Mapped[date | None] = mapped_column(Date)
     next_action_turn: Mapped[str | None] = mapped_column(String(12))
+    next_action_rule: Mapped[str | None] = mapped_column(String(40))
+    """The rule of the clock that the next action comes from: lists say it beside the date."""
 
     eligibility_outcome: Mapped[str | None] = mapped_column(String(20))
     """What a person decided after screening: eligible, conversation, not_now or not_eligible."""

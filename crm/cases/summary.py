@@ -24,6 +24,8 @@ class NextAction:
     what: str
     due_on: date
     turn: str
+    rule: str | None = None
+    """The rule of the clock it comes from; None where no clock is running."""
 
 
 def refresh(case: Case, *, today: date, rulebook: Rulebook) -> None:
@@ -40,6 +42,7 @@ def refresh(case: Case, *, today: date, rulebook: Rulebook) -> None:
     case.next_action = action.what if action else None
     case.next_action_due_on = action.due_on if action else None
     case.next_action_turn = action.turn if action else None
+    case.next_action_rule = action.rule if action else None
     case.version += 1
     db.session.flush()
 
@@ -61,7 +64,8 @@ def next_action(case: Case, *, rulebook: Rulebook) -> NextAction | None:
     if clock is None:
         return None
     action = rulebook.deadline(clock.rule).action
-    return NextAction(f"{action}: {clock.about}"[:200] if clock.about else action, clock.due_on, clock.turn)
+    words = f"{action}: {clock.about}"[:200] if clock.about else action
+    return NextAction(words, clock.due_on, clock.turn, clock.rule)
 
 
 def drift(case: Case, *, rulebook: Rulebook) -> list[str]:
@@ -75,4 +79,6 @@ def drift(case: Case, *, rulebook: Rulebook) -> list[str]:
     action = next_action(case, rulebook=rulebook)
     if action is not None and action.due_on != case.next_action_due_on:
         faults.append(f"{case.reference}: next action is due {action.due_on}, stored {case.next_action_due_on}")
+    if action is not None and action.rule != case.next_action_rule:
+        faults.append(f"{case.reference}: next action comes from {action.rule}, stored {case.next_action_rule}")
     return faults

@@ -197,6 +197,7 @@ def _queue(sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bo
             Case.next_action,
             Case.next_action_due_on,
             Case.next_action_turn,
+            Case.next_action_rule,
             Case.channel,
             Case.opened_at,
             Case.household_id,
@@ -207,14 +208,6 @@ def _queue(sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bo
         .order_by(Case.next_action_due_on, Case.id)
         .limit(QUEUE_PAGE + 1)
         .subquery("page")
-    )
-    nearest_rule = (
-        select(Deadline.rule)
-        .where(Deadline.case_id == page.c.id, Deadline.stopped_on.is_(None))
-        .order_by(Deadline.due_on, Deadline.id)
-        .limit(1)
-        .correlate(page)
-        .scalar_subquery()
     )
     return (
         select(
@@ -230,7 +223,7 @@ def _queue(sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bo
             Household.postcode,
             Campaign.name,
             User.name,
-            nearest_rule,
+            page.c.next_action_rule,
             _other_case(page, sort, "phone_key"),
             _other_case(page, sort, "email_key"),
         )
@@ -243,10 +236,10 @@ def _queue(sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bo
 
 
 def _other_case(page: Subquery, sort: Sort, key: str) -> ScalarSelect[str]:
-    """The first case this person may open of another household where somebody has the same phone or email."""
+    """A case this person may open of another household where somebody has the same phone or email."""
     here, there = aliased(Person), aliased(Person)
     return (
-        select(Case.reference)
+        select(func.min(Case.reference))  # always the same one, and nothing is sorted to find it
         .select_from(here)
         .join(
             there,
@@ -254,8 +247,6 @@ def _other_case(page: Subquery, sort: Sort, key: str) -> ScalarSelect[str]:
         )
         .join(Case, Case.household_id == there.household_id)
         .where(here.household_id == page.c.household_id, _visible(sort))
-        .order_by(Case.id)
-        .limit(1)
         .correlate(page)
         .scalar_subquery()
     )

@@ -1,0 +1,26 @@
+"""A case says which rule its next action comes from
+
+Revision: 0002, after 0001.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("case_file", sa.Column("next_action_rule", sa.String(length=40), nullable=True))
+    op.execute(
+        "UPDATE case_file SET next_action_rule = (SELECT rule FROM deadline WHERE deadline.case_id = case_file.id "
+        "AND deadline.stopped_on IS NULL ORDER BY deadline.due_on, deadline.id LIMIT 1) WHERE next_action IS NOT NULL"
+    )
+
+
+def downgrade() -> None:
+    op.drop_column("case_file", "next_action_rule")
