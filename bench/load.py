@@ -180,7 +180,7 @@ def _statements(now: datetime) -> list[str]:
         "FROM bench_key k "
         f"JOIN bench_day d ON d.n = (k.i * 7) % {DAYS} "
         f"JOIN bench_user u ON u.n = k.i % {STAFF} "
-        f"JOIN bench_family f ON f.n = (k.i % 1000003) * 7919 % {families} "
+        f"JOIN bench_family f ON f.n = (k.i % 1000003) * CAST(7919 AS BIGINT) % {families} "
     )
     one = f"JOIN bench_given g ON g.n = k.i % {len(GIVEN)} "
     two = f"JOIN bench_given g ON g.n = (k.i * 3 + 1) % {len(GIVEN)} "

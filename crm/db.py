@@ -297,6 +297,12 @@ def end_read() -> None:
     db.session.rollback()
 
 
+def read(statement: sa.Executable, words: Mapping[str, Any] | None = None) -> sa.CursorResult[*tuple[Any, ...]]:
+    """Ask a ready-made statement for plain rows. A page asks a dozen of these, and the session between costs each of
+    them as much as its answer; what is new or changed in the session is not written first."""
+    return db.session.connection().execute(statement, words)
+
+
 def rows_changed(result: sa.Result[Any]) -> int:
     """How many rows an UPDATE or DELETE touched."""
     return int(result.rowcount)  # type: ignore[attr-defined]

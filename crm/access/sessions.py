@@ -12,7 +12,7 @@ from flask_login import UserMixin
 
 from crm.access.models import SessionKind, User, UserRole, WebSession
 from crm.access.tokens import digest_of, has_shape, new_token
-from crm.db import db
+from crm.db import db, read
 from crm.rules.permissions import Actor, ActorKind, Role
 
 IDLE = timedelta(minutes=30)
@@ -102,12 +102,12 @@ def find(token: str | None, kind: SessionKind, *, now: datetime) -> SignedIn | N
         "begun_after": now - AT_MOST,
     }
     if kind is SessionKind.APPLICANT:
-        found = db.session.connection().execute(_APPLICANT, asked).one_or_none()
+        found = read(_APPLICANT, asked).one_or_none()
         if found is None:
             return None
         actor = Actor(kind=ActorKind.APPLICANT, person_id=found.person_id)
         return SignedIn(found.id, kind, actor, "", "", found.began_at, found.last_seen_at)
-    rows = db.session.connection().execute(_STAFF, asked).all()
+    rows = read(_STAFF, asked).all()
     if not rows:
         return None
     first = rows[0]

@@ -31,7 +31,7 @@ from crm.assessments.models import (
 )
 from crm.cases.models import AssignmentRole, Band, Case, CaseAssignment, Deadline, Household, Person, Track
 from crm.cases.queries import visible_cases
-from crm.db import db, no_more_than
+from crm.db import db, no_more_than, read
 from crm.rules.panel import Attendance, QuorumFigures, Seat, quorum_shortfalls
 from crm.rules.permissions import Actor, ActorKind, Role
 from crm.rules.refusal import Refusal
@@ -501,12 +501,12 @@ def applications_page(
     if after is not None:
         words["after_due"], words["after_id"] = after
     statement = _applications(actor.roles, place is not None, after is not None, limit + 1)
-    rows_found = db.session.execute(statement, words).all()
+    rows_found = read(statement, words).all()
     found = sorted(rows_found, key=lambda row: (row.next_action_due_on, row.id))
     shown = found[:limit]
     stages: dict[int, dict[TrackName, str]] = {row.id: {} for row in shown}
     if shown:
-        for case_id, name, stage in db.session.execute(_STAGES, {"ids": list(stages)}):
+        for case_id, name, stage in read(_STAGES, {"ids": list(stages)}):
             stages[case_id][_TRACK_NAMES[name]] = stage
     rows = [
         ApplicationRow(

@@ -29,7 +29,7 @@ from crm.cases.models import (
     TimelineEntry,
     Track,
 )
-from crm.db import LAST_CHARACTER, UTCDateTime, db, no_more_than, unseal
+from crm.db import LAST_CHARACTER, UTCDateTime, db, no_more_than, read, unseal
 from crm.rules import reference as references
 from crm.rules import stages
 from crm.rules.deadlines import ClockReading
@@ -211,7 +211,7 @@ def case_head(
             .limit(8)
         ).all()
     nearest = running[0] if running else None
-    owner_name = db.session.scalar(_OWNER_NAME, {"owner_id": case.owner_id})
+    owner_name = read(_OWNER_NAME, {"owner_id": case.owner_id}).scalar()
     limit = next((clock for clock in running[1:] if clock.rule == "panel_recommendation"), None)
     return CaseHead(
         reference=case.reference,
@@ -310,7 +310,7 @@ def search_households(actor: Actor, words: str, *, today: date, limit: int = MAT
     for matched, way, values in found_by:
         if len(matches) >= limit:
             break
-        for row in db.session.execute(_search(way, actor.kind, actor.roles, limit), {**who, **values}):
+        for row in read(_search(way, actor.kind, actor.roles, limit), {**who, **values}):
             person = f"{row.given_name} {row.family_name or ''}".strip()
             matches.setdefault(row.id, Match(row.id, row.reference, row.name, person, row.place, row.is_open, matched))
     return list(matches.values())[:limit]
@@ -399,7 +399,7 @@ def timeline_page(
         words["kind"] = kind
     if before:
         words["at"], words["id"] = before
-    rows = db.session.execute(_timeline(bool(kind), bool(before)), words).all()
+    rows = read(_timeline(bool(kind), bool(before)), words).all()
     lines = []
     for row in rows[:limit]:
         seen = may_see(actor, Sensitivity(row.sensitivity), subject_person_id=row.person_id, on_case=on_case)

@@ -28,7 +28,7 @@ from sqlalchemy.orm import aliased
 from crm.access.models import User, UserRole
 from crm.cases.models import Band, Campaign, Case, Channel, Deadline, Household, Person, TimelineEntry
 from crm.cases.queries import visible_cases
-from crm.db import db
+from crm.db import db, read
 from crm.rules.permissions import ROLE_PERMISSIONS, Actor, ActorKind, Permission, Role
 
 
@@ -117,7 +117,7 @@ def queue_page(
         bool(filters.owner_id),
         after is not None,
     )
-    lines = [QueueLine._make(row) for row in db.session.connection().execute(statement, asked).all()]
+    lines = [QueueLine._make(row) for row in read(statement, asked).all()]
     more = None
     if len(lines) > QUEUE_PAGE:
         lines = lines[:QUEUE_PAGE]
@@ -132,7 +132,7 @@ def beside_the_queue(actor: Actor, *, today: date) -> tuple[dict[str, int], tupl
     (id, name), by name.
     """
     asked = {"me": actor.user_id, "today": today}
-    rows = db.session.connection().execute(_beside(_sort_of(actor)), asked).all()
+    rows = read(_beside(_sort_of(actor)), asked).all()
     counts = dict(zip(VIEWS, rows[0], strict=False))
     return counts, tuple((row[-2], row[-1]) for row in rows if row[-2] is not None)
 

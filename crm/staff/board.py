@@ -9,10 +9,10 @@ place is read as it is; elsewhere only what somebody owns or has a part in. What
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Date, Integer, Select, and_, bindparam, func, literal, or_, select, union_all
 
@@ -20,13 +20,14 @@ from crm.access.models import User
 from crm.cases.models import AssignmentRole, Case, CaseAssignment, Household, Track
 from crm.cases.queries import visible_cases
 from crm.clock import london_date
-from crm.db import db, no_more_than
+from crm.db import no_more_than, read
 from crm.rules import deadlines
 from crm.rules.permissions import Actor, ActorKind, Role
 from crm.rules.rulebook import Rulebook
 from crm.rules.stages import BOARD_PLACES, PLACE, Band, Place, TrackName, stage_words
 from crm.rules.transitions import MOVES, Move
 from crm.staff.move_pages import SHORT_LABELS
+from crm.web.filters import initials
 
 CARDS = 4
 CARDS_WIDE = 8
@@ -47,23 +48,25 @@ _AFTER_DUE = bindparam("after_due", type_=Date)
 _AFTER_ID = bindparam("after_id", type_=Integer)
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One household on the board or in the list of one place."""
+class Card(NamedTuple):
+    """One household on the board or in the list of one place: a plain tuple, which templates take apart in one go."""
 
-    case_id: int
     reference: str
     names: str
-    place: str
     state: str
     clock: str
     what: str
-    due_on: date | None
+    """What is next."""
+    stages: str
+    """How each stage stands, where two run side by side; else nothing."""
     owner: str
+    initials: str
     age: str
-    stages: str = ""
-    moves: tuple[tuple[str, str], ...] = ()
-    """What it is called and the name of the move."""
+    """How long since they came to us, or what is left of the eight months."""
+    is_left: bool
+    moves: tuple[tuple[str, str], ...]
+    """The moves that its stages lead to and that this person may make: what each is called, and its name. Whether it is
+    open is said on its own page: asking here would take several queries a card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +110,15 @@ def board(
     """The two bands, each with how many households it has and its columns. Three queries, however many cases."""
     scope = scope_of(actor)
     words = {"me": actor.user_id, "today": today}
-    counts = _counted(db.session.execute(_counts(scope, whose), words).one(), scope, whose)
-    rows = db.session.execute(_cards(scope, whose), words).all()
+    counts = _counted(read(_counts(scope, whose), words).one(), scope, whose)
+    rows = read(_cards(scope, whose), words).all()
     tracks = _tracks(row.id for row in rows)
-    say = Sayer(today=today, rulebook=rulebook)
+    say = Sayer(actor=actor, today=today, rulebook=rulebook)
     by_place: dict[str, list[Card]] = {place.name: [] for place in BOARD_PLACES}
     for row in sorted(rows, key=lambda one: (one.next_action_due_on, one.id)):
         cards = by_place[row.place]
         if len(cards) < _shown(row.place):
-            cards.append(with_moves(say.card(row), tracks.get(row.id, {}), actor))
+            cards.append(say.card(row, tracks.get(row.id, {})))
     bands = []
     for band in (Band.ENQUIRY, Band.APPLICATION):
         columns = [
@@ -148,11 +151,11 @@ def place_list(
     words: dict[str, Any] = {"me": actor.user_id, "today": today}
     if after:
         words.update(after_due=after[0], after_id=after[1])
-    rows = sorted(db.session.execute(statement, words).all(), key=lambda one: (one.next_action_due_on, one.id))
+    rows = sorted(read(statement, words).all(), key=lambda one: (one.next_action_due_on, one.id))
     shown = rows[:LIST_PAGE]
     tracks = _tracks(row.id for row in shown)
-    say = Sayer(today=today, rulebook=rulebook)
-    cards = [with_moves(say.card(row), tracks.get(row.id, {}), actor) for row in shown]
+    say = Sayer(actor=actor, today=today, rulebook=rulebook)
+    cards = [say.card(row, tracks.get(row.id, {})) for row in shown]
     last = shown[-1] if len(rows) > LIST_PAGE else None
     return cards, (last.next_action_due_on, last.id) if last is not None else None
 
@@ -310,7 +313,7 @@ def _tracks(case_ids: Iterable[int]) -> dict[int, dict[TrackName, str]]:
     ids = list(case_ids)
     found: dict[int, dict[TrackName, str]] = {}
     if ids:
-        for case_id, name, stage in db.session.execute(_TRACKS, {"ids": ids}):
+        for case_id, name, stage in read(_TRACKS, {"ids": ids}):
             found.setdefault(case_id, {})[TrackName(name)] = stage
     return found
 
@@ -319,12 +322,14 @@ def _tracks(case_ids: Iterable[int]) -> dict[int, dict[TrackName, str]]:
 
 
 class Sayer:
-    """Turns rows into cards. Remembers each date it has put into words: a column is full of the same ones."""
+    """Turns rows into cards. Remembers what it has put into words: a column is full of the same dates and owners."""
 
-    def __init__(self, *, today: date, rulebook: Rulebook) -> None:
+    def __init__(self, *, actor: Actor, today: date, rulebook: Rulebook) -> None:
         self.today = today
         self.rulebook = rulebook
+        self._permissions = actor.permissions
         self._said: dict[tuple[date, bool], tuple[str, str]] = {}
+        self._initials: dict[str, str] = {}
 
     def due(self, due_on: date, turn: str | None) -> tuple[str, str]:
         """(state, words) of a date: over, due, waiting or none."""
@@ -341,51 +346,49 @@ class Sayer:
             self._said[key] = (state, words)
         return self._said[key]
 
-    def card(self, row: Any) -> Card:
+    def card(self, row: Any, tracks: Mapping[TrackName, str]) -> Card:
         state, words = self.due(row.next_action_due_on, row.next_action_turn)
+        owner = row.owner or "Nobody"
+        letters = self._initials.get(owner)
+        if letters is None:
+            letters = self._initials[owner] = initials(owner)
+        age, is_left = self._age(row)
         return Card(
-            case_id=row.id,
             reference=row.reference,
             names=row.names,
-            place=row.place,
             state=state,
             clock=words,
             what=row.next_action or "",
-            due_on=row.next_action_due_on,
-            owner=row.owner or "Nobody",
-            age=self._age(row),
+            stages=_stages(tracks) if row.place == "in_assessment" else "",
+            owner=owner,
+            initials=letters,
+            age=age,
+            is_left=is_left,
+            moves=_moves(tuple(sorted(tracks.items())), self._permissions),
         )
 
-    def _age(self, row: Any) -> str:
+    def _age(self, row: Any) -> tuple[str, bool]:
         if row.application_received_on is None:
             days = max(0, (self.today - london_date(row.opened_at)).days)
-            return "today" if days == 0 else f"{days} day{'' if days == 1 else 's'}"
+            return "today" if days == 0 else f"{days} day{'' if days == 1 else 's'}", False
         limit = self.rulebook.due_on("panel_recommendation", row.application_received_on)
         weeks = (limit - self.today).days // 7
         if weeks >= 0:
-            return f"{weeks} week{'' if weeks == 1 else 's'} left"
-        return "8 months passed"
+            return f"{weeks} week{'' if weeks == 1 else 's'}", True
+        return "8 months passed", False
 
 
-def with_moves(card: Card, tracks: Mapping[TrackName, str], actor: Actor) -> Card:
-    """The card with the moves that its stages lead to and that this person may make. Whether each is open is said on
-    its own page: asking here would take several queries a card."""
-    names = tuple((SHORT_LABELS.get(move.name, move.label), move.name) for move in _moves_from(tracks, actor))
-    stages = ""
-    if card.place == "in_assessment":
-        stages = ". ".join(
-            f"{label}: {stage_words(name, tracks.get(name)).lower()}"
-            for label, name in (("Stage 1", TrackName.STAGE_ONE), ("Stage 2", TrackName.STAGE_TWO))
-        )
-    return replace(card, moves=names, stages=stages)
-
-
-def _moves_from(tracks: Mapping[TrackName, str], actor: Actor) -> list[Move]:
-    return list(_moves(tuple(sorted(tracks.items())), actor.permissions))
+def _stages(tracks: Mapping[TrackName, str]) -> str:
+    return ". ".join(
+        f"{label}: {stage_words(name, tracks.get(name)).lower()}"
+        for label, name in (("Stage 1", TrackName.STAGE_ONE), ("Stage 2", TrackName.STAGE_TWO))
+    )
 
 
 @lru_cache(maxsize=1024)
-def _moves(tracks: tuple[tuple[TrackName, str], ...], permissions: frozenset[Any]) -> tuple[Move, ...]:
+def _moves(
+    tracks: tuple[tuple[TrackName, str], ...], permissions: frozenset[Any]
+) -> tuple[tuple[str, str], ...]:
     stands = dict(tracks)
     applied = TrackName.APPLICATION in stands
     found = []
@@ -397,7 +400,7 @@ def _moves(tracks: tuple[tuple[TrackName, str], ...], permissions: frozenset[Any
         if stands.get(move.track) is None and not _begins_here(move, stands):
             continue
         found.append(move)
-    return tuple(found)
+    return tuple((SHORT_LABELS.get(move.name, move.label), move.name) for move in found)
 
 
 def _begins_here(move: Move, stands: Mapping[TrackName, str]) -> bool:

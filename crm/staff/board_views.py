@@ -13,7 +13,7 @@ from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal
 from crm.staff import board as boards
 from crm.staff.move_pages import MOVE_PAGES
-from crm.staff.views import address_of, bp, case_path
+from crm.staff.views import address_of, bp
 from crm.web.pages import render
 
 
@@ -36,8 +36,7 @@ def board() -> str:
         bands=bands,
         whose=whose,
         choices=boards.WHOSE,
-        link=_link,
-        case_path=case_path,
+        links=_links,
         is_empty=not any(column.count for _, _, columns in bands for column in columns),
     )
 
@@ -63,8 +62,7 @@ def board_place(place: str) -> str:
         is_later_page="after" in request.args,
         whose=whose,
         choices=boards.WHOSE,
-        link=_link,
-        case_path=case_path,
+        links=_links,
     )
 
 
@@ -81,5 +79,6 @@ def _after() -> tuple[date, int] | None:
         return None
 
 
-def _link(move: str, reference: str) -> str:
-    return address_of(MOVE_PAGES[move], reference)
+def _links(moves: tuple[tuple[str, str], ...], reference: str) -> list[tuple[str, str]]:
+    """What each move is called, and where it is made."""
+    return [(words, address_of(MOVE_PAGES[move], reference)) for words, move in moves]

@@ -27,7 +27,7 @@ from crm.cases.models import (
 )
 from crm.cases.queries import clock_words, first_source
 from crm.clock import london_date
-from crm.db import db, unseal
+from crm.db import db, read, unseal
 from crm.rules.deadlines import ClockKind
 from crm.rules.permissions import Actor, Sensitivity, may_see
 from crm.rules.rulebook import Rulebook
@@ -166,7 +166,7 @@ def case_page(
 ) -> CasePage:
     """All the parts of the page of a case. Six queries at most."""
     people = [person for person in case.household.people if person.left_household_on is None]
-    due = db.session.execute(_DUE, {"case_id": case.id}).all()
+    due = read(_DUE, {"case_id": case.id}).all()
     running = [
         Running(row.rule, row.subject, row.about, row.due_on, row.turn)
         for row in sorted(due, key=lambda one: (one.due_on, one.id))
@@ -175,7 +175,7 @@ def case_page(
     tasks = sorted((row for row in due if row.rule is None), key=lambda one: (one.due_on, one.id))
     sections, seen = sections_of(case, actor, on_case=on_case)
     given: dict[int, dict[str, bool]] = {}
-    for row in db.session.execute(_CONSENTS, {"household_id": case.household_id}):
+    for row in read(_CONSENTS, {"household_id": case.household_id}):
         given.setdefault(row.person_id, {})[row.channel] = row.given
     visits = _visits(case)
     ahead = [visit for visit in reversed(visits) if visit.is_booked and visit.ends_at >= now][:2]
@@ -246,7 +246,7 @@ def _short(day: date, today: date) -> str:
 def sections_of(case: Case, actor: Actor, *, on_case: bool) -> tuple[tuple[FactSection, ...], tuple[str, ...]]:
     """What is known, by section, and the kinds of closely held facts among it that this person was shown."""
     people = [person for person in case.household.people if person.left_household_on is None]
-    rows = db.session.execute(_FACTS, {"case_id": case.id}).all()
+    rows = read(_FACTS, {"case_id": case.id}).all()
     by_person: dict[int | None, list[FactShown]] = {}
     seen: set[str] = set()
     for row in sorted(rows, key=lambda one: (_FACT_ORDER.get(one.key, len(_FACT_ORDER)), one.id)):
@@ -346,7 +346,7 @@ def age(person: Person, today: date) -> int | None:
 
 
 def _visits(case: Case) -> list[VisitShown]:
-    rows = db.session.execute(_VISITS, {"case_id": case.id})
+    rows = read(_VISITS, {"case_id": case.id})
     return [
         VisitShown(
             id=row.id,

@@ -28,7 +28,7 @@ from crm.cases.models import (
 )
 from crm.cases.queries import care_words
 from crm.clock import LONDON
-from crm.db import db, no_more_than, unseal
+from crm.db import db, no_more_than, read, unseal
 from crm.rules import deadlines
 from crm.rules.permissions import Actor, Permission, Role
 from crm.rules.rulebook import Rulebook
@@ -130,10 +130,10 @@ class MyDay:
 def my_day(actor: Actor, *, today: date, rulebook: Rulebook) -> MyDay:
     """One person's day. Four queries, however much there is."""
     horizon, week_label = end_of_week(today)
-    clocks = db.session.execute(_clocks(), {"me": actor.user_id, "today": today, "horizon": horizon}).all()
-    tasks = db.session.execute(_tasks(), {"me": actor.user_id, "horizon": horizon}).all()
+    clocks = read(_clocks(), {"me": actor.user_id, "today": today, "horizon": horizon}).all()
+    tasks = read(_tasks(), {"me": actor.user_id, "horizon": horizon}).all()
     begins = datetime.combine(today, time(), tzinfo=LONDON)
-    done = db.session.execute(_done(), {"me": actor.user_id, "begins": begins}).all()
+    done = read(_done(), {"me": actor.user_id, "begins": begins}).all()
     say = _Sayer(today=today, rulebook=rulebook)
     due: list[tuple[date, bool, Any]] = [
         (row.due_on, True, row) for row in clocks if row.turn == "service" and row.due_on <= horizon
@@ -179,7 +179,7 @@ def overdue_count(actor: Actor, *, today: date) -> int:
 
 def team_overdue(*, today: date) -> list[TeamRow]:
     """Each member of staff who has cases with something over its date, the most first. One query."""
-    rows = db.session.execute(_team(), {"today": today}).all()
+    rows = read(_team(), {"today": today}).all()
     return sorted((TeamRow(row.name, row.over) for row in rows if row.over), key=lambda one: (-one.over, one.name))
 
 
@@ -192,7 +192,7 @@ def clocks_of_role(actor: Actor, *, today: date, rulebook: Rulebook) -> dict[str
         wanted["papers"] = "panel_papers"
     if not wanted:
         return {}
-    rows = db.session.execute(_of_rules(), {"rules": list(wanted.values())}).all()
+    rows = read(_of_rules(), {"rules": list(wanted.values())}).all()
     say = _Sayer(today=today, rulebook=rulebook)
     return {
         name: tuple(say.clock(row, {}) for row in rows if row.rule == rule)[:ROWS_SHOWN]
@@ -351,7 +351,7 @@ def _care(household_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
     found: dict[int, tuple[str, ...]] = {}
     if not ids:
         return found
-    for row in db.session.execute(_PEOPLE, {"ids": ids}):
+    for row in read(_PEOPLE, {"ids": ids}):
         person = _ToMind(row)
         words = care_words(person)
         if row.contact_times and not row.no_contact:

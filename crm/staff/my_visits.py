@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, select
 from crm.assessments.models import PanelItem, PanelMeeting, PanelMember
 from crm.cases.models import Case, Household
 from crm.clock import LONDON, london_date
-from crm.db import db, no_more_than
+from crm.db import no_more_than, read
 from crm.rules.permissions import Actor
 from crm.visits.models import PLACE_WORDS, PURPOSE_WORDS, Place, Purpose, Visit, VisitOfficer, VisitReport, VisitStatus
 
@@ -68,7 +68,7 @@ class Agenda:
 def visits_of(actor: Actor, *, now: datetime, today: date) -> MyVisits:
     """Where somebody goes today and tomorrow, or next. One query."""
     begins = datetime.combine(today, time(), tzinfo=LONDON)
-    rows = db.session.execute(_VISITS, {"me": actor.user_id, "begins": begins})
+    rows = read(_VISITS, {"me": actor.user_id, "begins": begins})
     found = [_visit(row, now) for row in rows]
     tomorrow = today + timedelta(days=1)
     later = next((visit for visit in found if visit.on > tomorrow), None)
@@ -125,13 +125,13 @@ def _visit(row: Any, now: datetime) -> MyVisit:
 
 def reports_to_sign() -> tuple[ToSign, ...]:
     """Visit reports that were handed in and wait for a manager, the oldest first. One query."""
-    rows = db.session.execute(_TO_SIGN)
+    rows = read(_TO_SIGN)
     return tuple(ToSign(row.visit_id, row.reference, row.names, row.submitted_at) for row in rows)
 
 
 def agenda_of(actor: Actor, *, today: date) -> tuple[Agenda, ...]:
     """The meetings that a panel member is to sit on, the next first. One query."""
-    rows = db.session.execute(_AGENDA, {"me": actor.user_id, "today": today})
+    rows = read(_AGENDA, {"me": actor.user_id, "today": today})
     return tuple(Agenda(row.id, row.meets_at, row.place or "By video", row.households) for row in rows)
 
 
