@@ -27,6 +27,15 @@ def saw(*, case_id: int | None, subject: str | None = None, kinds: tuple[str, ..
     g.setdefault("sightings", []).append((case_id, subject, kinds))
 
 
+def keep_record(kind: str, seen: list[tuple[int | None, str | None, tuple[str, ...]]]) -> None:
+    """Write, durably, what was on a page of this kind and who looked."""
+    actor, now = current_actor(), now_utc()
+    with transaction():
+        for case_id, subject, kinds in seen:
+            for what in dict.fromkeys((kind, *kinds)):
+                recording.record_look(what, actor=actor, at=now, case_id=case_id, subject=subject)
+
+
 def records_view(kind: str) -> Callable[[View], View]:
     """Record each page this view shows, as ``view.<kind>`` in the audit trail, with what the view said by ``saw``.
 
@@ -42,11 +51,7 @@ def records_view(kind: str) -> Callable[[View], View]:
             seen = g.pop("sightings", None)
             if seen is None:
                 raise NothingSaid(f"{view.__name__} showed a page without calling saw()")
-            actor, now = current_actor(), now_utc()
-            with transaction():
-                for case_id, subject, kinds in seen:
-                    for what in dict.fromkeys((kind, *kinds)):
-                        recording.record_look(what, actor=actor, at=now, case_id=case_id, subject=subject)
+            keep_record(kind, seen)
             return response
 
         inside.records_view = kind  # type: ignore[attr-defined]
