@@ -160,7 +160,7 @@ class PageCost:
     name: str
     path: str
     bound: float
-    signed_in: bool = True
+    who: str | None = "manager"
 
 
 def pages_of(case: Case) -> tuple[PageCost, ...]:
@@ -175,11 +175,14 @@ def pages_of(case: Case) -> tuple[PageCost, ...]:
         PageCost("search by reference", f"/search?q={case.reference}", 30),
         PageCost("search by postcode", f"/search?q={case.household.postcode.replace(' ', '+')}", 30),
         PageCost("board", "/board", 60),
+        PageCost("board of an officer", "/board", 60, who="officer"),
         PageCost("case", f"/cases/{case.reference}", 60),
         PageCost("my day", "/my-day", 60),
+        PageCost("my day of an officer", "/my-day", 60, who="officer"),
+        PageCost("enquiries of a recruiter", "/enquiries", 30, who="officer"),
         PageCost("assessments list", "/assessments", 60),
-        PageCost("public start page", "/", 12, signed_in=False),
-        PageCost("public question page", "/enquire/spare-room", 12, signed_in=False),
+        PageCost("public start page", "/", 12, who=None),
+        PageCost("public question page", "/enquire/spare-room", 12, who=None),
     )
 
 
@@ -241,10 +244,10 @@ def record_timed() -> Iterator[list[float]]:
 def measure_pages(app: Flask, kind: str, size: int, smallest: dict[str, float], report: Report) -> None:
     """Each page against a bare Flask page, turn and turn about; medians; and how it grew from the smallest size."""
     bare = bare_flask()
-    cookie, case = signed_in(app)
+    cookies, case = signed_in(app)
     pages = pages_of(case)
     db.session.remove()
-    requests = [(page, environ_for(page.path, cookie if page.signed_in else None)) for page in pages]
+    requests = [(page, environ_for(page.path, cookies[page.who])) for page in pages]
     plain = environ_for("/", None)
     for page, make in requests:
         for _ in range(3):
@@ -289,13 +292,16 @@ def count_queries(app: Flask, make: Callable[[], dict[str, Any]]) -> int:
     return sent
 
 
-def signed_in(app: Flask) -> tuple[str, Case]:
-    """A manager's cookie, and an ordinary case under way."""
-    user = db.session.scalars(sa.select(User).where(User.email == "officer0@example.org")).one()
-    with transaction():
-        token = sessions.begin(user_id=user.id, kind=SessionKind.STAFF, browser="bench", now=now_utc())
+def signed_in(app: Flask) -> tuple[dict[str | None, str | None], Case]:
+    """The cookies of a manager and of somebody who is officer and recruiter, and an ordinary case under way."""
+    cookies: dict[str | None, str | None] = {None: None}
     with app.test_request_context():
         name = guards.cookie_name(SessionKind.STAFF)
+    for who, email in (("manager", "officer0@example.org"), ("officer", "officer1@example.org")):
+        user = db.session.scalars(sa.select(User).where(User.email == email)).one()
+        with transaction():
+            token = sessions.begin(user_id=user.id, kind=SessionKind.STAFF, browser="bench", now=now_utc())
+        cookies[who] = f"{name}={token}"
     case = db.session.scalars(
         sa.select(Case)
         .where(Case.band == "enquiry", Case.place == "contacted")
@@ -303,7 +309,7 @@ def signed_in(app: Flask) -> tuple[str, Case]:
         .options(sa.orm.selectinload(Case.household).selectinload(Household.people))
     ).first()
     assert case is not None
-    return f"{name}={token}", case
+    return cookies, case
 
 
 # --- Weight ------------------------------------------------------------------------------------------------
@@ -311,8 +317,8 @@ def signed_in(app: Flask) -> tuple[str, Case]:
 
 def measure_memory(app: Flask, kind: str, size: int, report: Report) -> None:
     """Resident memory of web and worker together after a round of pages, each shared page counted once (PSS)."""
-    cookie, case = signed_in(app)
-    paths = [(page.path, page.signed_in) for page in pages_of(case)]
+    cookies, case = signed_in(app)
+    pages = [(page.path, cookies[page.who]) for page in pages_of(case)]
     settings: Settings = app.extensions["crm_settings"]
     db.session.remove()
     environ = {
@@ -321,8 +327,8 @@ def measure_memory(app: Flask, kind: str, size: int, report: Report) -> None:
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as scratch, servers.running(environ, Path(scratch)) as (base_url, process):
         for _ in range(20):
-            for path, with_cookie in paths:
-                servers.fetch(base_url + path, cookie if with_cookie else None)
+            for path, cookie in pages:
+                servers.fetch(base_url + path, cookie)
         family = [process, *process.children(recursive=True)]
         weight = sum(_pss(member) for member in family if member.is_running())
     report.add(f"{kind} {size:,} web and worker MiB", weight / 2**20, 300)

@@ -14,7 +14,20 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Date, Integer, Select, and_, bindparam, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 
 from crm.access.models import User
 from crm.cases.models import AssignmentRole, Case, CaseAssignment, Household, Track
@@ -201,7 +214,7 @@ def _branches(scope: Scope, place: str, whose: str) -> tuple[ColumnElement[bool]
         return (and_(at, _visible(scope.roles)),)
     parts = select(_PART.case_id).where(
         _PART.user_id == _ME,
-        _PART.role != AssignmentRole.OWNER,
+        _PART.role.in_([literal_column(f"'{role}'") for role in AssignmentRole if role is not AssignmentRole.OWNER]),
         _PART.from_on <= _TODAY,
         or_(_PART.until_on.is_(None), _PART.until_on >= _TODAY),
     )

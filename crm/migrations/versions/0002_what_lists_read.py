@@ -1,4 +1,4 @@
-"""A case says which rule its next action comes from
+"""A case says which rule its next action comes from, and somebody's parts in cases are found by their kind
 
 Revision: 0002, after 0001.
 """
@@ -20,7 +20,13 @@ def upgrade() -> None:
         "UPDATE case_file SET next_action_rule = (SELECT rule FROM deadline WHERE deadline.case_id = case_file.id "
         "AND deadline.stopped_on IS NULL ORDER BY deadline.due_on, deadline.id LIMIT 1) WHERE next_action IS NOT NULL"
     )
+    op.drop_index("ix_case_assignment_user_id", table_name="case_assignment")
+    op.create_index(
+        "ix_case_assignment_part", "case_assignment", ["user_id", "role", "until_on", "from_on", "case_id"]
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_case_assignment_part", table_name="case_assignment")
+    op.create_index("ix_case_assignment_user_id", "case_assignment", ["user_id"])
     op.drop_column("case_file", "next_action_rule")
