@@ -218,7 +218,12 @@ def _branches(scope: Scope, place: str, whose: str) -> tuple[ColumnElement[bool]
         _PART.from_on <= _TODAY,
         or_(_PART.until_on.is_(None), _PART.until_on >= _TODAY),
     )
-    return (mine, and_(at, _CASE.owner_id != _ME, _CASE.id.in_(parts)))
+    # The few cases that somebody has a part in are looked up one by one. Compared as it is, the place would have SQLite
+    # read every case that stands there and ask of each whether it is among them.
+    there = func.coalesce(_CASE.place, "") == place
+    if whose == "due":
+        there = and_(there, _CASE.next_action_due_on <= _TODAY)
+    return (mine, and_(there, _CASE.owner_id != _ME, _CASE.id.in_(parts)))
 
 
 def _visible(roles: frozenset[Role]) -> ColumnElement[bool]:

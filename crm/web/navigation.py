@@ -46,19 +46,14 @@ class Shown:
     count: int
 
 
-def places_for(actor: Actor, counts: Mapping[str, int], paths: frozenset[str]) -> list[Shown]:
-    """The places this actor may open, of those that this installation serves."""
+def places_for(actor: Actor, counts: Mapping[str, int]) -> list[Shown]:
+    """The places this actor may open, with what is over in each."""
     return [
-        Shown(place.key, place.label, place.path, counts.get(place.key, 0))
-        for place in _open_to(actor.permissions, paths)
+        Shown(place.key, place.label, place.path, counts.get(place.key, 0)) for place in _open_to(actor.permissions)
     ]
 
 
 @lru_cache(maxsize=64)
-def _open_to(permissions: frozenset[Permission], paths: frozenset[str]) -> tuple[Place, ...]:
+def _open_to(permissions: frozenset[Permission]) -> tuple[Place, ...]:
     """Worked out once for everybody who may do the same: every page of staff draws the bar."""
-    return tuple(
-        place
-        for place in PLACES
-        if place.path in paths and (not place.any_of or not permissions.isdisjoint(place.any_of))
-    )
+    return tuple(place for place in PLACES if not place.any_of or not permissions.isdisjoint(place.any_of))

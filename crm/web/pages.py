@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
-from jinja2 import StrictUndefined, Template
+from jinja2 import Environment, StrictUndefined, Template
 from jinja2.environment import TemplateModule
 from jinja2.runtime import Context
+from markupsafe import escape
 
 from crm import policy
 from crm.rules.permissions import PUBLIC, Actor, Permission
 from crm.web import filters, navigation, once
+
+try:  # the quick part of ``escape``, for text that is known to be nothing else
+    from markupsafe._speedups import _escape_inner
+except ImportError:  # a platform without it
+    _escape_inner: Callable[[str], str] = escape  # type: ignore[no-redef]
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,21 @@ def keep_service_without_database() -> None:
     current_app.extensions["crm_service_kept"] = (shown, time.monotonic() + SERVICE_KEPT_SECONDS)
 
 
+def escaped(value: Any) -> str:
+    """A value as a page may hold it. What a template draws is joined at once, so plain text needn't be wrapped as
+    Markup first: on a long list that is half the time of escaping."""
+    return _escape_inner(value) if type(value) is str else escape(value)
+
+
 class LeanTemplate(Template):
     """Jinja compares the globals of two templates at each import of a macro; here all templates share the same."""
+
+    @classmethod
+    def _from_namespace(
+        cls, environment: Environment, namespace: MutableMapping[str, Any], globals: MutableMapping[str, Any]
+    ) -> Template:
+        namespace["escape"] = escaped
+        return super()._from_namespace(environment, namespace, globals)
 
     def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
         if self._module is None:
@@ -86,26 +105,18 @@ def current_actor() -> Actor:
     return actor
 
 
-def path_is_served(path: str) -> bool:
-    """Whether this installation has a page at a fixed address: the frame links to no place that is not there."""
-    return path in current_app.extensions["crm_paths"]()
-
-
 def _context() -> dict[str, Any]:
     actor = current_actor()
     return {
         "service": service(),
         "actor": actor,
         "may": lambda permission: actor.has(Permission(permission)),
+        "places": lambda counts: navigation.places_for(actor, counts),
         "signed_in": g.get("signed_in"),
         "is_demo": current_app.extensions["crm_settings"].is_demo,
         "here": None,
         "counts": {},
     }
-
-
-def _places(counts: Mapping[str, int]) -> list[navigation.Shown]:
-    return navigation.places_for(current_actor(), counts, current_app.extensions["crm_paths"]())
 
 
 def init_app(app: Flask) -> None:
@@ -117,16 +128,6 @@ def init_app(app: Flask) -> None:
     filters.init_app(app)
     app.context_processor(_context)
     app.jinja_env.globals.update(
-        places=_places,
-        path_is_served=path_is_served,
         new_one_time_id=once.new_id,
         request_path=lambda: request.path,
     )
-    paths: list[frozenset[str]] = []
-
-    def served_paths() -> frozenset[str]:
-        if not paths:
-            paths.append(frozenset(rule.rule.rstrip("/") or "/" for rule in app.url_map.iter_rules()))
-        return paths[0]
-
-    app.extensions["crm_paths"] = served_paths

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from crm.cases.models import Case, Deadline, Enquiry, Fact, Person, StageChange, TimelineEntry
+from crm.cases.queries import visible_cases
 from crm.db import transaction
 from crm.rules.stages import TrackName
 from tests.case_factory import PRIYA, couple, make_case
@@ -44,6 +45,24 @@ def test_an_empty_queue_says_what_comes_here(client, cast):
     client.sign_in(cast.recruiter)
 
     assert "No enquiries are open" in client.get("/enquiries").text
+
+
+@pytest.mark.parametrize("key", ["officer", "other_officer", "recruiter", "manager"])
+def test_the_queue_shows_exactly_what_may_be_opened(key, client, session, cast, freeze):
+    """G13: the queue has statements of its own, and must never show more or less than the rule of who may open what."""
+    freeze(MORNING)
+    with transaction():
+        for number, owner in enumerate((cast.officer, cast.other_officer, cast.recruiter)):
+            make_case(cast, people=couple(f"Home{number}", number=300 + 10 * number), owner=owner)
+    member = cast.everyone[key]
+    client.sign_in(member)
+
+    page = client.get("/enquiries")
+
+    session.rollback()
+    allowed = session.scalars(select(Case.reference).where(visible_cases(member.actor, today=date(2026, 7, 14)))).all()
+    shown = {link.get("href").rpartition("/")[2] for link in page.page.all("a", class_="ds-name")}
+    assert shown == (set(allowed) if page.status_code == 200 else set())
 
 
 def test_the_queue_shows_the_nearest_clock_first_and_hints_at_a_look_alike(client, session, cast, freeze):

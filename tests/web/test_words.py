@@ -4,10 +4,12 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
+from flask import render_template_string
+from markupsafe import Markup
 
 from crm.web import filters
 from crm.web.forms import read_time, tidy
-from crm.web.pages import safe_path
+from crm.web.pages import escaped, safe_path
 
 JULY_NIGHT = datetime(2026, 7, 14, 23, 30, tzinfo=UTC)  # half past midnight on the 15th in London
 
@@ -99,3 +101,22 @@ def test_a_path_of_ours_may_be_gone_on_to(path):
 )  # fmt: skip
 def test_no_other_address_is(address):
     assert safe_path(address, "/otherwise") == "/otherwise"
+
+
+class SaysIsStr(str):
+    """Text of another make, as libraries hand it over."""
+
+
+def test_nothing_typed_is_ever_drawn_as_markup(app):
+    hostile = "<script>'\"&</script>"
+    safe = "&lt;script&gt;&#39;&#34;&amp;&lt;/script&gt;"
+    template = (
+        "{% macro inside(x) %}<b>{{ x }}</b>{% endmacro %}{% set kept %}{{ x }}{% endset %}"
+        "{{ x }}|{{ y }}|{{ inside(x) }}|{{ kept }}|{{ [x]|join }}|{{ x ~ y }}|{{ z }}|{{ 7 }}|{{ none }}"
+    )
+
+    with app.test_request_context():
+        drawn = render_template_string(template, x=hostile, y=SaysIsStr(hostile), z=Markup("<i>ours</i>"))
+
+    assert drawn == "|".join([safe, safe, f"<b>{safe}</b>", safe, safe, safe + safe, "<i>ours</i>", "7", "None"])
+    assert escaped(hostile) == safe
