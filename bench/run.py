@@ -165,12 +165,13 @@ class PageCost:
 
 def pages_of(case: Case) -> tuple[PageCost, ...]:
     person = case.household.people[0]
-    surname = (person.family_name or "osei").lower()
+    given, surname = person.given_name.lower(), (person.family_name or "osei").lower()
     return (
         PageCost("enquiries list", "/enquiries", 30),
         PageCost("enquiries list, overdue", "/enquiries?view=over", 30),
-        PageCost("search by name", f"/search?q={person.given_name}+{surname[:4]}", 30),
-        PageCost("search by surname", f"/search?q={surname[:5]}", 30),
+        PageCost("search by given name", f"/search?q={given}", 30),
+        PageCost("search by full name", f"/search?q={given}+{surname}", 30),
+        PageCost("search by surname", f"/search?q={surname[:2]}", 30),
         PageCost("search by phone", f"/search?q={(person.phone_key or '').replace('+44', '0')[:9]}", 30),
         PageCost("search by reference", f"/search?q={case.reference}", 30),
         PageCost("search by postcode", f"/search?q={case.household.postcode.replace(' ', '+')}", 30),

@@ -333,7 +333,11 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "pool_size": 5,
         "max_overflow": 10,
         "pool_pre_ping": False,
-        "connect_args": {"options": f"-c timezone=UTC -c lock_timeout={settings.lock_wait_ms}"},
+        "connect_args": {
+            # Pages ask the same few statements, each made for one index and with its limit written into it: a plan made
+            # once serves every time. Left to itself the server would plan many of them anew for as long as they last.
+            "options": f"-c timezone=UTC -c lock_timeout={settings.lock_wait_ms} -c plan_cache_mode=force_generic_plan"
+        },
     }
 
 

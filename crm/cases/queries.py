@@ -394,12 +394,12 @@ def timeline_page(
     limit: int = TIMELINE_PAGE,
 ) -> tuple[list[TimelineLine], tuple[datetime, int] | None]:
     """The newest lines first, and the place to go on from (None at the end)."""
-    words: dict[str, Any] = {"case_id": case.id, "most": limit + 1}
+    words: dict[str, Any] = {"case_id": case.id}
     if kind:
         words["kind"] = kind
     if before:
         words["at"], words["id"] = before
-    rows = read(_timeline(bool(kind), bool(before)), words).all()
+    rows = read(_timeline(bool(kind), bool(before), limit + 1), words).all()
     lines = []
     for row in rows[:limit]:
         seen = may_see(actor, Sensitivity(row.sensitivity), subject_person_id=row.person_id, on_case=on_case)
@@ -421,8 +421,8 @@ def timeline_page(
     return lines, more
 
 
-@lru_cache(maxsize=4)
-def _timeline(of_a_kind: bool, goes_on: bool) -> Select[Any]:
+@lru_cache(maxsize=16)
+def _timeline(of_a_kind: bool, goes_on: bool, most: int) -> Select[Any]:
     """The statement of a page of the timeline. Built once: it is drawn with every page of a case."""
     line = TimelineEntry.__table__.c
     query = select(
@@ -443,7 +443,7 @@ def _timeline(of_a_kind: bool, goes_on: bool) -> Select[Any]:
             tuple_(line.occurred_at, line.id)
             < tuple_(bindparam("at", type_=UTCDateTime()), bindparam("id", type_=Integer))
         )
-    return query.order_by(line.occurred_at.desc(), line.id.desc()).limit(bindparam("most", type_=Integer))
+    return query.order_by(line.occurred_at.desc(), line.id.desc()).limit(no_more_than(most))
 
 
 def enquiries_of(case: Case) -> list[Enquiry]:

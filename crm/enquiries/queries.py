@@ -29,7 +29,7 @@ from sqlalchemy.orm import aliased
 from crm.access.models import User, UserRole
 from crm.cases.models import Band, Campaign, Case, Channel, Deadline, Household, Person, TimelineEntry
 from crm.cases.queries import visible_cases
-from crm.db import db, read
+from crm.db import db, no_more_than, read
 from crm.rules.permissions import ROLE_PERMISSIONS, Actor, ActorKind, Permission, Role
 
 
@@ -213,7 +213,7 @@ def _queue(sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bo
         )
         .where(*wanted)
         .order_by(Case.next_action_due_on, Case.id)
-        .limit(QUEUE_PAGE + 1)
+        .limit(no_more_than(QUEUE_PAGE + 1))
         .subquery("page")
     )
     return (
@@ -273,7 +273,7 @@ def _beside(sort: Sort) -> Select[Any]:
             select(literal_column("1"))
             .select_from(Case)
             .where(_visible_in_queue(sort), *_in_view(view, sort))
-            .limit(COUNTED_UP_TO)
+            .limit(no_more_than(COUNTED_UP_TO))
             .subquery()
         )
         counts.append(select(func.count()).select_from(inside).scalar_subquery())
