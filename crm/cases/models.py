@@ -106,8 +106,8 @@ class Person(RowKey, Base):
     role: Mapped[str] = mapped_column(String(20))
     given_name: Mapped[str] = mapped_column(String(120))
     family_name: Mapped[str | None] = mapped_column(String(120))
-    given_key: Mapped[str] = mapped_column(KeyText(120), index=True)
-    family_key: Mapped[str | None] = mapped_column(KeyText(120), index=True)
+    given_key: Mapped[str] = mapped_column(KeyText(120))
+    family_key: Mapped[str | None] = mapped_column(KeyText(120))
     born_on: Mapped[date | None] = mapped_column(Date)
     email: Mapped[str | None] = mapped_column(String(254))
     email_key: Mapped[str | None] = mapped_column(KeyText(254), index=True)
@@ -130,7 +130,9 @@ class Person(RowKey, Base):
     __table_args__ = (
         one_of("role", PersonRole),
         CheckConstraint("prefers IN ('phone', 'text', 'email', 'post')", name="prefers_is_known"),
+        # Names are typed in either order, and the second only begun.
         Index("ix_person_name", "family_key", "given_key"),
+        Index("ix_person_given_name", "given_key", "family_key"),
     )
 
     @property

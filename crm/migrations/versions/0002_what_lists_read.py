@@ -24,9 +24,15 @@ def upgrade() -> None:
     op.create_index(
         "ix_case_assignment_part", "case_assignment", ["user_id", "role", "until_on", "from_on", "case_id"]
     )
+    op.drop_index("ix_person_given_key", table_name="person")
+    op.drop_index("ix_person_family_key", table_name="person")
+    op.create_index("ix_person_given_name", "person", ["given_key", "family_key"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_person_given_name", table_name="person")
+    op.create_index("ix_person_family_key", "person", ["family_key"])
+    op.create_index("ix_person_given_key", "person", ["given_key"])
     op.drop_index("ix_case_assignment_part", table_name="case_assignment")
     op.create_index("ix_case_assignment_user_id", "case_assignment", ["user_id"])
     op.drop_column("case_file", "next_action_rule")
