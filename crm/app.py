@@ -100,6 +100,16 @@ def template_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "templates"
 
 
+def bind_process(settings: Settings) -> None:
+    """What stands outside the application, once a process: the log, the keys, the post room, what is bound to what."""
+    logs.set_up()
+    audit.use_key(settings.secret_key)
+    delivery.configure(settings)
+    people.ON_LEAVING[:] = ON_LEAVING
+    bind_effects(EFFECTS)
+    delivery_worker.ON_GIVEN_UP["letter_given_up"] = task_for_given_up
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The product, ready to serve. Raises UnsafeSettings when the environment asks for something that must not run."""
     settings = settings or Settings.from_environ()
@@ -119,9 +129,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies
         )
-    logs.set_up()
-    audit.use_key(settings.secret_key)
-    delivery.configure(settings)
+    bind_process(settings)
     init_db(app, settings)
     watch_for_forgotten_writes()
 
@@ -134,9 +142,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     guards.init_app(app)
     forgery.init_app(app)
     notices.init_app(app)
-    people.ON_LEAVING[:] = ON_LEAVING
-    bind_effects(EFFECTS)
-    delivery_worker.ON_GIVEN_UP["letter_given_up"] = task_for_given_up
     app.extensions[runner.EXTENSION] = timetable.TIMETABLE
     app.extensions["crm_check"] = reconcile.find_faults
     for name in BLUEPRINTS:

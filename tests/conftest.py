@@ -44,6 +44,7 @@ from crm.settings import Settings
 from tests import databases
 from tests.page import Page, faults, read
 from tests.service import Service
+from tests.standing import lent
 
 LONDON = ZoneInfo("Europe/London")
 IS_NIGHT = os.environ.get("CRM_TEST_TIER") == "night"
@@ -69,6 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    databases.end_process()
     if config.stash.get(OWNS_RUN, False):
         databases.end_run()
 
@@ -171,9 +173,8 @@ def make_app(settings: Settings) -> Iterator[Callable[..., flask.Flask]]:
 @pytest.fixture
 def app(settings: Settings) -> Iterator[flask.Flask]:
     """The product on an empty database."""
-    app = application(settings)
-    yield app
-    put_away(app)
+    with lent(application, settings) as app:
+        yield app
 
 
 def application(settings: Settings) -> flask.Flask:

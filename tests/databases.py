@@ -22,6 +22,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from sqlalchemy.engine import make_url
@@ -70,6 +71,12 @@ def run_folder() -> Path:
         sweep()
         folder.mkdir(mode=0o755, exist_ok=True)
     return folder
+
+
+def end_process() -> None:
+    """Let go of the databases that this process kept."""
+    while _idle:
+        _idle.pop().drop()
 
 
 def end_run() -> None:
@@ -227,12 +234,97 @@ def postgresql_template() -> str:
 
 @contextlib.contextmanager
 def postgresql_database() -> Iterator[Database]:
-    template, name = postgresql_template(), f"doorstep_{uuid.uuid4().hex[:16]}"
-    server_command(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    """One of this process's own databases, emptied after each test: making one takes as long as many a test."""
+    template = postgresql_template()
+    kept = _idle.pop() if _idle else KeptDatabase(template)
     try:
-        yield Database("postgresql", with_database(postgresql_server(), name))
+        yield Database("postgresql", kept.url)
     finally:
-        server_command(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        if kept.is_put_back():
+            _idle.append(kept)
+        else:
+            kept.drop()
+
+
+_idle: list[KeptDatabase] = []
+
+
+class KeptDatabase:
+    """A copy of the template that one test after another has to itself."""
+
+    LENT_AT_MOST = 100
+    """Emptying a database leaves a little litter in its catalogue each time."""
+
+    def __init__(self, template: str) -> None:
+        self.name = f"doorstep_{uuid.uuid4().hex[:16]}"
+        server_command(f"CREATE DATABASE {self.name} TEMPLATE {template} STRATEGY FILE_COPY")
+        self.url = with_database(postgresql_server(), self.name)
+        self.lent = 0
+        self.address = make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self.connection = psycopg.connect(self.address, autocommit=True)
+        self.begins_with = tables_in_use(self.connection)
+        self.counted = [sequence for (sequence,) in self.connection.execute(f"SELECT seqrelid FROM {SEQUENCES_USED}")]
+        self.structure = structure_of(self.connection)
+        self.rows = self._rows()
+
+    def is_put_back(self) -> bool:
+        """Take out whatever a test put in. False where it did more: changed a table, or the rows that we begin with."""
+        self.lent += 1
+        if self.lent == self.LENT_AT_MOST:
+            return False
+        try:
+            self.connection.execute(END_OTHERS)
+            if structure_of(self.connection) != self.structure or self._rows() != self.rows:
+                return False
+            self._empty([table for table in tables_in_use(self.connection) if table not in self.begins_with])
+        except psycopg.Error:
+            return False
+        return True
+
+    def drop(self) -> None:
+        self.connection.close()
+        server_command(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+
+    def _rows(self) -> list[Any]:
+        """The rows that a new database has, and how far their sequences have come."""
+        rows = [f"SELECT to_jsonb(row) FROM {table} row" for table in self.begins_with]
+        rows += [f"SELECT to_jsonb(pg_sequence_last_value({sequence}))" for sequence in self.counted]
+        return sorted(self.connection.execute(" UNION ALL ".join(rows)).fetchall(), key=repr)  # type: ignore[call-overload]
+
+    def _empty(self, filled: list[str]) -> None:
+        if filled:
+            everything = ";".join(f"DELETE FROM {table}" for table in filled)
+            # With neither triggers nor references in the way.
+            self.connection.execute(f"SET session_replication_role = replica; {everything}")  # type: ignore[call-overload]
+            # So that the next test's rows lie in the order in which they come.
+            self.connection.execute(f"VACUUM (SKIP_DATABASE_STATS) {', '.join(filled)}")  # type: ignore[call-overload]
+        self.connection.execute(SEQUENCES_AGAIN, [self.counted])
+
+
+END_OTHERS = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+)
+SEQUENCES_USED = "pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL"
+SEQUENCES_AGAIN = f"SELECT setval(seqrelid, seqstart, false) FROM {SEQUENCES_USED} AND seqrelid <> ALL(%s)"
+STRUCTURE = " UNION ALL ".join(
+    f"SELECT '{catalogue}', count(*), max(xmin::text::bigint) FROM {catalogue}"
+    for catalogue in ("pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_trigger", "pg_proc")
+)
+
+
+def structure_of(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+    """What changes whenever a table, an index, a constraint or a trigger does."""
+    return connection.execute(STRUCTURE).fetchall()  # type: ignore[call-overload]
+
+
+def tables_in_use(connection: psycopg.Connection[Any]) -> list[str]:
+    """The tables that hold anything, or did."""
+    found = connection.execute(
+        "SELECT quote_ident(relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        " AND pg_relation_size(oid) > 0"
+    )
+    return [name for (name,) in found]
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import flask
@@ -9,12 +10,14 @@ import pytest
 import sqlalchemy as sa
 import wtforms
 from flask import Blueprint, request
+from jinja2 import ChoiceLoader, DictLoader
 
 from crm.access.guards import public_page, requires, requires_applicant, requires_staff
 from crm.clock import now_utc
 from crm.db import db
 from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal
+from crm.settings import Settings
 from crm.web import once
 from crm.web.forms import (
     BaseForm,
@@ -35,6 +38,8 @@ from crm.web.pages import render, see_other
 from crm.web.sightings import records_view, saw
 from crm.web.uploads import accepts_upload
 from crm.web.writes import writes
+from tests.conftest import application
+from tests.standing import lent
 
 PAGE = """{% extends "layouts/public.html" %}
 {% from "components/checkboxes.html" import checkbox, checkboxes %}
@@ -216,10 +221,14 @@ TEMPLATES = {
 
 
 @pytest.fixture
-def app(app: flask.Flask) -> flask.Flask:
+def app(settings: Settings) -> Iterator[flask.Flask]:
     """The product, with the desk in it."""
-    from jinja2 import ChoiceLoader, DictLoader
+    with lent(application_with_the_desk, settings) as app:
+        yield app
 
+
+def application_with_the_desk(settings: Settings) -> flask.Flask:
+    app = application(settings)
     app.jinja_loader = ChoiceLoader([app.jinja_loader, DictLoader(TEMPLATES)])  # type: ignore[list-item]
     app.register_blueprint(bp)
     return app
