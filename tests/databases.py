@@ -12,10 +12,12 @@ import contextlib
 import fcntl
 import importlib
 import importlib.util
+import json
 import os
 import pkgutil
 import shutil
 import signal
+import sqlite3
 import tempfile
 import time
 import uuid
@@ -28,6 +30,7 @@ import psycopg
 from sqlalchemy.engine import make_url
 
 import crm
+from crm.db import sqlite_module as bundled_sqlite
 
 KINDS = ("sqlite", "postgresql")
 PREFIX = "doorstep-tests-"
@@ -52,6 +55,24 @@ class Database:
     def environ(self) -> dict[str, str]:
         """What a child process needs to open the same database with the same keys."""
         return {"CRM_ENV": "test", "DATABASE_URL": self.url, **SECRETS}
+
+    def contents(self) -> Contents:
+        """Everything in it, to be put into another of its kind."""
+        return sqlite_contents(self.path) if self.kind == "sqlite" else postgresql_contents(self.url)
+
+    def become(self, contents: Contents) -> None:
+        """Hold this instead of what it holds. No transaction may be open."""
+        if self.kind == "sqlite":
+            fill_sqlite(self.path, contents)
+        else:
+            fill_postgresql(self.url, contents)
+
+    @property
+    def path(self) -> str:
+        return self.url.removeprefix("sqlite:///")
+
+
+Contents = dict[str, bytes]
 
 
 # --- The folder of the run --------------------------------------------------------------------------------------------
@@ -178,6 +199,25 @@ def sqlite_database(folder: Path) -> Iterator[Database]:
     yield Database("sqlite", f"sqlite:///{path}")
 
 
+def sqlite_module() -> Any:
+    return bundled_sqlite() or sqlite3
+
+
+def sqlite_contents(path: str) -> Contents:
+    with contextlib.closing(sqlite_module().connect(path)) as source, tempfile.NamedTemporaryFile() as copy:
+        with contextlib.closing(sqlite_module().connect(copy.name)) as target:
+            source.backup(target)
+        return {"file": Path(copy.name).read_bytes()}
+
+
+def fill_sqlite(path: str, contents: Contents) -> None:
+    with contextlib.closing(sqlite_module().connect(path)) as target, tempfile.NamedTemporaryFile() as copy:
+        Path(copy.name).write_bytes(contents["file"])
+        target.execute("PRAGMA synchronous=OFF")
+        with contextlib.closing(sqlite_module().connect(copy.name)) as source:
+            source.backup(target)
+
+
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 
@@ -212,9 +252,13 @@ def with_database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
+def plain(url: str) -> str:
+    """An address as PostgreSQL itself writes it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def server_command(*statements: str) -> None:
-    url = make_url(postgresql_server()).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(plain(postgresql_server()), autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)  # type: ignore[call-overload]
 
@@ -260,8 +304,7 @@ class KeptDatabase:
         server_command(f"CREATE DATABASE {self.name} TEMPLATE {template} STRATEGY FILE_COPY")
         self.url = with_database(postgresql_server(), self.name)
         self.lent = 0
-        self.address = make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
-        self.connection = psycopg.connect(self.address, autocommit=True)
+        self.connection = psycopg.connect(plain(self.url), autocommit=True)
         self.begins_with = tables_in_use(self.connection)
         self.counted = [sequence for (sequence,) in self.connection.execute(f"SELECT seqrelid FROM {SEQUENCES_USED}")]
         self.structure = structure_of(self.connection)
@@ -325,6 +368,29 @@ def tables_in_use(connection: psycopg.Connection[Any]) -> list[str]:
         " AND pg_relation_size(oid) > 0"
     )
     return [name for (name,) in found]
+
+
+def postgresql_contents(url: str) -> Contents:
+    with psycopg.connect(plain(url)) as connection:
+        contents = {}
+        for table in tables_in_use(connection):
+            with connection.cursor().copy(f"COPY {table} TO STDOUT (FORMAT binary)") as copy:  # type: ignore[call-overload]
+                contents[table] = b"".join(copy)
+        counts = connection.execute(f"SELECT seqrelid, pg_sequence_last_value(seqrelid) FROM {SEQUENCES_USED}")
+        return {**contents, "sequences": json.dumps(dict(counts.fetchall())).encode()}
+
+
+def fill_postgresql(url: str, contents: Contents) -> None:
+    tables = {name: rows for name, rows in contents.items() if name != "sequences"}
+    with psycopg.connect(plain(url)) as connection:
+        connection.execute("SET session_replication_role = replica")
+        for table in {*tables_in_use(connection), *tables}:
+            connection.execute(f"DELETE FROM {table}")  # type: ignore[call-overload]
+        for table, rows in tables.items():
+            with connection.cursor().copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copy:  # type: ignore[call-overload]
+                copy.write(rows)
+        for sequence, count in json.loads(contents["sequences"]).items():
+            connection.execute("SELECT setval(%s::oid::regclass, %s)", (sequence, count))
 
 
 @contextlib.contextmanager

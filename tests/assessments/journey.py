@@ -6,7 +6,10 @@ transaction, as the edge does.
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +27,8 @@ from crm.clock import now_utc, today_in_london
 from crm.db import db, transaction
 from crm.rules.permissions import Role
 from crm.rules.transitions import Evidence
+from tests import databases
+from tests.databases import Database
 from tests.factories import Cast, Member, make_user
 
 LONDON = ZoneInfo("Europe/London")
@@ -49,12 +54,26 @@ SAM = NewPerson(
 BORN = {"Priya": date(1985, 2, 10), "Sam": date(1982, 6, 4)}
 
 
+Walk = Callable[["Journey"], object]
+
+
+@dataclass(frozen=True)
+class Walked:
+    """Where a walk led: what the database held then, and what the test that went it knew."""
+
+    who: tuple[Any, ...]
+    at: datetime
+    case_id: int
+    contents: databases.Contents
+
+
 class Journey:
     """One household, its people here, and the steps."""
 
-    def __init__(self, cast: Cast, freeze: Callable[[Any], datetime]) -> None:
+    def __init__(self, cast: Cast, freeze: Callable[[Any], datetime], database: Database | None = None) -> None:
         self.cast = cast
         self.freeze = freeze
+        self.database = database
         self.case: Case = None  # type: ignore[assignment]
         self.panel: dict[str, Member] = {}
         self.second_manager: Member = None  # type: ignore[assignment]
@@ -268,6 +287,31 @@ class Journey:
 
     # --- quick ways to a place
 
+    def walk(self, way: Walk) -> Journey:
+        """Be where this way leads, before anything else has happened here.
+
+        The first test of the run to ask goes it, by the real operations. Every other is given a copy of the database as
+        it was when that one arrived.
+        """
+        assert self.database is not None
+        assert self.case is None, "a copied walk begins where nothing has happened"
+        kept = databases.run_folder() / f"{way.__module__}.{way.__qualname__}.{self.database.kind}"
+        who = (self.cast, self.panel, self.second_manager)
+        if kept.exists():
+            walked: Walked = pickle.loads(kept.read_bytes())
+            assert walked.who == who, f"{way.__qualname__} was gone by other people"
+            db.session.rollback()
+            self.database.become(walked.contents)
+            self.freeze(walked.at)
+            self.case = db.session.get_one(Case, walked.case_id)
+        else:
+            way(self)
+            walked = Walked(who, now_utc(), self.case.id, self.database.contents())
+            draft = kept.with_suffix(f".{os.getpid()}")
+            draft.write_bytes(pickle.dumps(walked))
+            draft.rename(kept)
+        return self
+
     def in_assessment(self, *people: NewPerson, **changes: Any) -> Journey:
         return self.invited(*people).applied(**changes).assessing()
 
@@ -300,3 +344,28 @@ class Journey:
     def stage(self, track: str) -> str | None:
         self.look_again()
         return self.case.stages.get(track)  # type: ignore[call-overload]
+
+
+# --- Ways that many tests begin with ----------------------------------------------------------------------------------
+
+
+def to_the_invitation(j: Journey) -> None:
+    j.on("2026-03-02").invited()
+
+
+def to_assessment(j: Journey) -> None:
+    j.on("2026-03-02").in_assessment()
+
+
+def to_panel(j: Journey) -> None:
+    """Ready for panel, and not on any agenda yet."""
+    j.walk(to_assessment).obtain_all().passed().stage_two().report().shared().observed().ready()
+
+
+def to_the_decision_maker(j: Journey) -> None:
+    j.on("2026-03-02").with_decision_maker()
+
+
+def to_the_decision_maker_against(j: Journey) -> None:
+    """As the panel does not recommend them."""
+    j.on("2026-03-02").with_decision_maker("not_suitable")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crm.assessments import queries
+from tests.assessments.journey import to_assessment, to_panel, to_the_decision_maker_against, to_the_invitation
 from tests.assessments.test_pages import day_fields, send
 
 NONSENSE = {"-day": "31", "-month": "2", "-year": "26"}
@@ -13,7 +14,7 @@ NONSENSE = {"-day": "31", "-month": "2", "-year": "26"}
 @pytest.fixture
 def listed(journey):
     """On the agenda of Wednesday 1 April 2026, seen on that day."""
-    j = journey.on("2026-03-02").in_assessment().obtain_all().passed().stage_two().report().shared().observed().ready()
+    j = journey.walk(to_panel)
     j.listed(j.meeting("2026-04-01"))
     j.on("2026-04-01")
     return j
@@ -28,7 +29,7 @@ def problems(response):
 
 
 def test_an_empty_application_says_all_that_is_missing(journey, client):
-    j = journey.on("2026-03-02").invited()
+    j = journey.walk(to_the_invitation)
     client.sign_in(j.cast.officer)
     path = f"/cases/{j.case.reference}/application/new"
 
@@ -40,7 +41,7 @@ def test_an_empty_application_says_all_that_is_missing(journey, client):
 
 
 def test_a_half_filled_row_of_somebody_else_is_pointed_at(journey, client):
-    j = journey.on("2026-03-02").invited()
+    j = journey.walk(to_the_invitation)
     client.sign_in(j.cast.officer)
     answer = send(client, f"/cases/{j.case.reference}/application/new", button="Record the application", follow=False,
                   given_1="Kezia", **{f"received_on{part}": value for part, value in NONSENSE.items()})  # fmt: skip
@@ -64,14 +65,14 @@ def test_a_half_filled_row_of_somebody_else_is_pointed_at(journey, client):
     ],
 )  # fmt: skip
 def test_forms_of_an_assessment_refuse_nonsense(journey, client, tail, who, button, answers, words):
-    j = journey.on("2026-03-02").in_assessment().stage_two()
+    j = journey.walk(to_assessment).stage_two()
     client.sign_in(getattr(j.cast, who))
 
     assert words in problems(send(client, f"/cases/{j.case.reference}/{tail}", button=button, follow=False, **answers))
 
 
 def test_a_stage_one_refusal_without_reasons_is_sent_back(journey, client):
-    j = journey.on("2026-03-02").in_assessment()
+    j = journey.walk(to_assessment)
     client.sign_in(j.cast.manager)
     path = f"/cases/{j.case.reference}/assessment/stage-one"
 
@@ -81,7 +82,7 @@ def test_a_stage_one_refusal_without_reasons_is_sent_back(journey, client):
 
 
 def test_a_check_keeps_what_was_typed(journey, client):
-    j = journey.on("2026-03-02").in_assessment()
+    j = journey.walk(to_assessment)
     check = j.check("dbs", "Sam")
     client.sign_in(j.cast.officer)
 
@@ -129,7 +130,7 @@ def test_meetings_refuse_nonsense(journey, client, path, button, answers, words)
 
 
 def test_a_decision_without_its_reasoning_is_sent_back_and_kept(journey, client):
-    j = journey.on("2026-03-02").with_decision_maker("not_suitable")
+    j = journey.walk(to_the_decision_maker_against)
     client.sign_in(j.cast.decision_maker)
     path = f"/cases/{j.case.reference}/decision"
 
@@ -141,7 +142,7 @@ def test_a_decision_without_its_reasoning_is_sent_back_and_kept(journey, client)
 
 
 def test_a_form_of_an_old_page_is_refused_with_how_things_stand(journey, client):
-    j = journey.on("2026-03-02").in_assessment()
+    j = journey.walk(to_assessment)
     client.sign_in(j.cast.officer)
     old = client.get(f"/cases/{j.case.reference}/assessment/withdraw").page
     j.obtain(j.check("identity", "Sam"))
@@ -153,7 +154,7 @@ def test_a_form_of_an_old_page_is_refused_with_how_things_stand(journey, client)
 
 
 def test_the_same_form_sent_twice_does_its_work_once(journey, client):
-    j = journey.on("2026-03-02").in_assessment()
+    j = journey.walk(to_assessment)
     client.sign_in(j.cast.officer)
     check = j.check("dbs", "Sam")
     page = client.get(f"/cases/{j.case.reference}/checks/{check.id}").page
@@ -163,7 +164,7 @@ def test_the_same_form_sent_twice_does_its_work_once(journey, client):
 
 
 def test_the_list_of_applications_costs_the_same_however_many_there_are(journey, client, queries):
-    j = journey.on("2026-03-02").in_assessment()
+    j = journey.walk(to_assessment)
     client.sign_in(j.cast.manager)
     client.get("/assessments")
     with queries() as few:
@@ -177,7 +178,7 @@ def test_the_list_of_applications_costs_the_same_however_many_there_are(journey,
 
 
 def test_the_assessment_page_costs_the_same_however_much_is_on_it(journey, client, queries):
-    j = journey.on("2026-03-02").in_assessment()
+    j = journey.walk(to_assessment)
     client.sign_in(j.cast.manager)
     path = f"/cases/{j.case.reference}/assessment"
     j.obtain(j.check("identity", "Sam"))

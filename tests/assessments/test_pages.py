@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from crm.assessments import queries
+from tests.assessments.journey import to_the_invitation
 
 
 def day_fields(name, day):
@@ -20,7 +21,7 @@ def send(client, path, *, to=None, button=None, field=None, follow=True, **value
 
 
 def test_a_household_walks_to_approval_through_the_pages(journey, client):
-    j = journey.on("2026-03-02").invited()
+    j = journey.walk(to_the_invitation)
     base = f"/cases/{j.case.reference}"
     people = {person.given_name: person.id for person in j.case.household.people}
     cast = j.cast

@@ -15,6 +15,7 @@ from crm.audit import AuditEntry
 from crm.cases.models import PersonRole
 from crm.db import db
 from crm.delivery import OutboundMessage
+from tests.assessments.journey import to_the_invitation
 
 SAMS, PRIYAS, COUNCILS = "CANARY-SAM-OFFENCE", "CANARY-PRIYA-HEALTH", "CANARY-COUNCIL-VIEWS"
 NUMBER = "009988776655"
@@ -22,15 +23,18 @@ NUMBER = "009988776655"
 
 @pytest.fixture
 def known(journey):
-    """A couple and a grown-up daughter: something was found about each."""
-    j = journey.on("2026-03-02").invited().applied(
+    return journey.walk(something_was_found)
+
+
+def something_was_found(j):
+    """A couple and a grown-up daughter, and something about each."""
+    j.walk(to_the_invitation).applied(
         members=(NewMember(given_name="Kezia", family_name="Whitlock", role=PersonRole.HOUSEHOLD_ADULT,
                            born_on=date(2007, 5, 5)),)
     ).assessing()  # fmt: skip
     j.obtain(j.check("dbs", "Sam"), result="discussed", outcome=SAMS, dbs_number=NUMBER)
     j.obtain(j.check("health_report", "Priya"), result="concern", outcome=PRIYAS)
     j.obtain(j.check("local_authority_views"), result="concern", outcome=COUNCILS)
-    return j
 
 
 def pages_of(j):

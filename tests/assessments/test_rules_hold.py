@@ -19,21 +19,34 @@ from crm.delivery.posting import record_dispatch
 from crm.rules.permissions import NotPermitted, Role
 from crm.rules.refusal import Refusal
 from crm.rules.transitions import MoveNotOpen
-from tests.assessments.journey import PANEL
+from tests.assessments.journey import (
+    PANEL,
+    to_assessment,
+    to_panel,
+    to_the_decision_maker,
+    to_the_decision_maker_against,
+)
 from tests.assessments.test_scenarios import letters_of, words_of
 from tests.factories import Member, make_user
 
 # --- The qualifying determination and its three ends ------------------------------------------------------------------
 
 
-@pytest.fixture
-def told_no(journey):
-    """A couple told on Thursday 1 October 2026 that we propose not to approve them."""
-    j = journey.on("2026-08-03").at_panel("not_suitable", meets=date(2026, 9, 16))
+def panel_said_no(j):
+    j.on("2026-08-03").at_panel("not_suitable", meets=date(2026, 9, 16))
+
+
+def told(j):
+    j.walk(panel_said_no)
     j.on("2026-09-25").minutes()
     j.on("2026-10-01").decided("propose_no")
     j.told().written()
-    return j
+
+
+@pytest.fixture
+def told_no(journey):
+    """A couple told on Thursday 1 October 2026 that we propose not to approve them."""
+    return journey.walk(told)
 
 
 def test_a_qualifying_determination_carries_reasons_recommendation_and_28_days(told_no):
@@ -122,7 +135,7 @@ def test_an_answer_that_came_in_time_may_be_typed_in_later(told_no):
 
 
 def test_a_notice_by_post_counts_its_28_days_from_its_date_and_is_met_once_posted(journey):
-    j = journey.on("2026-08-03").at_panel("not_suitable", meets=date(2026, 9, 16))
+    j = journey.walk(panel_said_no)
     j.on("2026-09-25").minutes()
     j.on("2026-10-01").decided("propose_no")
     notice = j.written("post")
@@ -146,7 +159,7 @@ def test_a_notice_by_post_counts_its_28_days_from_its_date_and_is_met_once_poste
 @pytest.fixture
 def disqualified(journey):
     """Sam's certificate shows a specified offence."""
-    j = journey.on("2026-03-02").in_assessment()
+    j = journey.walk(to_assessment)
     j.on("2026-04-01").obtain(j.check("dbs", "Sam"), result="disqualified", outcome="CANARY-OFFENCE specified")
     return j
 
@@ -174,7 +187,7 @@ def test_a_disqualified_household_is_refused_without_saying_whose_record_it_is(d
 
 
 def test_a_disqualified_household_told_no_after_panel_has_representations_and_no_review(journey):
-    j = journey.on("2026-08-03").at_panel("not_suitable", meets=date(2026, 9, 16))
+    j = journey.walk(panel_said_no)
     j.obtain(j.check("dbs", "Sam"), result="disqualified", outcome="Found later.")
     j.on("2026-09-25").minutes()
     with pytest.raises(MoveNotOpen, match="disqualified"):
@@ -216,7 +229,7 @@ FIVE = tuple(key for key, *_ in PANEL[:5])
     ],
 )
 def test_a_panel_recommends_only_when_quorate(journey, present, joint, missing):
-    j = journey.on("2026-03-02").in_assessment().obtain_all().passed().stage_two().report().shared().observed().ready()
+    j = journey.walk(to_panel)
     meeting = j.meeting("2026-04-01", tuple(j.panel), is_joint=joint)
     j.listed(meeting)
     j.on("2026-04-01")
@@ -238,7 +251,7 @@ def test_a_panel_recommends_only_when_quorate(journey, present, joint, missing):
 
 
 def test_a_conflict_takes_a_member_out_of_the_quorum_and_closes_the_papers(journey):
-    j = journey.on("2026-03-02").in_assessment().obtain_all().passed().stage_two().report().shared().observed().ready()
+    j = journey.walk(to_panel)
     meeting = j.meeting("2026-04-01")
     j.listed(meeting)
     member = j.panel["teacher"]
@@ -254,7 +267,7 @@ def test_a_conflict_takes_a_member_out_of_the_quorum_and_closes_the_papers(journ
 
 
 def test_members_may_open_the_household_until_the_day_after_the_meeting(journey):
-    j = journey.on("2026-03-02").in_assessment().obtain_all().passed().stage_two().report().shared().observed().ready()
+    j = journey.walk(to_panel)
     j.listed(j.meeting("2026-04-01"))
     member = j.panel["chair"].actor
 
@@ -285,7 +298,7 @@ def test_whoever_assessed_can_not_sit_on_the_item(journey):
 
 
 def test_a_brief_report_allows_two_recommendations_and_a_full_one_two_others(journey):
-    j = journey.on("2026-03-02").in_assessment().obtain_all().passed().stage_two()
+    j = journey.walk(to_assessment).obtain_all().passed().stage_two()
     j.report(kind="brief").shared().observed().ready()
     j.listed(j.meeting("2026-04-01"))
     j.on("2026-04-01")
@@ -306,7 +319,7 @@ def test_a_brief_report_allows_two_recommendations_and_a_full_one_two_others(jou
 
 
 def test_minutes_wait_for_a_recommendation(journey):
-    j = journey.on("2026-03-02").in_assessment().obtain_all().passed().stage_two().report().shared().observed().ready()
+    j = journey.walk(to_panel)
     j.listed(j.meeting("2026-04-01"))
     item = j.item()
 
@@ -357,7 +370,7 @@ def test_whoever_sat_on_the_panel_can_not_decide(journey):
 
 
 def test_whoever_countersigned_can_not_decide(journey):
-    j = journey.on("2026-03-02").with_decision_maker()
+    j = journey.walk(to_the_decision_maker)
     signer = Member("manager", "Denise", j.cast.manager.roles | {Role.DECISION_MAKER}, id=j.cast.manager.id)
 
     with pytest.raises(MoveNotOpen, match="you assessed this household"):
@@ -368,14 +381,14 @@ def test_whoever_countersigned_can_not_decide(journey):
     "who", ["officer", "manager", "panel_administrator", "panel_member", "recruiter", "administrator"]
 )
 def test_only_a_decision_maker_decides(journey, who):
-    j = journey.on("2026-03-02").with_decision_maker()
+    j = journey.walk(to_the_decision_maker)
 
     with pytest.raises(NotPermitted):
         j.decided(by=getattr(j.cast, who))
 
 
 def test_the_author_can_not_countersign_and_the_database_agrees(journey):
-    j = journey.on("2026-03-02").in_assessment().stage_two(journey.cast.manager)
+    j = journey.walk(to_assessment).stage_two(journey.cast.manager)
     from crm.assessments.terms import Terms
 
     j.do(stage_two.save_report, j.case, kind="brief", sections={"suitability": "No."}, terms=Terms(), by=j.cast.manager)
@@ -392,14 +405,14 @@ def test_the_author_can_not_countersign_and_the_database_agrees(journey):
 def test_only_the_assessor_writes_the_report(journey):
     from crm.assessments.terms import Terms
 
-    j = journey.on("2026-03-02").in_assessment().stage_two()
+    j = journey.walk(to_assessment).stage_two()
 
     with pytest.raises(stage_two.NotAnAssessor):
         j.do(stage_two.save_report, j.case, kind="full", sections={}, terms=Terms(), by=j.cast.other_officer)
 
 
 def test_a_decision_against_the_panel_names_the_colleague_consulted(journey):
-    j = journey.on("2026-03-02").with_decision_maker("not_suitable")
+    j = journey.walk(to_the_decision_maker_against)
     with pytest.raises(DecisionNotWhole, match="senior colleague") as refused:
         j.decided("approve")
     assert refused.value.field == "consulted"
@@ -419,7 +432,7 @@ def test_a_decision_against_the_panel_names_the_colleague_consulted(journey):
     ],
 )
 def test_a_decision_says_what_was_considered(journey, kind, changes, field):
-    j = journey.on("2026-03-02").with_decision_maker()
+    j = journey.walk(to_the_decision_maker)
 
     with pytest.raises(Refusal) as refused:
         j.decided(kind, **changes)
@@ -445,7 +458,7 @@ def test_a_decision_says_what_was_considered(journey, kind, changes, field):
     ],
 )
 def test_a_certificate_is_recorded_whole_or_not_at_all(journey, changes, field):
-    j = journey.on("2026-03-02").in_assessment()
+    j = journey.walk(to_assessment)
     check = j.check("dbs", "Sam")
 
     with pytest.raises(Refusal) as refused:
@@ -456,7 +469,7 @@ def test_a_certificate_is_recorded_whole_or_not_at_all(journey, changes, field):
 
 
 def test_asking_and_chasing_run_the_clock_of_that_check_alone(journey):
-    j = journey.on("2026-03-02").in_assessment()
+    j = journey.walk(to_assessment)
     sam, priya = j.check("dbs", "Sam"), j.check("dbs", "Priya")
     for check in (sam, priya):
         j.do(checks.ask_for_check, j.case, check, requested_on=j.today, by=j.cast.officer)

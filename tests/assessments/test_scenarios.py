@@ -17,7 +17,7 @@ from crm.delivery import OutboundMessage
 from crm.rules.permissions import SYSTEM
 from crm.rules.reasons import WITHDRAWAL_REASONS
 from crm.rules.transitions import MoveNotOpen, ReasonMissing
-from tests.assessments.journey import PRIYA
+from tests.assessments.journey import PRIYA, to_the_invitation
 
 
 def letters_of(case, kind):
@@ -274,7 +274,7 @@ def test_s10_eight_months_from_the_end_of_a_month(journey, received, limit):
 
 
 def test_the_eight_months_count_from_receipt_not_from_typing_in(journey):
-    j = journey.on("2026-03-02").invited()
+    j = journey.walk(to_the_invitation)
     j.on("2026-03-25").applied(received_on=date(2026, 3, 18))
 
     assert j.due("panel_recommendation") == date(2026, 11, 18)

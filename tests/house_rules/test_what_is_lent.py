@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests import databases
 from tests.case_factory import make_case
 from tests.conftest import application
 from tests.factories import make_cast
-from tests.standing import Standing
+from tests.standing import Standing, lent
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def test_an_application_that_was_only_used_is_handed_on(standing: Standing) -> N
     assert standing.is_as_made
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "meddle",
     [
@@ -64,6 +66,7 @@ def listen(app: flask.Flask, event: str) -> None:
         sa.event.listen(db.engine, event, print)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_what_an_application_remembered_is_forgotten(standing: Standing, settings: Settings) -> None:
     standing.app.extensions["remembered"] = "by the test before"
 
@@ -81,7 +84,7 @@ def kept() -> Iterator[databases.KeptDatabase]:
 
 def everything_in(kept: databases.KeptDatabase) -> dict[str, list[object]]:
     """Every row, and how far every sequence has come."""
-    with psycopg.connect(kept.address) as connection:
+    with psycopg.connect(databases.plain(kept.url)) as connection:
         tables = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
         found = {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in tables}
         return {**found, "sequences": sorted(connection.execute("SELECT sequencename, last_value FROM pg_sequences"))}
@@ -94,7 +97,7 @@ def test_a_database_is_handed_on_as_empty_as_it_came(kept: databases.KeptDatabas
     with standing.app.app_context(), transaction():
         make_case(make_cast(), stage="contacted")
     assert everything_in(kept) != new
-    left_open = psycopg.connect(kept.address)
+    left_open = psycopg.connect(databases.plain(kept.url))
     left_open.execute("UPDATE case_file SET version = version + 1")
 
     assert kept.is_put_back()
@@ -119,8 +122,42 @@ def test_a_database_is_handed_on_as_empty_as_it_came(kept: databases.KeptDatabas
     ],
 )
 def test_a_database_that_a_test_changed_otherwise_is_not(kept: databases.KeptDatabase, meddle: str) -> None:
-    with psycopg.connect(kept.address, autocommit=True) as connection:
+    with psycopg.connect(databases.plain(kept.url), autocommit=True) as connection:
         indexes = connection.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'ix_case_file%'").fetchall()
         connection.execute(meddle.format(index=indexes[0][0]))
 
     assert not kept.is_put_back()
+
+
+@pytest.mark.parametrize("kind", databases.KINDS)
+def test_a_database_becomes_what_another_held(kind: str, tmp_path: Path) -> None:
+    with databases.database_of(kind, tmp_path) as first:
+        with inside(first, tmp_path), transaction():
+            cast = make_cast()
+            make_case(cast, stage="contacted")
+        contents, held = first.contents(), dump(first)
+    with databases.database_of(kind, tmp_path) as second:
+        with inside(second, tmp_path), transaction():
+            make_case(make_cast(), stage="closed")
+        assert dump(second) != held
+
+        second.become(contents)
+
+        assert dump(second) == held
+        with inside(second, tmp_path), transaction():
+            assert make_case(cast).id == 2
+
+
+@contextlib.contextmanager
+def inside(database: databases.Database, folder: Path) -> Iterator[None]:
+    settings = Settings.from_environ({**database.environ, "CRM_DATA": str(folder)})
+    with lent(application, settings) as app, app.app_context():
+        yield
+
+
+def dump(database: databases.Database) -> dict[str, list[str]]:
+    engine = sa.create_engine(database.url.replace("postgresql://", "postgresql+psycopg://"))
+    tables = sa.MetaData()
+    with engine.connect() as connection:
+        tables.reflect(connection)
+        return {name: sorted(map(repr, connection.execute(sa.select(table)))) for name, table in tables.tables.items()}
