@@ -41,6 +41,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "visit.moved": "Moved a visit",
         "visit.cancelled": "Called a visit off",
         "visit.held": "Recorded that a visit took place",
+        "visit.made_unbooked": "Recorded a visit that was not booked",
         "visit.no_access": "Recorded that nobody was in",
         "visit.abandoned": "Broke a visit off",
         "visit.report_begun": "Began a visit report",

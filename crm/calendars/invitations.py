@@ -56,6 +56,37 @@ def request(
     now: datetime,
 ) -> Told:
     """Put a visit into somebody's calendar, or tell them its new time, under the UID it has there for life."""
+    facts = enter(
+        owner,
+        visit_id=visit_id,
+        sequence=sequence,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        summary=summary,
+        location=location,
+        description=description,
+        url=url,
+        organiser=organiser,
+        now=now,
+    )
+    return _told(facts, "REQUEST", owner, organiser=organiser, now=now)
+
+
+def enter(
+    owner: Owner,
+    *,
+    visit_id: int,
+    sequence: int,
+    starts_at: datetime,
+    ends_at: datetime,
+    summary: str,
+    location: str,
+    description: Sequence[str],
+    url: str,
+    organiser: Mailbox,
+    now: datetime,
+) -> EventFacts:
+    """Put a visit into somebody's calendar and send them nothing: nobody is invited to what has already been."""
     existing = _object_of(visit_id, _mailbox_key(owner))
     facts = EventFacts(
         uid=existing.uid if existing else _new_uid(organiser),
@@ -68,7 +99,7 @@ def request(
         url=url,
     )
     _keep(existing, owner, visit_id=visit_id, facts=facts, now=now)
-    return _told(facts, "REQUEST", owner, organiser=organiser, now=now)
+    return facts
 
 
 def cancel(

@@ -14,6 +14,7 @@ MOVE_WORDS: dict[str, str] = {
     "book_visit": "Home visit booked",
     "visit_fell_through": "The visit did not happen",
     "record_visit": "Home visit made",
+    "record_past_visit": "A visit that was not booked was made",
     "invite_to_apply": "Invited to apply",
     "set_not_now": "Not now",
     "reopen_enquiry": "Opened again",

@@ -594,6 +594,19 @@ MOVES: tuple[Move, ...] = (
         meets=("initial_visit",),
     ),
     Move(
+        # A visit that was never booked happened all the same: what was found at the check is no ground to leave it out.
+        "record_past_visit",
+        _T.ENQUIRY,
+        _from("contacted", "visited"),
+        "visited",
+        "Record a visit already made",
+        _P.RECORD_VISIT,
+        _PRACTICE,
+        starts=("visit_outcome",),
+        stops=("book_visit", "rebook_visit", "initial_visit", "no_access_letter"),
+        meets=("book_visit", "rebook_visit", "initial_visit"),
+    ),
+    Move(
         "invite_to_apply",
         _T.ENQUIRY,
         _from("visited"),

@@ -61,7 +61,7 @@ class VisitIsOver(Refusal):
     """The visit was already held, missed or called off."""
 
 
-def say_slot(slot: Slot) -> str:
+def say_slot(slot: Slot | Visit) -> str:
     """Tuesday 14 July, 2pm."""
     return f"{day(slot.starts_at)}, {clock_time(slot.starts_at)}"
 
@@ -115,8 +115,8 @@ def book_visit(
     or SlotTaken with the nearest free times.
     """
     require(actor, Permission.BOOK_VISIT)
-    chosen = _chosen_officers(officer_ids)
-    moves_enquiry = _fits(case, purpose)
+    chosen = chosen_officers(officer_ids)
+    moves_enquiry = fits(case, purpose)
     ends_at = starts_at + timedelta(minutes=length_minutes)
     _see_that_they_are_free(chosen, starts_at=starts_at, ends_at=ends_at, now=now, today=today, but_for_visit=None)
     if moves_enquiry:
@@ -188,7 +188,7 @@ def move_visit(
     to where it already is changes nothing and tells nobody. Raises VisitHasChanged, VisitIsOver or SlotTaken.
     """
     require(actor, Permission.BOOK_VISIT)
-    chosen = _chosen_officers(officer_ids)
+    chosen = chosen_officers(officer_ids)
     ends_at = starts_at + timedelta(minutes=length_minutes)
     before = visit.officer_ids
     claim_version(case, None)
@@ -370,19 +370,17 @@ def _call_off(
     telling.tell_cancelled(visit, case, occasion, reason=reason_for_household, tell_household=tell_household)
 
 
-def _fits(case: Case, purpose: Purpose) -> bool:
+def fits(case: Case, purpose: Purpose) -> bool:
     """Whether this kind of visit moves the enquiry. Raises VisitNotBookable where it does not fit at all.
 
     A session of Stage 2 needs an assessment; every other visit before an application is what the enquiry waits for.
     """
     application = case.stages.get(TrackName.APPLICATION)
     if not case.is_open:
-        raise VisitNotBookable("This household’s journey has ended. Open it again before you book a visit.", status=409)
+        raise VisitNotBookable("This household’s journey has ended. Open it again first.", status=409)
     if purpose == Purpose.STAGE_TWO_SESSION:
         if application is None:
-            raise VisitNotBookable(
-                "They have not applied yet, so there is no Stage 2 session to book.", field="purpose"
-            )
+            raise VisitNotBookable("They have not applied yet, so it can’t be a Stage 2 session.", field="purpose")
         return False
     if application is not None:
         if purpose == Purpose.FIRST_VISIT:
@@ -393,7 +391,8 @@ def _fits(case: Case, purpose: Purpose) -> bool:
     return True
 
 
-def _chosen_officers(officer_ids: Iterable[int]) -> tuple[int, ...]:
+def chosen_officers(officer_ids: Iterable[int]) -> tuple[int, ...]:
+    """Who goes, in the order of their ids: one officer or two, who make visits here. Raises VisitNotBookable."""
     chosen = tuple(sorted(set(officer_ids)))
     if not chosen:
         raise VisitNotBookable("Choose who will visit.", field="officers")

@@ -168,7 +168,7 @@ class Visit(RowKey, Base):
     """What the officers should know before they set out: parking, the dog, the bell that does not work."""
     settled_note_sealed: Mapped[str | None] = mapped_column(Text)
     settled_note = EncryptedText("settled_note_sealed")
-    """Why it was called off, or what happened at the door."""
+    """Why it was called off, what happened at the door, or who was there at a visit that was not booked."""
 
     officers: Mapped[list[VisitOfficer]] = relationship(
         back_populates="visit", order_by="VisitOfficer.officer_id", cascade="all, delete-orphan"
@@ -208,6 +208,11 @@ class Visit(RowKey, Base):
     @property
     def is_booked(self) -> bool:
         return self.status == VisitStatus.BOOKED
+
+    @property
+    def was_booked(self) -> bool:
+        """Whether it stood in the diary before it began. Otherwise it was written down once it was over."""
+        return self.booked_at < self.starts_at
 
     @property
     def length_minutes(self) -> int:

@@ -62,6 +62,29 @@ class BookVisitForm(SlotForm):
     note = LongTextField("For the officers", longest=1000)
 
 
+class PastVisitForm(BaseForm):
+    """A visit that was made without being booked. What happened is asked for, never filled in beforehand."""
+
+    officers = SelectMultipleField("Who went", coerce=int)
+    held_on = DateField(
+        "Which day was it?", [Needed("Say which day it was")], whole="the date of the visit", earliest=2020, latest=2100
+    )
+    held_from = TimeField("It began at", [Needed("Say when it began")])
+    held_until = TimeField("It ended at", [Needed("Say when it ended")])
+    purpose = RadioField(
+        "What it was for",
+        [Needed("Choose what the visit was for")],
+        choices=[(one, PURPOSE_WORDS[one]) for one in Purpose],
+    )
+    place = RadioField("Where", [Needed("Choose where you met")], choices=[(one, PLACE_WORDS[one]) for one in Place])
+    present = LongTextField("Who was there?", [Needed("Say who was there")], longest=1000)
+    instead_of = RadioField("What about the visit that is booked?", [Needed("Choose what happens to what is booked")])
+
+    def validate_officers(self, field: Any) -> None:
+        if not field.data:
+            raise ValidationError("Choose who went")
+
+
 class MoveVisitForm(SlotForm):
     reason = TextField("Why it moves, for the household", longest=300)
 

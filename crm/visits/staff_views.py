@@ -20,7 +20,7 @@ from crm.db import db
 from crm.rules.permissions import Actor, Permission, Role
 from crm.rules.refusal import Refusal
 from crm.rules.stages import TrackName
-from crm.visits import attendance, booking, hours, queries, report, sign_off
+from crm.visits import afterwards, attendance, booking, hours, queries, report, sign_off
 from crm.visits import staff_forms as forms
 from crm.visits.availability import LENGTHS, Slot, read_diaries
 from crm.visits.models import (
@@ -46,6 +46,7 @@ from crm.web.writes import writes
 bp = Blueprint("visits", __name__)
 
 VISITS = (Permission.BOOK_VISIT, Permission.RECORD_VISIT)
+STILL_STANDS = "none"
 WEEK_DAYS = 6
 SLOT_DAYS = 7
 STATE_OF = {
@@ -312,6 +313,66 @@ def cancel(visit_id: int) -> Page:
     )
 
 
+@bp.route("/cases/<reference>/visits/made", methods=["GET", "POST"])
+@requires(Permission.RECORD_VISIT)
+@writes
+def record_past_visit(reference: str) -> Page:
+    """Write down a visit that was made without being booked, then go straight on to its report."""
+    here = _present()
+    case = case_for(here.actor, reference, today=here.today)
+    form = forms.PastVisitForm(seen=str(case.version))
+    form.officers.choices = [(user.id, user.name) for user in queries.visiting_officers()]
+    booked = {str(visit.id): visit for visit in queries.booked_visits(case)}
+    form.instead_of.choices = [
+        (STILL_STANDS, "It still stands" if len(booked) == 1 else "They still stand"),
+        *(
+            (number, f"This was instead of {booking.say_slot(visit)}: call that off")
+            for number, visit in booked.items()
+        ),
+    ]
+    if not booked:
+        del form.instead_of
+    if not form.is_sent:
+        able = {officer_id for officer_id, _ in form.officers.choices}
+        form.officers.data = [here.actor.user_id] if here.actor.user_id in able else []
+        form.purpose.data = _likely_purpose(case)
+    status = None
+    if form.is_sent_and_right():
+        try:
+            visit = afterwards.record_past_visit(
+                case,
+                purpose=Purpose(form.purpose.data),
+                place=Place(form.place.data),
+                starts_at=datetime.combine(form.held_on.data, form.held_from.data, tzinfo=LONDON),
+                ends_at=datetime.combine(form.held_on.data, form.held_until.data, tzinfo=LONDON),
+                officer_ids=form.officers.data,
+                who_was_there=form.present.data,
+                instead_of=booked.get(form.instead_of.data) if booked else None,
+                seen=_seen(form),
+                **here.given,
+            )
+        except Refusal as refusal:
+            case = _start_again(form, refusal, here, reference)
+            status = refusal.status
+        else:
+            if attendance.may_record(visit, here.actor) and here.actor.user_id in visit.officer_ids:
+                tell("The visit is kept. Write it up now, or come back to it.")
+                return see_other(url_for("visits.record_report", visit_id=visit.id, part=1))
+            tell(f"The visit is kept. {names(booking.officer_names(visit.officer_ids))} will write it up.")
+            return see_other(url_for("visits.show", visit_id=visit.id))
+    return (
+        render(
+            "visits/record_past_visit.html",
+            here="visits",
+            head=here.head(case),
+            case=case,
+            form=form,
+            people=[person.full_name for person in case.household.people if person.left_household_on is None],
+        ),
+        status or form.status,
+    )
+
+
 # --- One visit --------------------------------------------------------------------------------------------------------
 
 
@@ -367,6 +428,7 @@ def case_visits(reference: str) -> Page:
         officers=officers,
         now=here.now,
         may_book=here.actor.has(Permission.BOOK_VISIT) and case.is_open,
+        may_record_past=here.actor.has(Permission.RECORD_VISIT) and case.is_open,
         missed=queries.missed_visits(case),
         **_words(),
     )
@@ -891,6 +953,9 @@ def _first_part_to_do(visit: Visit) -> int:
 
 def _fill_part(form: BaseForm, part: Part, visit: Visit) -> None:
     sections, safety = report.sections_of(visit.report), report.safety_of(visit.report)
+    if visit.report is None and not visit.was_booked:
+        # Whoever wrote down a visit that was not booked has said who was there.
+        sections = {"present": visit.settled_note or ""}
     for question in part.questions:
         form[question.key].data = sections.get(question.key, "")
     for item in part.items:

@@ -55,6 +55,21 @@ def tell_booked(visit: Visit, case: Case, occasion: Occasion) -> None:
         _tell_officer("officer_visit_invitation", visit, case, user_with(officer_id), occasion)
 
 
+def enter_in_calendars(visit: Visit, case: Case, *, now: datetime) -> None:
+    """Show a visit that has been in its officers' calendars. Nobody is written to."""
+    for officer_id in visit.officer_ids:
+        invitations.enter(
+            _officer_owner(user_with(officer_id)),
+            visit_id=visit.id,
+            sequence=visit.sequence,
+            starts_at=visit.starts_at,
+            ends_at=visit.ends_at,
+            organiser=_organiser(),
+            now=now,
+            **_officer_event(visit, case),
+        )
+
+
 def tell_moved(
     visit: Visit,
     case: Case,

@@ -152,6 +152,22 @@ def test_a_second_visit_may_be_booked_after_the_first():
     assert household.tracks[TrackName.ENQUIRY] == "visit_booked"
 
 
+def test_a_visit_made_without_a_booking_is_recorded_whatever_the_check_came_out_as():
+    household = journey.enquired(MONDAY)
+    with pytest.raises(MoveNotOpen):
+        household.move("record_past_visit", OFFICER, MONDAY)
+    household.move("record_contact", RECRUITER, MONDAY, contacted_on=MONDAY)
+    with pytest.raises(NotPermitted):
+        household.move("record_past_visit", RECRUITER, MONDAY)
+
+    household.move("record_past_visit", OFFICER, MONDAY, eligibility_outcome="not_eligible", visit_on=D(2026, 9, 4))
+
+    assert household.tracks[TrackName.ENQUIRY] == "visited"
+    assert household.due == {"visit_outcome": D(2026, 9, 11)}
+    with pytest.raises(MoveNotOpen, match="not eligible"):
+        household.move("invite_to_apply", MANAGER, MONDAY, visit_signed_off=True)
+
+
 def test_nobody_is_invited_before_the_visit_report_is_signed_off():
     household = journey.visited(MONDAY)
 
@@ -650,7 +666,7 @@ def test_a_case_page_is_told_what_is_open_and_what_is_shut_and_why():
     open_now = names(open_moves(**household.asked(OFFICER, MONDAY)))
     shut = {move.name: why for move, why in shut_moves(**household.asked(OFFICER, MONDAY))}
 
-    assert open_now == {"book_visit", "set_not_now"}
+    assert open_now == {"book_visit", "record_past_visit", "set_not_now"}
     assert shut["invite_to_apply"] == "The visit report is not signed off yet."
     assert shut["close_enquiry"] == "This is for a recruiter or a manager to do."
 
