@@ -177,7 +177,7 @@ def withdraw(reference: str) -> Response:
     """End an open application."""
     looking = look(reference)
     queries.the_application(looking.case)
-    form = WithdrawForm(seen=str(looking.case.version), withdrawn_on=looking.today)
+    form = WithdrawForm(seen=str(looking.case.version))
     if form.is_sent_and_right():
         try:
             withdrawal.withdraw(

@@ -11,7 +11,7 @@ from crm.assessments.checks import DBS_ITEMS, CheckCameIn
 from crm.assessments.models import CHECK_RESULT_WORDS, Check, CheckResult
 from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional, TextField
 
-DBS_LEVELS = (("enhanced", "Enhanced"), ("standard", "Standard"), ("basic", "Basic"))
+DBS_LEVELS = (("", "Choose"), ("enhanced", "Enhanced"), ("standard", "Standard"), ("basic", "Basic"))
 
 
 class AskForm(BaseForm):
@@ -41,7 +41,7 @@ class CheckForm(BaseForm):
     expires_on = DateField("To be renewed by", [Optional()], whole="the day it is to be renewed", earliest=2011)
     dbs_number = TextField("Certificate number", longest=20)
     dbs_issued_on = DateField("Issued on", [Optional()], whole="the day it was issued", earliest=2002)
-    dbs_level = SelectField("Level", choices=DBS_LEVELS, default="enhanced")
+    dbs_level = SelectField("Level", choices=DBS_LEVELS, default="")
     dbs_barred_list_checked = BooleanField("The children’s barred list was checked")
 
     @classmethod
@@ -66,7 +66,7 @@ class CheckForm(BaseForm):
             # The box is only on the page of a certificate.
             dbs_number=(self.dbs_number.data or "").replace(" ", ""),
             dbs_issued_on=self.dbs_issued_on.data,
-            dbs_level=self.dbs_level.data,
+            dbs_level=self.dbs_level.data or None,
             dbs_barred_list_checked=self.dbs_barred_list_checked.data,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response, request
 
 from crm.access.guards import requires
@@ -71,20 +73,20 @@ def _check_form(looking: Looking, check: Check, *, is_empty: bool = False) -> Ch
         subject_person_id=check.person_id,
         on_case=is_on_case(looking.actor, looking.case, today=looking.today),
     )
-    known = {"received_on": looking.today, "seen": str(looking.case.version)}
+    known: dict[str, Any] = {"seen": str(looking.case.version)}
     if check.is_obtained:
         known |= {
             "received_on": check.received_on,
             "verified_on": check.verified_on,
             "expires_on": check.expires_on,
             "dbs_issued_on": check.dbs_issued_on,
-            "dbs_level": check.dbs_level or "enhanced",
+            "dbs_level": check.dbs_level or "",
             "dbs_barred_list_checked": check.dbs_barred_list_checked,
         }
         if shows:
             known |= {"result": check.result, "outcome": check.outcome, "dbs_number": check.dbs_number}
     if is_empty:
-        known["takes_answers"] = False  # type: ignore[assignment]
+        known["takes_answers"] = False
     return CheckForm.of(check, **known)
 
 

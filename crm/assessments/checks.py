@@ -428,6 +428,8 @@ def _check_certificate(check: Check, came_in: CheckCameIn) -> None:
         raise CheckNotComplete("Write the day the certificate was issued.", field="dbs_issued_on")
     if came_in.dbs_issued_on > came_in.received_on:
         raise DayNotPossible("It can’t be issued after the day you saw it.", field="dbs_issued_on")
+    if came_in.dbs_level is None:
+        raise CheckNotComplete("Choose the level of the certificate.", field="dbs_level")
     if check.is_statutory and (came_in.dbs_level != "enhanced" or not came_in.dbs_barred_list_checked):
         raise CheckNotComplete(
             "The law asks for an enhanced certificate with the children’s barred list. Ask for the right one.",

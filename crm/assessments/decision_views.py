@@ -189,10 +189,10 @@ def _notices_page(looking: Looking, form: Any = None, **forms: Any) -> Response:
             for person in queries.live_people(case)
             if person.is_applicant and (why := why_not_reachable(kind, case, person))
         ],
-        voice=forms.get("voice") or VoiceForm(told_on=looking.today, **seen),
+        voice=forms.get("voice") or VoiceForm(**seen),
         writing=forms.get("writing") or WrittenForm(channel="email", **seen),
-        posted=forms.get("posted") or PostedForm(posted_on=looking.today, **seen),
-        agreement=forms.get("agreement") or AgreementForm(signed_on=looking.today, **seen),
+        posted=forms.get("posted") or PostedForm(**seen),
+        agreement=forms.get("agreement") or AgreementForm(**seen),
         respond_by=looking.rulebook.due_on("qd_response", looking.today),
     )
 
@@ -330,9 +330,7 @@ def response(reference: str) -> Response:
 
 def _answer_form(looking: Looking, **kwargs: Any) -> AnswerForm:
     evidence = queries.stored_evidence(looking.case, looking.today)
-    return AnswerForm.of(
-        irm_is_open=not evidence.disqualified, seen=str(looking.case.version), received_on=looking.today, **kwargs
-    )
+    return AnswerForm.of(irm_is_open=not evidence.disqualified, seen=str(looking.case.version), **kwargs)
 
 
 def _answer_page(looking: Looking, form: Any, **forms: Any) -> Response:
@@ -365,8 +363,8 @@ def _answer_page(looking: Looking, form: Any, **forms: Any) -> Response:
         is_with_irm=case.stages.get("application") == "irm",  # type: ignore[call-overload]
         is_disqualified=evidence.disqualified,
         answer_form=forms.get("answer_form") or _answer_form(looking, takes_answers=False),
-        papers_form=forms.get("papers") or IrmPapersForm(sent_on=looking.today, **seen),
-        irm_form=forms.get("irm") or IrmForm(received_on=looking.today, **seen),
+        papers_form=forms.get("papers") or IrmPapersForm(**seen),
+        irm_form=forms.get("irm") or IrmForm(**seen),
         can_record=looking.actor.has(P.RECORD_POST),
         can_manage=looking.actor.has(P.MANAGE_PANEL),
         said=day_year(known.answer.received_on) if known.answer else "",

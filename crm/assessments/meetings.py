@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from sqlalchemy import func, select
 
-from crm.access.queries import user_with
+from crm.access.queries import names_of, user_with
 from crm.assessments.endings import close_papers
 from crm.assessments.models import (
     TOOK_PART,
@@ -42,6 +42,7 @@ from crm.cases.assignment import assign, release
 from crm.cases.change_stage import change_stage
 from crm.cases.models import AssignmentRole, Case, StageChange
 from crm.db import db
+from crm.delivery.wording import and_list
 from crm.rules import transitions
 from crm.rules.panel import Seat
 from crm.rules.permissions import Actor, Permission, require
@@ -369,12 +370,16 @@ def record_attendance(
 ) -> tuple[str, ...]:
     """Note who is there for one item. Returns what is missing to be quorate; empty when nothing is.
 
-    Whoever declared an interest stays out of it, and whoever assessed the household can't take part.
+    Every member needs an answer, now or from before: nobody is taken to be there. Whoever declared an interest stays
+    out of it, and whoever assessed the household can't take part. ``presiding_id`` None: the chair, where here.
     """
     require(actor, Permission.RECORD_RECOMMENDATION)
     _refuse_ended(item)
     if item.meeting.meets_on > today:
         raise MeetingNotYet(f"The meeting is on {_day(item.meeting.meets_on)}. Note who is there on the day.")
+    _refuse_unsaid(item, said=presences)
+    if presiding_id is not None and presences.get(presiding_id) not in set(TOOK_PART):
+        raise MeetingNotPossible("Whoever presides must be here.", field="presiding_id")
     rows = attendance_rows(item)
     assessed = assessor_ids_of(case) | ({case.owner_id} if case.owner_id else set())
     for member in item.meeting.members:
@@ -397,6 +402,20 @@ def record_attendance(
     db.session.flush()
     note("panel.attendance", case, actor=actor, now=now, subject=f"meeting:{item.meeting_id}")
     return item_shortfalls(item)
+
+
+def _refuse_unsaid(item: PanelItem, *, said: Mapping[int, str]) -> None:
+    """Refuse while nobody has said of some member whether they are here, naming them."""
+    rows = attendance_rows(item)
+    unsaid = [
+        member.user_id for member in item.meeting.members if not said.get(member.user_id) and member.user_id not in rows
+    ]
+    if unsaid:
+        known = names_of(unsaid)
+        raise MeetingNotPossible(
+            f"Say first whether {and_list(sorted(known.values()))} {'is' if len(unsaid) == 1 else 'are'} here.",
+            field=f"presence_{unsaid[0]}",
+        )
 
 
 # --- What came of it --------------------------------------------------------------------------------------------------
@@ -431,6 +450,7 @@ def record_recommendation(
     _refuse_ended(item)
     if item.meeting.meets_on > today:
         raise MeetingNotYet(f"The meeting is on {_day(item.meeting.meets_on)}. Nothing can be recommended before it.")
+    _refuse_unsaid(item, said={})
     if not recommended.reasons.strip():
         raise MeetingNotPossible("Write the panel’s reasons.", field="reasons")
     if not recommended.is_of_one_mind and not (recommended.dissent or "").strip():

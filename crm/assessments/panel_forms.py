@@ -8,7 +8,7 @@ from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField
 from wtforms.validators import ValidationError
 
 from crm.assessments.meetings import Recommended
-from crm.assessments.models import PRESENCE_WORDS, RECOMMENDATION_WORDS, Presence, Recommendation
+from crm.assessments.models import PRESENCE_WORDS, RECOMMENDATION_WORDS, TOOK_PART, Presence, Recommendation
 from crm.assessments.stage_forms import TermsForm
 from crm.rules.panel import Seat
 from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional, TextField, TimeField
@@ -75,20 +75,41 @@ PRESENCE_CHOICES = [
 ]
 
 
+class AttendanceForm(BaseForm):
+    """Who is there for one item. The quorum rests on it, so nobody is taken to be there until somebody says so."""
+
+    presiding_id = SelectField("Who presides", choices=[], coerce=str)
+
+    def presences(self) -> dict[int, str]:
+        """What was said of each member, by user id."""
+        return {
+            int(name.removeprefix("presence_")): field.data
+            for name, field in self._fields.items()
+            if name.startswith("presence_")
+        }
+
+    def validate_presiding_id(self, field: Any) -> None:
+        here = {str(user_id) for user_id, presence in self.presences().items() if presence in TOOK_PART}
+        if here and not field.data:
+            raise ValidationError("Choose who presides")
+        if field.data and field.data not in here:
+            raise ValidationError("Whoever presides is here: choose another, or say that they are here")
+
+
 def attendance_form(
     members: list[tuple[int, str, str | None]], presiding_id: int | None, *, takes_answers: bool = True
-) -> BaseForm:
-    """Who is there for one item; ``members`` are (user id, name, presence so far)."""
+) -> AttendanceForm:
+    """The form for these members: (user id, name, presence so far)."""
     fields: dict[str, Any] = {
-        f"presence_{user_id}": SelectField(name, choices=PRESENCE_CHOICES, default=presence or Presence.PRESENT)
+        f"presence_{user_id}": RadioField(
+            name, [Needed(f"Say whether {name} is here")], choices=PRESENCE_CHOICES, default=presence
+        )
         for user_id, name, presence in members
     }
-    fields["presiding_id"] = SelectField(
-        "Who presides",
-        choices=[("", "The chair"), *((str(user_id), name) for user_id, name, _ in members)],
-        default=str(presiding_id) if presiding_id else "",
+    form: AttendanceForm = type("MembersAttendanceForm", (AttendanceForm,), fields)(
+        takes_answers=takes_answers, presiding_id=str(presiding_id) if presiding_id else ""
     )
-    form: BaseForm = type("AttendanceForm", (BaseForm,), fields)(takes_answers=takes_answers)
+    form.presiding_id.choices = [("", "Choose"), *((str(user_id), name) for user_id, name, _ in members)]
     return form
 
 

@@ -310,7 +310,6 @@ def _blank_recommendation(report: Any, seen: str) -> RecommendationForm:
         report.kind,
         takes_answers=False,
         seen=seen,
-        of_one_mind="yes",
         terms_children=terms.children,
         terms_youngest=terms.youngest,
         terms_oldest=terms.oldest,
@@ -417,16 +416,11 @@ def attendance(reference: str) -> Response:
     people = names_of([member.user_id for member in found.members])
     form = _attendance_form(found, item, people)
     if form.is_sent_and_right():
-        said = {
-            int(name.removeprefix("presence_")): field.data
-            for name, field in form._fields.items()
-            if name.startswith("presence_")
-        }
         try:
             missing = meetings.record_attendance(
                 looking.case,
                 item,
-                said,
+                form.presences(),
                 presiding_id=int(form.presiding_id.data) if form.presiding_id.data else None,
                 actor=looking.actor,
                 now=looking.now,
@@ -556,7 +550,7 @@ def minutes(reference: str) -> Response:
     looking = look(reference)
     case = looking.case
     item = queries.recommended_item(queries.items_of(case))
-    form = MinutesForm(seen=str(case.version), received_on=looking.today)
+    form = MinutesForm(seen=str(case.version))
     if form.is_sent_and_right():
         try:
             if item is None:

@@ -248,7 +248,7 @@ def observations(reference: str) -> Response:
     looking = look(reference)
     case = looking.case
     found = queries.report_of(queries.the_application(case))
-    form = ObservationsForm(seen=str(case.version), received_on=looking.today)
+    form = ObservationsForm(seen=str(case.version))
     if form.is_sent_and_right():
         try:
             stage_two.record_observations(

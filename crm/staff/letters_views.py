@@ -105,7 +105,7 @@ def letters(reference: str) -> str:
 def letter(reference: str, letter_id: int) -> Response:
     """One letter as it was sent or printed."""
     found, row = _letter(reference, letter_id)
-    return _letter_page(found, row, DispatchForm(dispatched_on=today_in_london()))
+    return _letter_page(found, row, DispatchForm())
 
 
 def _letter_page(found: Case, row: OutboundMessage, form: DispatchForm) -> Response:

@@ -618,7 +618,6 @@ def sign_off_page(visit_id: int) -> Page:
     back = forms.SendBackForm(seen=seen, prefix="")
     chosen: BaseForm = back if sends_back else form
     if not form.is_sent and written is not None:
-        form.outcome.data = written.recommendation
         form.reasons.data = written.reasons or ""
     status = None
     if chosen.is_sent_and_right():

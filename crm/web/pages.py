@@ -15,6 +15,7 @@ from jinja2.runtime import Context
 from markupsafe import escape
 
 from crm import policy
+from crm.clock import today_in_london
 from crm.rules.permissions import PUBLIC, Actor, Permission
 from crm.web import filters, navigation, once
 
@@ -130,4 +131,5 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         new_one_time_id=once.new_id,
         request_path=lambda: request.path,
+        today_in_london=today_in_london,
     )

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from crm.access.queries import names_of
 from crm.assessments import queries
 from tests.assessments.journey import to_the_invitation
 
@@ -54,7 +55,7 @@ def test_a_household_walks_to_approval_through_the_pages(journey, client):
     client.sign_in(cast.officer)
     assert "working days over" in client.get(f"{base}/assessment").page.text
     assert "chased 2 April" in send(client, f"{base}/checks/{dbs.id}", button="Note that we chased today").page.text
-    fields = {"dbs_number": "0012 3456 7890", "result": "clear", "dbs_barred_list_checked": "y"}
+    fields = {"dbs_number": "0012 3456 7890", "result": "clear", "dbs_barred_list_checked": "y", "dbs_level": "enhanced"}
     fields |= day_fields("dbs_issued_on", date(2026, 3, 20)) | day_fields("received_on", j.today)
     assert "Issued 20 March" in send(client, f"{base}/checks/{dbs.id}", field="dbs_number", **fields).page.text
     j.obtain_all()
@@ -102,10 +103,11 @@ def test_a_household_walks_to_approval_through_the_pages(journey, client):
     j.on("2026-04-20")
     client.sign_in(cast.panel_administrator)
     assert "Not open yet" in client.get(f"{meeting_path}?item={item.id}").page.text
-    quorate = send(client, f"{meeting_path}?item={item.id}", button="Keep who is here")
+    here = {f"presence_{member}": "present" for member in members}
+    quorate = send(client, f"{meeting_path}?item={item.id}", button="Keep who is here", presiding_id=members[0], **here)
     assert "5 of the 5 needed" in quorate.page.text
     said = client.submit(quorate.page, button="Record recommendation", follow=True, recommendation="suitable",
-                         reasons="Open and thoughtful.")  # fmt: skip
+                         reasons="Open and thoughtful.", of_one_mind="yes")  # fmt: skip
     assert "Suitable to foster" in said.page.text
     sent = send(client, f"{base}/panel/minutes", button="Send to the decision maker", minutes="As said.",
                 **day_fields("received_on", j.today))  # fmt: skip
@@ -117,10 +119,11 @@ def test_a_household_walks_to_approval_through_the_pages(journey, client):
     decided = send(client, f"{base}/decision", button="Make this decision", kind="approve", material="All of it.",
                    arguments="For and against.", adopts="yes", why="They are right.")  # fmt: skip
     assert "Approve" in decided.page.text
-    told = client.submit(decided.page, button="They have been told", follow=True, method="phone")
+    told = client.submit(decided.page, button="They have been told", follow=True, method="phone",
+                         **day_fields("told_on", j.today))  # fmt: skip
     sent = client.submit(told.page, button="Write the notice", follow=True, channel="email")
     assert "by email" in sent.page.text
-    signed = client.submit(sent.page, button="It is signed", follow=True)
+    signed = client.submit(sent.page, button="It is signed", follow=True, **day_fields("signed_on", j.today))
     assert "First review by Tuesday 20 April 2027" in signed.page.text
     j.look_again()
     assert queries.the_application(j.case).agreement_signed_on == date(2026, 4, 20)
@@ -141,3 +144,64 @@ def test_empty_pages_say_what_to_do(journey, client, path):
     client.sign_in(journey.cast.panel_administrator if path.startswith("/panel") else journey.cast.manager)
 
     assert client.get(path).status_code == 200
+
+
+@pytest.fixture
+def item_at_its_meeting(journey):
+    """An item on the day of its meeting, with five members, of whom nobody has said whether they are here."""
+    j = journey.on("2026-03-02").in_assessment().obtain_all().passed().stage_two().report().shared().observed().ready()
+    j.listed(j.meeting("2026-04-01"))
+    j.on("2026-04-01")
+    return j, j.item()
+
+
+def test_nobody_is_taken_to_be_at_panel_until_somebody_says_so(client, item_at_its_meeting):
+    j, item = item_at_its_meeting
+    client.sign_in(j.cast.panel_administrator)
+    page = client.get(f"/panel/{item.meeting_id}?item={item.id}").page
+    assert [box for box in page.all("input", type="radio") if "checked" in box.attributes] == []
+    assert page.text.count("Not yet") == 5
+
+    members = [member.user_id for member in item.meeting.members]
+    said = {f"presence_{one}": "present" for one in members[:3]} | {"presiding_id": str(members[0])}
+    refused = client.submit(page, button="Keep who is here", **said)
+
+    assert refused.status_code == 422
+    unsaid = names_of(members[3:]).values()
+    assert sorted(refused.page.errors) == sorted(f"Say whether {name} is here" for name in unsaid)
+    kept = [box for box in refused.page.all("input", type="radio") if "checked" in box.attributes]
+    assert [box.get("name") for box in kept] == [f"presence_{one}" for one in members[:3]]
+    j.look_again()
+    assert queries.attendance_rows(j.item()) == {}
+
+
+def test_the_quorum_counts_those_of_whom_it_was_said_that_they_are_here(client, item_at_its_meeting):
+    j, item = item_at_its_meeting
+    members = [member.user_id for member in item.meeting.members]
+    client.sign_in(j.cast.panel_administrator)
+    page = client.get(f"/panel/{item.meeting_id}?item={item.id}").page
+    said = {f"presence_{one}": "present" for one in members} | {f"presence_{members[4]}": "apologies"}
+
+    unpresided = client.submit(page, button="Keep who is here", **said)
+    assert unpresided.page.errors == ["Choose who presides"]
+    absent = client.submit(page, button="Keep who is here", **said, presiding_id=str(members[4]))
+    assert absent.status_code == 422
+    kept = client.submit(page, button="Keep who is here", **said, presiding_id=str(members[0]), follow=True)
+
+    assert "5 members must be present; 4 are." in kept.page.text
+    here = client.submit(kept.page, button="Keep who is here", **{f"presence_{members[4]}": "by_video"}, follow=True)
+    assert "The panel is quorate for this item." in here.page.text
+
+
+def test_a_day_the_law_counts_from_is_said_by_a_person(client, item_at_its_meeting):
+    j, item = item_at_its_meeting
+    base = f"/cases/{j.case.reference}"
+    j.recommended()
+    client.sign_in(j.cast.panel_administrator)
+    page = client.get(f"{base}/panel/minutes").page
+    assert [box.get("value") for box in page.all("input", name="received_on-day")] == [""]
+    assert page.find("button", **{"data-fills": "received_on"}).get("data-day") == "2026-04-01"
+
+    refused = client.submit(page, button="Send to the decision maker", minutes="As said.")
+
+    assert refused.page.errors == ["Give the day the decision maker had them"]

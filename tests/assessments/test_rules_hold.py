@@ -250,6 +250,26 @@ def test_a_panel_recommends_only_when_quorate(journey, present, joint, missing):
             j.do(meetings.record_recommendation, j.case, item, said, by=j.cast.panel_administrator)
 
 
+def test_nothing_is_recommended_while_a_member_has_no_answer(journey):
+    j = journey.on("2026-03-02").in_assessment().obtain_all().passed().stage_two().report().shared().observed().ready()
+    meeting = j.meeting("2026-04-01", (*FIVE, "councillor"))
+    j.listed(meeting)
+    j.on("2026-04-01")
+    item, late = j.item(), j.panel["councillor"]
+    said = {member.user_id: "present" for member in item.meeting.members if member.user_id != late.id}
+    good = meetings.Recommended(recommendation="suitable", reasons="Good.")
+
+    with pytest.raises(meetings.MeetingNotPossible, match=rf"Say first whether {late.name} is here") as refused:
+        j.do(meetings.record_attendance, j.case, item, said, presiding_id=None, by=j.cast.panel_administrator,
+             rulebook=False)  # fmt: skip
+    assert refused.value.field == f"presence_{late.id}"
+    with pytest.raises(meetings.MeetingNotPossible, match="Say first whether"):
+        j.do(meetings.record_recommendation, j.case, item, good, by=j.cast.panel_administrator)
+    with pytest.raises(meetings.MeetingNotPossible, match="presides must be here"):
+        j.do(meetings.record_attendance, j.case, item, {**said, late.id: "apologies"}, presiding_id=late.id,
+             by=j.cast.panel_administrator, rulebook=False)  # fmt: skip
+
+
 def test_a_conflict_takes_a_member_out_of_the_quorum_and_closes_the_papers(journey):
     j = journey.walk(to_panel)
     meeting = j.meeting("2026-04-01")

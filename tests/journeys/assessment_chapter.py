@@ -74,9 +74,10 @@ def record_check(officer: Staff, address: str) -> None:
     officer._arrived()
     if officer.page.get_by_label("Certificate number", exact=True).count():
         officer.writes("Certificate number", "001234567890").dates("Issued on", "2026-04-20")
+        officer.picks("Level", "Enhanced")
         officer.chooses("The children’s barred list was checked")
     officer.page.get_by_role("group", name="What it came to").get_by_role("radio").first.check(force=True)
-    officer.press("Record it", exact=True).sees("recorded.")
+    officer.press("Today", nth=0).press("Record it", exact=True).sees("recorded.")
 
 
 def stage_one_is_passed(story: Story) -> None:

@@ -52,7 +52,11 @@ def panel_meets(story: Story) -> None:
     story.clock.to("2026-09-16 10:40")
     gwen = story.at_work("panel_administrator")
     gwen.goes_to("Panel").press("Wednesday 16 September 2026")
-    gwen.press("Keep who is here").sees("The panel is quorate for this item")
+    gwen.press("Keep who is here").sees(*(f"Say whether {name} is here" for name, *_ in SEATS))
+    for name, *_ in SEATS:
+        gwen.chooses("Here", name)
+    gwen.picks("Who presides", SEATS[0][0]).press("Keep who is here").sees("The panel is quorate for this item")
+    gwen.chooses("Yes", "Was everyone of one mind?")
     gwen.chooses("Suitable", "What does panel recommend?", exact=False)
     gwen.writes("Reasons", "Steady, open, and honest about what they do not know yet.")
     gwen.press("Record recommendation").sees("Recorded: ", "final minutes")
@@ -60,7 +64,8 @@ def panel_meets(story: Story) -> None:
     gwen = story.at_work("panel_administrator")
     gwen.goes_to("Panel").press("Wednesday 16 September 2026").press("Final minutes")
     gwen.writes("Final minutes of this item", "The panel talked about the teenagers and the spare room.")
-    gwen.press("Send to the decision maker").sees("With the decision maker, who decides by Tuesday 6 October")
+    gwen.press("Today").press("Send to the decision maker")
+    gwen.sees("With the decision maker, who decides by Tuesday 6 October")
 
 
 def decision_is_made(story: Story) -> None:
@@ -75,7 +80,8 @@ def decision_is_made(story: Story) -> None:
     ruth.chooses("Approve", "Decision", exact=False)
     ruth.press("Make this decision")
     ruth.sees("Approved. Tell the household by voice by Monday 5 October and in writing by Thursday 8 October.")
-    ruth.chooses("By phone", "How").press("They have been told").sees("Next: the written notice")
+    ruth.dates("Day they were told", "2026-10-01").chooses("By phone", "How")
+    ruth.press("They have been told").sees("Next: the written notice")
     ruth.chooses("By email", "How it goes", exact=False).press("Write the notice")
     ruth.sees("dated today")
     for applicant in (PRIYA, SAM):
