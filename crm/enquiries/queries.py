@@ -89,6 +89,7 @@ class QueueLine(NamedTuple):
     household: str
     postcode: str | None
     campaign: str | None
+    owner_id: int | None
     owner: str | None
     rule: str | None
     """The rule of the nearest running clock."""
@@ -229,6 +230,7 @@ def _queue(sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bo
             Household.name,
             Household.postcode,
             Campaign.name,
+            page.c.owner_id,
             User.name,
             page.c.next_action_rule,
             _other_case(page, sort, "phone_key"),

@@ -32,7 +32,7 @@ from crm.enquiries.staff_forms import (
 )
 from crm.rules import stages
 from crm.rules.eligibility import OUTCOME_WORDS, Outcome
-from crm.rules.permissions import Permission
+from crm.rules.permissions import Actor, Permission
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 from crm.web.filters import day, day_short, initials
@@ -68,7 +68,8 @@ def queue() -> str:
     return render(
         "enquiries/queue.html",
         here="enquiries",
-        lines=_said(lines, rulebook, today=today),
+        lines=_said(lines, rulebook, actor=actor, today=today),
+        here_address=request.full_path.rstrip("?"),
         filters=filters,
         views=_views(counts, filters.view),
         title=VIEW_WORDS[filters.view],
@@ -79,8 +80,14 @@ def queue() -> str:
     )
 
 
-def _said(lines: list[queries.QueueLine], rulebook: Rulebook, *, today: date) -> list[tuple[Any, ...]]:
-    """Each line as it is shown. A page is mostly a few due dates and a few owners, so each is put in words once."""
+def _said(
+    lines: list[queries.QueueLine], rulebook: Rulebook, *, actor: Actor, today: date
+) -> list[tuple[Any, ...]]:
+    """Each line as it is shown. A page is mostly a few due dates and a few owners, so each is put in words once.
+
+    Its last word is whom this person would take the household from; None where they can't, or have it.
+    """
+    takes = actor.has(Permission.RECORD_CONTACT)
     clocks: dict[tuple[str | None, date], tuple[str, str, str]] = {}
     people: dict[str | None, tuple[str, str]] = {None: ("", "")}
     said = []
@@ -110,6 +117,9 @@ def _said(lines: list[queries.QueueLine], rulebook: Rulebook, *, today: date) ->
                 CHANNEL_WORDS[Channel(line.channel)],
                 line.campaign or _opened(line.opened_at),
                 owner,
+                (line.owner_id or "")
+                if takes and line.owner_id != actor.user_id and line.place in queries.OPEN_PLACES
+                else None,
             )
         )
     return said

@@ -12,6 +12,7 @@ from crm import policy
 from crm.access.guards import current_actor, declared_for, requires
 from crm.assessments import queries as assessments
 from crm.cases import contact, summary, tasks
+from crm.cases.hand_over import may_take
 from crm.cases.models import Case
 from crm.cases.queries import case_by_id, case_for, case_head, is_on_case, timeline_page
 from crm.clock import london_date, now_utc, today_in_london
@@ -126,6 +127,8 @@ def _overview(reference: str, form: NoteForm) -> Response:
         here=None,
         head=case_head(found, today=today, rulebook=rulebook, running=page.running),
         page=page,
+        owner_id=found.owner_id,
+        may_take=may_take(found, actor),
         now=what_to_do_now(found, page, actor, today=today, rulebook=rulebook),
         form=form,
         lines=lines,

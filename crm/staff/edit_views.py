@@ -10,7 +10,7 @@ from crm import policy
 from crm.access.guards import current_actor, requires
 from crm.access.models import User
 from crm.cases import change_stage, contact, facts, summary, tasks
-from crm.cases.hand_over import hand_over
+from crm.cases import hand_over as ownership
 from crm.cases.models import Case, Person, PersonRole
 from crm.cases.open_case import NewPerson, add_person
 from crm.cases.people import PersonDetails, change_address, change_person
@@ -34,7 +34,7 @@ from crm.staff.case_forms import (
 from crm.staff.views import bp, case_path
 from crm.web.forms import BaseForm
 from crm.web.notices import tell
-from crm.web.pages import render, see_other
+from crm.web.pages import render, safe_path, see_other
 from crm.web.sightings import records_view, saw
 from crm.web.writes import writes
 
@@ -272,7 +272,7 @@ def change_owner(reference: str) -> Response:
         try:
             if to is None:
                 raise Refusal("Choose who will have this household.", status=422, field="owner")
-            hand_over(
+            ownership.hand_over(
                 found,
                 to=to,
                 actor=current_actor(),
@@ -289,6 +289,25 @@ def change_owner(reference: str) -> Response:
             tell(f"{to.name} now has {found.household.name}, with the open tasks on it.")
             return see_other(case_path(found.reference))
     return _page("staff/owner.html", found, form)
+
+
+@bp.post("/cases/<reference>/take")
+@requires(Permission.RECORD_CONTACT)
+@writes
+def take_case(reference: str) -> Response:
+    """Make an enquiry one's own, in one tap. ``owner`` is who had it on the page: of two who tap, one gets it."""
+    found, today, actor = _case(reference), today_in_london(), current_actor()
+    said = request.form.get("owner", "")
+    ownership.take_case(
+        found,
+        from_owner_id=int(said) if said.isascii() and said.isdigit() and len(said) < 10 else None,
+        actor=actor,
+        now=now_utc(),
+        today=today,
+        rulebook=policy.rulebook_on(today),
+    )
+    tell(f"{found.household.name} is yours now." + (f" Next: {found.next_action}." if found.next_action else ""))
+    return see_other(safe_path(request.form.get("back"), case_path(found.reference)))
 
 
 @bp.route("/cases/<reference>/correct", methods=["GET", "POST"])

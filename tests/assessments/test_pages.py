@@ -55,7 +55,11 @@ def test_a_household_walks_to_approval_through_the_pages(journey, client):
     client.sign_in(cast.officer)
     assert "working days over" in client.get(f"{base}/assessment").page.text
     assert "chased 2 April" in send(client, f"{base}/checks/{dbs.id}", button="Note that we chased today").page.text
-    fields = {"dbs_number": "0012 3456 7890", "result": "clear", "dbs_barred_list_checked": "y", "dbs_level": "enhanced"}
+    fields = {"dbs_number": "0012 3456 7890", "result": "clear", "dbs_barred_list_checked": "y"}
+    unsaid = send(client, f"{base}/checks/{dbs.id}", field="dbs_number", **fields,
+                  **day_fields("dbs_issued_on", date(2026, 3, 20)), **day_fields("received_on", j.today))  # fmt: skip
+    assert unsaid.page.errors == ["Choose the level of the certificate."]
+    fields["dbs_level"] = "enhanced"
     fields |= day_fields("dbs_issued_on", date(2026, 3, 20)) | day_fields("received_on", j.today)
     assert "Issued 20 March" in send(client, f"{base}/checks/{dbs.id}", field="dbs_number", **fields).page.text
     j.obtain_all()
