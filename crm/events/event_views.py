@@ -134,7 +134,7 @@ def show(event_id: int) -> str:
     rulebook = policy.rulebook_on(today)
     event = queries.event_by_id(event_id)
     chosen = request.args.get("show", "all")
-    chosen = chosen if chosen in ("all", "waiting", "called") else "all"
+    chosen = chosen if chosen in queries.FOLLOW_UPS else "all"
     figures = queries.event_figures(event)
     lines, more = queries.follow_up(event, actor, today=today, show=chosen, after=_after_line())
     called_by = rulebook.due_on("first_contact", london_date(event.starts_at))

@@ -13,6 +13,7 @@ from crm.cases.models import Case, Consent, Deadline, Enquiry, Household, Person
 from crm.cases.queries import visible_cases
 from crm.db import db
 from crm.events.models import RecruitmentEvent, SheetImport
+from crm.events.sign_ups import SHEET_MARK
 from crm.rules.permissions import Actor
 from crm.rules.refusal import Refusal
 
@@ -134,6 +135,9 @@ class EventFigures:
     """What an event brought, counted by household. People still on their way are undecided, never lost."""
 
     names_left: int
+    logged_there: int
+    """Households that walked in and were logged by us, whether or not they also signed a sheet."""
+    on_a_sheet: int
     first_heard_here: int
     knew_already: int
     not_called: int
@@ -146,6 +150,7 @@ class EventFigures:
     news_by_text: int
 
 
+_ON_A_SHEET = func.coalesce(Enquiry.one_time_id, "").startswith(SHEET_MARK)
 BOOKED = ("visit_booked", "visited", "invited")
 
 
@@ -165,9 +170,13 @@ def event_figures(event: RecruitmentEvent) -> EventFigures:
             _count(applied == "approved"),
         ).join(touched, touched.c.case_id == Case.id)
     ).one()
-    touches = db.session.scalar(
-        select(func.count()).select_from(Enquiry).where(Enquiry.campaign_id == event.campaign_id)
-    )
+    came = db.session.execute(
+        select(
+            func.count(),
+            func.count(func.distinct(case((~_ON_A_SHEET, Enquiry.case_id)))),
+            func.count(func.distinct(case((_ON_A_SHEET, Enquiry.case_id)))),
+        ).where(Enquiry.campaign_id == event.campaign_id)
+    ).one()
     news = dict(
         db.session.execute(
             select(Consent.channel, func.count(func.distinct(Consent.person_id)))
@@ -179,7 +188,9 @@ def event_figures(event: RecruitmentEvent) -> EventFigures:
         ).all()
     )
     return EventFigures(
-        names_left=int(touches or 0),
+        names_left=came[0],
+        logged_there=came[1],
+        on_a_sheet=came[2],
         first_heard_here=row[1],
         knew_already=row[0] - row[1],
         not_called=row[2],
@@ -215,16 +226,19 @@ class FollowUp:
 
 
 FOLLOW_UP_SHOWN = 25
+FOLLOW_UPS = ("all", "waiting", "called", "logged", "sheet")
+"""What of an event's households is listed: all, not called, called, logged at the event, on a sign-up sheet."""
+_CAME: dict[str, tuple[ColumnElement[bool], ...]] = {"logged": (~_ON_A_SHEET,), "sheet": (_ON_A_SHEET,)}
 
 
 def follow_up(
     event: RecruitmentEvent, actor: Actor, *, today: date, show: str = "all", after: tuple[int, int] | None = None
 ) -> tuple[list[FollowUp], tuple[int, int] | None]:
-    """The households of an event, those not called first. ``show`` is all, waiting or called."""
+    """The households of an event, those not called first. ``show`` is one of FOLLOW_UPS."""
     not_called = case((Case.place == "new", 0), else_=1)
     first_touch = (
         select(func.min(Enquiry.id).label("id"))
-        .where(Enquiry.campaign_id == event.campaign_id)
+        .where(Enquiry.campaign_id == event.campaign_id, *_CAME.get(show, ()))
         .group_by(Enquiry.case_id)
         .subquery()
     )

@@ -39,6 +39,8 @@ _ELSEWHERE = re.compile(
 _UNDER_AGE = re.compile(r"\bage(d)? ?(1[0-9]|20)\b|\bunder ?21\b|\b21 (next|in|on|soon)\b|\bnot 21\b", re.IGNORECASE)
 _SMOKES = re.compile(r"\b(smok|vap)", re.IGNORECASE)
 _FOSTERED = re.compile(r"\bfostered\b", re.IGNORECASE)
+SHEET_MARK = "sheet:"
+"""How the mark of a line begins: what came on a sheet is told from what was logged at the event by it."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -125,7 +127,7 @@ def read_line(
 def fingerprint(line: Line, *, event_id: int) -> str:
     """The mark of a line's content at an event. The same words again, in any sheet of that event, are the same line."""
     words = "\x1f".join(" ".join(cell.casefold().split()) for cell in line.cells).rstrip("\x1f")
-    return "sheet:" + hashlib.sha256(f"{event_id}\x1f{words}".encode()).hexdigest()
+    return SHEET_MARK + hashlib.sha256(f"{event_id}\x1f{words}".encode()).hexdigest()
 
 
 # --- Names ------------------------------------------------------------------------------------------------------------

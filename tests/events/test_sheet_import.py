@@ -13,10 +13,11 @@ from sqlalchemy import func, select
 from crm import policy
 from crm.cases.consents import consents_in_force
 from crm.cases.models import Case, Deadline, Enquiry, Fact, Person
+from crm.cases.open_case import NewPerson
 from crm.cases.owners import owner_for
 from crm.db import transaction
 from crm.delivery.models import OutboundMessage
-from crm.events import columns, sheet_import
+from crm.events import columns, door, sheet_import
 from crm.events.sheets import SheetNotRead, read_sheet
 from crm.rules.refusal import Refusal
 from tests.events.conftest import at
@@ -265,3 +266,36 @@ def test_the_command_loads_and_reports(session, cast, make_event, sample):
 
     assert report.lines()[-1].startswith("Loaded 2 lines: 1 new household, 1 joined")
     assert "Line 5: refused, Jo. There is no way to reach them: no phone number and no email address." in report.lines()
+
+
+def test_what_was_logged_at_the_event_is_counted_beside_what_came_on_the_sheet(
+    session, client, cast, make_event, sample, freeze
+):
+    freeze(NOW)
+    with transaction():
+        event = make_event()
+        load(cast, sample, event)
+        for number in range(2):
+            door.log_enquirer(
+                event,
+                people=[NewPerson(given_name=f"Walker{number}", phone=f"01632 96080{number}")],
+                actor=cast.recruiter.actor, now=NOW, today=TODAY, rulebook=policy.rulebook_on(TODAY),
+                owner_for=owner_for, one_time_id=f"door:{number}" if number else None,
+            )  # fmt: skip
+        event_id = event.id
+    on_sheet = session.scalar(
+        select(func.count(func.distinct(Enquiry.case_id))).where(Enquiry.one_time_id.startswith("sheet:"))
+    )
+    assert on_sheet > 5
+    session.rollback()
+
+    client.sign_in(cast.recruiter)
+    page = client.get(f"/events/{event_id}").page
+
+    assert f"2 logged at the event {on_sheet} on a sign-up sheet" in page.find("ul", class_="ds-sum").text
+    logged = client.get(page.links["2 logged at the event"].removesuffix("#follow-up")).page
+    rows = [row.first("th").text for row in logged.find("section", id="follow-up").first("tbody").all("tr")]
+    assert len(rows) == 2
+    assert all(row.startswith("Walker") for row in rows)
+    sheet = client.get(f"/events/{event_id}?show=sheet").page
+    assert "Walker" not in sheet.find("section", id="follow-up").text
