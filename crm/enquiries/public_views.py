@@ -52,6 +52,12 @@ def privacy() -> str:
     return render("enquire/privacy.html", notice=policy.wording("privacy_notice", today_in_london()))
 
 
+@bp.get("/accessibility")
+@public_page
+def accessibility() -> str:
+    return render("enquire/accessibility.html")
+
+
 @bp.get("/enquire/later")
 @public_page
 def later() -> str:

@@ -6,6 +6,7 @@ PUBLIC: set[str] = {
     "access.reset_password",
     "access.sign_in",
     "administration.brand_css",
+    "enquire.accessibility",
     "enquire.check",
     "enquire.done",
     "enquire.later",
