@@ -1,4 +1,8 @@
-"""What each process of the web server loads, makes and serves."""
+"""What each process of the web server loads, makes and serves.
+
+``python -m crm.wsgi`` with granian's own arguments is the server's master: it loads the product once, and its processes
+are forks that share what is loaded. Nothing is opened there: each process makes its own application and connections.
+"""
 
 from __future__ import annotations
 
@@ -38,3 +42,18 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+
+
+def main() -> None:
+    """Load the product, then serve it."""
+    from granian.cli import entrypoint
+
+    import crm.app  # noqa: F401
+
+    gc.collect()
+    gc.freeze()  # looking through it would write to it, and what is written to is no longer shared
+    entrypoint()  # type: ignore[no-untyped-call]
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,6 @@ from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from crm.rules.refusal import Refusal
 
@@ -88,7 +87,12 @@ def should_be_rehashed(kept: str, *, cheap: bool = False) -> bool:
 
 @lru_cache(maxsize=1)
 def common_passwords() -> frozenset[str]:
-    """Passwords that guessers try first, folded: the list that comes with the zxcvbn package."""
+    """Passwords that guessers try first, folded: the list that comes with the zxcvbn package.
+
+    Loaded when somebody first chooses a password: it weighs more than all of sign-in, and most processes never ask.
+    """
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
     return frozenset(word.casefold() for word in FREQUENCY_LISTS["passwords"])
 
 

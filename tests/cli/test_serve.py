@@ -90,7 +90,7 @@ def test_what_is_killed_is_started_again_and_nothing_outlives_its_parent(
     parent = psutil.Process(service.process.pid)
 
     # The worker, and the web server's master: each is started again; the master's own processes go with it.
-    for word in ("crm.cli", "granian"):
+    for word in ("crm.cli", "crm.wsgi"):
         before = {child.pid for child in parent.children()}
         victim = next(child for child in parent.children() if word in child.cmdline())
         orphans = victim.children(recursive=True)

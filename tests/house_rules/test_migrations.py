@@ -12,6 +12,7 @@ from pathlib import Path
 import flask
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 
 from crm import migrations
 from crm.db import db, metadata, transaction
@@ -74,6 +75,15 @@ def parts(body: str) -> list[str]:
         else:
             current += char
     return [*found, current.strip()]
+
+
+def test_the_files_are_numbered_in_the_order_in_which_alembic_runs_them() -> None:
+    script = ScriptDirectory(str(migrations.FOLDER))
+
+    in_order = [revision.revision for revision in script.walk_revisions()]
+
+    assert in_order == sorted(migrations.known(), reverse=True)
+    assert script.get_current_head() == migrations.head()
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ class Loader:
 def victims(service: Service, what: str) -> list[int]:
     """The processes of a part of the service."""
     children = psutil.Process(service.process.pid).children()
-    masters = [child for child in children if "granian" in child.cmdline()]
+    masters = [child for child in children if "crm.wsgi" in child.cmdline()]
     parts = {
         "web process": [process for master in masters for process in master.children()],
         "web master": masters,
