@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Blueprint, Flask
 from flask.sessions import NullSession, SessionInterface
 from jinja2 import ChoiceLoader, FileSystemLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -110,8 +110,20 @@ def bind_process(settings: Settings) -> None:
     delivery_worker.ON_GIVEN_UP["letter_given_up"] = task_for_given_up
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The product, ready to serve. Raises UnsafeSettings when the environment asks for something that must not run."""
+def screens() -> list[Blueprint]:
+    """The screens of every feature, loaded now."""
+    found = []
+    for name in BLUEPRINTS:
+        module, _, attribute = name.partition(":")
+        found.append(getattr(import_module(module), attribute))
+    return found
+
+
+def create_app(settings: Settings | None = None, *, with_screens: bool = True) -> Flask:
+    """The product, ready to serve. Raises UnsafeSettings when the environment asks for something that must not run.
+
+    A command or a worker shows no page, and does without the screens.
+    """
     settings = settings or Settings.from_environ()
     app = Doorstep("crm", static_folder=str(Path(__file__).with_name("static")), template_folder=None)
     app.jinja_loader = ChoiceLoader([FileSystemLoader(template_folder())])
@@ -144,7 +156,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     notices.init_app(app)
     app.extensions[runner.EXTENSION] = timetable.TIMETABLE
     app.extensions["crm_check"] = reconcile.find_faults
-    for name in BLUEPRINTS:
-        module, _, attribute = name.partition(":")
-        app.register_blueprint(getattr(import_module(module), attribute))
+    for blueprint in screens() if with_screens else ():
+        app.register_blueprint(blueprint)
     return app

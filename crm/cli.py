@@ -34,7 +34,7 @@ def _application(*, migrated: bool = True) -> Iterator[Flask]:
     from crm.app import create_app
     from crm.db import db
 
-    app = create_app(_settings())
+    app = create_app(_settings(), with_screens=False)
     with app.app_context():
         try:
             if migrated:

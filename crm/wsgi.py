@@ -48,8 +48,12 @@ def main() -> None:
     """Load the product, then serve it."""
     from granian.cli import entrypoint
 
-    import crm.app  # noqa: F401
+    from crm.app import screens
+    from crm.db import load_driver
+    from crm.settings import Settings
 
+    screens()
+    load_driver(Settings.from_environ())
     gc.collect()
     gc.freeze()  # looking through it would write to it, and what is written to is no longer shared
     entrypoint()  # type: ignore[no-untyped-call]

@@ -29,7 +29,7 @@ from sqlalchemy.orm import aliased
 from crm.access.models import User, UserRole
 from crm.cases.models import Band, Campaign, Case, Channel, Deadline, Household, Person, TimelineEntry
 from crm.cases.queries import visible_cases
-from crm.db import db, no_more_than, read
+from crm.db import db, no_more_than, our_word, read
 from crm.rules.permissions import ROLE_PERMISSIONS, Actor, ActorKind, Permission, Role
 
 
@@ -169,11 +169,11 @@ def _in_view(view: str, sort: Sort) -> list[ColumnElement[bool]]:
     # Places stand in the statement as they are: a list of parameters would be spelled out anew for every request.
     conditions: list[ColumnElement[bool]]
     if view == "not_now":
-        conditions = [Case.place == literal_column("'not_now'"), Case.next_action_due_on <= _TODAY]
+        conditions = [Case.place == our_word("not_now"), Case.next_action_due_on <= _TODAY]
     elif view == "new":
-        conditions = [Case.place == literal_column("'new'")]
+        conditions = [Case.place == our_word("new")]
     else:
-        conditions = [Case.place.in_([literal_column(f"'{place}'") for place in OPEN_PLACES])]
+        conditions = [Case.place.in_([our_word(place) for place in OPEN_PLACES])]
     if view == "mine":
         conditions.append(Case.owner_id == bindparam("me", type_=Integer) if sort[1] else false())
     if view == "over":
@@ -186,7 +186,7 @@ def _queue(sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bo
     """The statement of one page of the queue: the cases first, then what is said of those few."""
     # Cases in these places are open enquiries all: saying so lets the index of the queue, or of what somebody owns, be
     # read in the order of the due dates.
-    in_order = Case.is_open if view == "mine" or of_owner else Case.band == literal_column(f"'{Band.ENQUIRY}'")
+    in_order = Case.is_open if view == "mine" or of_owner else Case.band == our_word(Band.ENQUIRY)
     wanted = [_visible_in_queue(sort), *_in_view(view, sort), in_order]
     if of_place:
         wanted.append(Case.place == bindparam("place"))
@@ -262,7 +262,7 @@ def _other_case(page: Subquery, sort: Sort, key: str) -> ScalarSelect[str]:
 
 
 _MAY_OWN: list[ColumnElement[str]] = [
-    literal_column(f"'{role}'") for role in Role if Permission.RECORD_CONTACT in ROLE_PERMISSIONS[role]
+    our_word(role) for role in Role if Permission.RECORD_CONTACT in ROLE_PERMISSIONS[role]
 ]
 
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
-    literal_column,
     or_,
     select,
     union_all,
@@ -33,7 +32,7 @@ from crm.access.models import User
 from crm.cases.models import AssignmentRole, Case, CaseAssignment, Household, Track
 from crm.cases.queries import visible_cases
 from crm.clock import london_date
-from crm.db import no_more_than, read
+from crm.db import no_more_than, our_word, read
 from crm.rules import deadlines
 from crm.rules.permissions import Actor, ActorKind, Role
 from crm.rules.rulebook import Rulebook
@@ -202,7 +201,7 @@ def scope_of(actor: Actor) -> Scope:
 def _branches(scope: Scope, place: str, whose: str) -> tuple[ColumnElement[bool], ...]:
     """The conditions that together pick what somebody sees of a place: no case in two, each on its own index."""
     # A case at a place of the board is open: what has ended stands elsewhere. Asking again would cost the index.
-    at = _CASE.place == place
+    at = _CASE.place == our_word(place)
     if whose == "due":
         at = and_(at, _CASE.next_action_due_on <= _TODAY)
     mine = and_(at, _CASE.owner_id == _ME)
@@ -214,13 +213,13 @@ def _branches(scope: Scope, place: str, whose: str) -> tuple[ColumnElement[bool]
         return (and_(at, _visible(scope.roles)),)
     parts = select(_PART.case_id).where(
         _PART.user_id == _ME,
-        _PART.role.in_([literal_column(f"'{role}'") for role in AssignmentRole if role is not AssignmentRole.OWNER]),
+        _PART.role.in_([our_word(role) for role in AssignmentRole if role is not AssignmentRole.OWNER]),
         _PART.from_on <= _TODAY,
         or_(_PART.until_on.is_(None), _PART.until_on >= _TODAY),
     )
     # The few cases that somebody has a part in are looked up one by one. Compared as it is, the place would have SQLite
     # read every case that stands there and ask of each whether it is among them.
-    there = func.coalesce(_CASE.place, "") == place
+    there = func.coalesce(_CASE.place, our_word("nowhere")) == our_word(place)
     if whose == "due":
         there = and_(there, _CASE.next_action_due_on <= _TODAY)
     return (mine, and_(there, _CASE.owner_id != _ME, _CASE.id.in_(parts)))

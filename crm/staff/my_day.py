@@ -28,7 +28,7 @@ from crm.cases.models import (
 )
 from crm.cases.queries import care_words
 from crm.clock import LONDON
-from crm.db import db, no_more_than, read, unseal
+from crm.db import db, no_more_than, our_word, read, unseal
 from crm.rules import deadlines
 from crm.rules.permissions import Actor, Permission, Role
 from crm.rules.rulebook import Rulebook
@@ -233,7 +233,7 @@ def _my_cases() -> Any:
         .join(CaseAssignment.__table__, _PART.case_id == _CASE.id)
         .where(
             _PART.user_id == _ME,
-            _PART.role == AssignmentRole.ASSESSOR,
+            _PART.role == our_word(AssignmentRole.ASSESSOR),
             _PART.from_on <= _TODAY,
             or_(_PART.until_on.is_(None), _PART.until_on >= _TODAY),
             _CASE.is_open,
@@ -254,7 +254,7 @@ def _clocks() -> Select[Any]:
         select(_CLOCK.id, _CLOCK.due_on, _CLOCK.turn)
         .select_from(mine)
         .join(Deadline.__table__, _CLOCK.case_id == mine.c.id)
-        .where(_CLOCK.stopped_on.is_(None), or_(_CLOCK.turn != "service", _CLOCK.due_on <= _HORIZON))
+        .where(_CLOCK.stopped_on.is_(None), or_(_CLOCK.turn != our_word("service"), _CLOCK.due_on <= _HORIZON))
         .order_by(_CLOCK.due_on, _CLOCK.id)
         .limit(no_more_than(ROWS_READ))
     )
