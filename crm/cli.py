@@ -45,6 +45,20 @@ def _application(*, migrated: bool = True) -> Iterator[Flask]:
             db.engine.dispose()
 
 
+def _look_at_database(settings: Settings) -> None:
+    """Refuse a database that can't be served, without loading the product: the processes to come do that."""
+    from crm import migrations
+    from crm.db import db, init_db
+
+    app = Flask("crm")
+    init_db(app, settings)
+    with app.app_context():
+        try:
+            _refuse_other_revision(migrations.current(db.engine), migrations.known(), migrations.head())
+        finally:
+            db.engine.dispose()
+
+
 def _refuse_other_revision(present: str | None, known: frozenset[str], head: str) -> None:
     if present == head:
         return
@@ -105,17 +119,22 @@ def serve(host: str, port: int, workers: int, no_worker: bool) -> None:
     if not settings.is_production and host not in ("127.0.0.1", "::1", "localhost"):
         raise click.ClickException("Only CRM_ENV=production may listen on another address than this machine's own.")
     _refuse_taken_port(host, port)
-    with _application():
-        if settings.is_demo:
-            from crm.demo import sign_ins
-
-            click.echo(f"\nDoorstep is at {settings.base_url}\n")
-            for line in sign_ins():
-                click.echo(f"  {line}")
-            click.echo("\nCtrl-C stops it.\n")
-        else:
-            click.echo(f"Doorstep is at {settings.base_url}")
+    if settings.is_demo:
+        _greet_demo(settings)
+    else:
+        _look_at_database(settings)
+        click.echo(f"Doorstep is at {settings.base_url}")
     serving.become_parent(host=host, port=port, workers=workers, with_worker=not no_worker)
+
+
+def _greet_demo(settings: Settings) -> None:
+    from crm.demo import sign_ins
+
+    with _application():
+        click.echo(f"\nDoorstep is at {settings.base_url}\n")
+        for line in sign_ins():
+            click.echo(f"  {line}")
+        click.echo("\nCtrl-C stops it.\n")
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import random
 import signal
 import time
@@ -11,7 +10,6 @@ from collections import defaultdict
 from datetime import timedelta
 from email import message_from_bytes
 
-import pytest
 import sqlalchemy as sa
 
 from crm.clock import now_utc
@@ -21,20 +19,13 @@ from tests.delivery import killed_worker
 from tests.delivery.examples import invitation_message, new_message
 from tests.delivery.right_recipient import assert_right_recipient
 from tests.delivery.sink import sink
+from tests.quick_processes import quick_processes
 
 KILLS, KILLS_AT_NIGHT = 20, 1000
 
 
-@pytest.fixture(scope="module")
-def processes():
-    """Worker processes that start in milliseconds: forked from one that has loaded everything and opened nothing."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.delivery.killed_worker"])
-    return context
-
-
-def run_worker(processes, database, settings, port, boundary, nth):
-    process = processes.Process(
+def run_worker(database, settings, port, boundary, nth):
+    process = quick_processes().Process(
         target=killed_worker.run,
         args=({**database.environ, "CRM_DATA": str(settings.data_dir)}, port, boundary, nth),
     )
@@ -73,7 +64,7 @@ def calendars_of(copies):
     return calendars
 
 
-def test_each_letter_is_seen_once_wherever_workers_are_killed(app, session, database, settings, processes, rounds):
+def test_each_letter_is_seen_once_wherever_workers_are_killed(app, session, database, settings, rounds):
     kills = rounds(KILLS, KILLS_AT_NIGHT)
     chance = random.Random(9)
     order = list(itertools.islice(itertools.cycle(killed_worker.BOUNDARIES), kills))
@@ -87,7 +78,7 @@ def test_each_letter_is_seen_once_wherever_workers_are_killed(app, session, data
                 pass
             streams.append(f"visit-{number}")
             nth = chance.randint(1, 2)
-            code = run_worker(processes, database, settings, server.port, boundary, nth)
+            code = run_worker(database, settings, server.port, boundary, nth)
             if code == -signal.SIGKILL:
                 died_at[boundary] += 1
             if number % 3 == 2:  # some visits move and some are called off while their news is on the way
@@ -100,7 +91,7 @@ def test_each_letter_is_seen_once_wherever_workers_are_killed(app, session, data
         deadline = time.monotonic() + 60
         while _open_letters() and time.monotonic() < deadline:
             time.sleep(killed_worker.LEASE.total_seconds())
-            assert run_worker(processes, database, settings, server.port, None, 0) == 0
+            assert run_worker(database, settings, server.port, None, 0) == 0
         copies = [(letter.recipients[0], letter.raw) for letter in server.taken]
 
     assert sum(died_at.values()) == kills, f"not every kill landed: {dict(died_at)}"

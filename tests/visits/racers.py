@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import queue
 import threading
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from multiprocessing.synchronize import Barrier
 from typing import Any
+
+from tests.quick_processes import quick_processes
 
 PROCESSES = 4
 CLIENTS = 64
@@ -23,7 +24,7 @@ class Racers:
     """``run(jobs)`` releases all jobs together and gives back what became of each."""
 
     def __init__(self, environ: dict[str, str]) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = quick_processes()
         self.barrier: Barrier = context.Barrier(CLIENTS)
         self.results: Any = context.Queue()
         self.inboxes: list[Any] = [context.Queue() for _ in range(PROCESSES)]
