@@ -77,10 +77,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 OWNS_RUN = pytest.StashKey[bool]()
+TAKES_MINUTES = (
+    "tests/browser/test_journey",
+    "tests/trust/test_kills.py",
+    "tests/visits/test_race.py",
+    "tests/browser/",
+    "tests/assessments/test_no_way_round.py",
+    "tests/access/test_matrix.py",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The long versions wait for `make night`; pytest's last line counts them as deselected."""
+    """The long versions wait for `make night`; pytest's last line counts them as deselected.
+
+    What takes minutes begins first, so that two processes come to the end together.
+    """
+    items.sort(key=lambda item: not item.nodeid.startswith(TAKES_MINUTES))
     if IS_NIGHT:
         return
     later = [item for item in items if item.get_closest_marker("night")]

@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import json
 import os
+import pickle
 import pkgutil
 import shutil
 import signal
@@ -21,10 +22,10 @@ import sqlite3
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import psycopg
 from sqlalchemy.engine import make_url
@@ -67,12 +68,30 @@ class Database:
         else:
             fill_postgresql(self.url, contents)
 
+    def made_once(self, name: str, make: Callable[[], Answer]) -> Answer:
+        """What ``make`` answers, with all that it puts into a database in which nothing has happened yet.
+
+        The first test of the run to ask makes it; every other is given a copy of what the database held then. The
+        answer is no row, but something that outlives them: numbers, names.
+        """
+        kept = run_folder() / f"{name}.{self.kind}"
+        if kept.exists():
+            answer, contents = pickle.loads(kept.read_bytes())
+            self.become(contents)
+            return cast(Answer, answer)
+        answer = make()
+        draft = kept.with_suffix(f".{os.getpid()}")
+        draft.write_bytes(pickle.dumps((answer, self.contents())))
+        draft.rename(kept)
+        return answer
+
     @property
     def path(self) -> str:
         return self.url.removeprefix("sqlite:///")
 
 
 Contents = dict[str, bytes]
+Answer = TypeVar("Answer")
 
 
 # --- The folder of the run --------------------------------------------------------------------------------------------

@@ -6,10 +6,7 @@ transaction, as the edge does.
 
 from __future__ import annotations
 
-import os
-import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,7 +24,6 @@ from crm.clock import now_utc, today_in_london
 from crm.db import db, transaction
 from crm.rules.permissions import Role
 from crm.rules.transitions import Evidence
-from tests import databases
 from tests.databases import Database
 from tests.factories import Cast, Member, make_user
 
@@ -55,16 +51,6 @@ BORN = {"Priya": date(1985, 2, 10), "Sam": date(1982, 6, 4)}
 
 
 Walk = Callable[["Journey"], object]
-
-
-@dataclass(frozen=True)
-class Walked:
-    """Where a walk led: what the database held then, and what the test that went it knew."""
-
-    who: tuple[Any, ...]
-    at: datetime
-    case_id: int
-    contents: databases.Contents
 
 
 class Journey:
@@ -295,21 +281,17 @@ class Journey:
         """
         assert self.database is not None
         assert self.case is None, "a copied walk begins where nothing has happened"
-        kept = databases.run_folder() / f"{way.__module__}.{way.__qualname__}.{self.database.kind}"
-        who = (self.cast, self.panel, self.second_manager)
-        if kept.exists():
-            walked: Walked = pickle.loads(kept.read_bytes())
-            assert walked.who == who, f"{way.__qualname__} was gone by other people"
-            db.session.rollback()
-            self.database.become(walked.contents)
-            self.freeze(walked.at)
-            self.case = db.session.get_one(Case, walked.case_id)
-        else:
+        here = (self.cast, self.panel, self.second_manager)
+
+        def go() -> tuple[Any, datetime, int]:
             way(self)
-            walked = Walked(who, now_utc(), self.case.id, self.database.contents())
-            draft = kept.with_suffix(f".{os.getpid()}")
-            draft.write_bytes(pickle.dumps(walked))
-            draft.rename(kept)
+            return here, now_utc(), self.case.id
+
+        db.session.rollback()
+        who, at, case_id = self.database.made_once(f"{way.__module__}.{way.__qualname__}", go)
+        assert who == here, f"{way.__qualname__} was gone by other people"
+        self.freeze(at)
+        self.case = db.session.get_one(Case, case_id)
         return self
 
     def in_assessment(self, *people: NewPerson, **changes: Any) -> Journey:

@@ -2,26 +2,22 @@
 
 `live`         the running service: `live.url`, `live.log`. Rows written through `app` or `session` are in its database.
 `open_page`    `open_page(width=360)` gives a Playwright page whose addresses start at the service
-`look`         `look(page, "my-day")` at 360 and 1280 px: axe finds nothing, nothing sticks out, a picture is kept
+`look`         `look(page, "my-day")` at 360 and 1280 px: axe finds nothing, nothing sticks out
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.eyes import HEIGHTS, look_at, pictures_of
 from tests.service import Service
 
 WIDTHS = (360, 1280)
-HEIGHTS = {320: 640, 360: 740, 768: 1024, 1280: 900}
-PICTURES = Path(os.environ.get("CRM_TEST_PICTURES", "test-results/pictures"))
 
 FLAGS = [
     "--no-sandbox",
@@ -91,45 +87,8 @@ def open_page(chromium: Browser, live: Service) -> Iterator[OpenPage]:
 @pytest.fixture
 def look(request: pytest.FixtureRequest) -> Look:
     """Look at a page as people do: on a phone and on a desk."""
-    axe = Axe()
-    folder = PICTURES / re.sub(r"[^a-zA-Z0-9_-]+", "-", request.node.name).strip("-")
 
     def at(page: Page, name: str, *, widths: tuple[int, ...] = WIDTHS) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        before = page.viewport_size
-        try:
-            for width in widths:
-                page.set_viewport_size({"width": width, "height": HEIGHTS.get(width, 900)})
-                page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
-                problems = violations(axe, page) + overflow(page)
-                assert not problems, f"{name} ({page.url}) at {width} px:\n  " + "\n  ".join(problems)
-        finally:
-            if before:
-                page.set_viewport_size(before)
+        look_at(page, name, widths=widths, pictures=pictures_of(request.node))
 
     return at
-
-
-def violations(axe: Axe, page: Page) -> list[str]:
-    """What axe finds wrong, a line each."""
-    found = axe.run(page).response["violations"]
-    return [
-        f"{rule['id']} ({rule['impact']}): {rule['help']}: "
-        + "; ".join(
-            f"{' '.join(node['target'])} {node.get('failureSummary', '')[:200]!r}" for node in rule["nodes"][:3]
-        )
-        for rule in found
-    ]
-
-
-def overflow(page: Page) -> list[str]:
-    """A page that scrolls sideways loses its right-hand edge on a phone."""
-    wide, room = page.evaluate("[document.scrollingElement.scrollWidth, document.documentElement.clientWidth]")
-    if wide <= room:
-        return []
-    widest = page.evaluate(
-        """room => [...document.querySelectorAll('body *')]
-            .filter(e => e.getBoundingClientRect().right > room + 1)
-            .slice(0, 5).map(e => e.tagName.toLowerCase() + '.' + e.className)"""
-    )
-    return [f"the page is {wide} px wide in {room} px: {', '.join(map(str, widest))}"]

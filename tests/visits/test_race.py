@@ -110,7 +110,10 @@ def at(day: date, hour: int, minute: int = 0) -> datetime:
 @pytest.fixture
 def race(app, session, cast, database, settings):
     with racing({**database.environ, "CRM_DATA": str(settings.data_dir)}) as racers:
-        yield Race(racers, cast)
+        race = Race(racers, cast)
+        race.waiting = database.made_once("households-that-race", race.fill_up)
+        race.made = CLIENTS
+        yield race
 
 
 def test_one_slot_has_one_holder_whoever_asks_at_once(race, rounds):

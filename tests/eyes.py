@@ -1,0 +1,49 @@
+"""How a page is looked at in a browser: at the width of a phone and of a desk, by axe, and for what sticks out."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+HEIGHTS = {320: 640, 360: 740, 768: 1024, 1280: 900}
+AXE = Axe()
+LOOK = """async () => {
+    const found = await axe.run(document, {resultTypes: ["violations"]});
+    const wide = document.scrollingElement.scrollWidth, room = document.documentElement.clientWidth;
+    const named = element => element.tagName.toLowerCase() + "." + element.className;
+    const widest = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > room + 1);
+    return [
+        ...found.violations.map(rule => `${rule.id} (${rule.impact}): ${rule.help}: ` +
+            rule.nodes.slice(0, 3).map(node => node.target.join(" ") + " " + (node.failureSummary || "")).join("; ")),
+        // A page that scrolls sideways loses its right-hand edge on a phone.
+        ...(wide > room ? [`the page is ${wide} px wide in ${room} px: ${widest.slice(0, 5).map(named)}`] : []),
+    ];
+}"""
+
+
+def pictures_of(item: pytest.Item) -> Path | None:
+    """Where the pictures of a test are kept: in the folder that CRM_TEST_PICTURES names, if it names one."""
+    folder = os.environ.get("CRM_TEST_PICTURES")
+    return Path(folder) / re.sub(r"[^a-zA-Z0-9_-]+", "-", item.name).strip("-") if folder else None
+
+
+def look_at(page: Page, name: str, *, widths: tuple[int, ...], pictures: Path | None) -> None:
+    """Axe finds nothing and nothing sticks out, at each of these widths. The page is as wide afterwards as before."""
+    before = page.viewport_size
+    page.evaluate(AXE.axe_script)
+    try:
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": HEIGHTS.get(width, 900)})
+            if pictures:
+                pictures.mkdir(parents=True, exist_ok=True)
+                page.screenshot(path=pictures / f"{name}-{width}.png", full_page=True)
+            problems = page.evaluate(LOOK)
+            assert not problems, f"{name} ({page.url}) at {width} px:\n  " + "\n  ".join(problems)
+    finally:
+        if before:
+            page.set_viewport_size(before)
