@@ -492,12 +492,13 @@ class Life:
         who = 1 if role == PersonRole.APPLICANT_1 else 2
         has_email = self.draw.random() < 0.93 if who == 1 else self.draw.random() < 0.75
         careful = self.draw.random() < 0.06
+        mobile = cast.MOBILES[(self.number * 2 + who) % len(cast.MOBILES)]
         return NewPerson(
             given_name=given,
             family_name=family,
             role=role,
             email=f"{plain}.{self.number}{'ab'[who - 1]}@example.org" if has_email else None,
-            phone=f"07700 900{(self.number * 2 + who) % 1000:03d}" if self.draw.random() < 0.9 or who == 1 else None,
+            phone=mobile if self.draw.random() < 0.9 or who == 1 else None,
             prefers=self.draw.choice(["phone", "phone", "text", "email"]),
             contact_times=self.draw.choice(cast.TIMES) or None,
             no_voicemail=careful,

@@ -45,6 +45,13 @@ CENTRAL_LIST: tuple[tuple[str, str, bool, bool, str], ...] = (
 )
 """Sign-in name, seat, independent, qualifying social worker, background."""
 
+ON_THE_SHEET = frozenset(
+    "015 028 040 047 051 058 062 071 104 112 118 140 149 231 319 370 372 377 401 404 407 451 464 476 512 514 527 545 559 "
+    "561 623 628 640 654 686 733 742 746 801 845 857 902 904 908 931 962 967 980 985 996".split()
+)
+"""Endings of the numbers on the sample sign-up sheet. Nobody here has one: the sheet brings strangers, as a stall does."""
+MOBILES = tuple(f"07700 900{ending:03d}" for ending in range(1000) if f"{ending:03d}" not in ON_THE_SHEET)
+
 GIVEN = (
     "Priya Sam Maya Daniel Ruth Carl Grace Tom Amara Joseph Leila Owen Hannah Marek Nia Yusuf Freya Piotr Chloe Ravi Zoë "
     "Ahmed Fatima Carol Delroy Kelly-Ann Noah Sade Orla Isla Ivan Ruby Olivia Ava Leah Ming Tariq Mia Amelia Mohammed "

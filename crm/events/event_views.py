@@ -100,7 +100,7 @@ def edit(event_id: int) -> Response | tuple[str, int]:
         cost=event.campaign.cost_pence / 100 if event.campaign.cost_pence else None,
         staff=[row.user_id for row in event.staff],
     )
-    form.staff.choices = queries.staff_to_choose()
+    form.staff.choices = queries.staff_to_choose(row.user_id for row in event.staff)
     if form.is_sent_and_right():
         try:
             planning.change_event(event, **_answers(form), actor=actor, now=now)

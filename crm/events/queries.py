@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -9,12 +10,13 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
 from sqlalchemy.orm import selectinload
 
 from crm.access.models import User
+from crm.access.queries import staff_who_may
 from crm.cases.models import Case, Consent, Deadline, Enquiry, Household, Person, Track
 from crm.cases.queries import visible_cases
 from crm.db import db
 from crm.events.models import RecruitmentEvent, SheetImport
 from crm.events.sign_ups import SHEET_MARK
-from crm.rules.permissions import Actor
+from crm.rules.permissions import Actor, Permission
 from crm.rules.refusal import Refusal
 
 
@@ -63,10 +65,10 @@ def staff_names(user_ids: list[int]) -> dict[int, str]:
     return dict(db.session.execute(select(User.id, User.name).where(User.id.in_(user_ids))).all())
 
 
-def staff_to_choose() -> list[tuple[int, str]]:
-    """Everybody who works here now, by name."""
-    rows = db.session.execute(select(User.id, User.name).where(User.active).order_by(User.name, User.id))
-    return [(row.id, row.name) for row in rows]
+def staff_to_choose(on_duty: Iterable[int] = ()) -> list[tuple[int, str]]:
+    """Those who may log an enquiry and work here now, by name; and whoever is on duty already, whatever they do now."""
+    able = {user.id: user.name for user in staff_who_may(Permission.LOG_ENQUIRY)}
+    return sorted({**able, **staff_names(list(on_duty))}.items(), key=lambda pair: (pair[1].casefold(), pair[0]))
 
 
 @dataclass(frozen=True)

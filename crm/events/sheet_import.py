@@ -17,7 +17,7 @@ from sqlalchemy import delete, select
 from crm import policy
 from crm.audit import record
 from crm.cases import keys
-from crm.cases.models import Enquiry, Household
+from crm.cases.models import Case, Enquiry, Household
 from crm.cases.owners import owner_for as owner_by_area
 from crm.db import db, rows_changed
 from crm.events import columns as columns_
@@ -29,6 +29,7 @@ from crm.events.sign_ups import SignUp, read_line
 from crm.rules.permissions import SYSTEM, Actor, Permission, require
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
+from crm.rules.stages import TrackName
 
 KEPT_FOR = timedelta(days=14)
 """How long an uploaded sheet is kept: long enough to put it right, no longer (it holds names and numbers)."""
@@ -176,7 +177,7 @@ def _verdict(
         notes.append(f"The same phone or email as line {same}: joins that household.")
     elif (known := household_of(sign_up.people)) is not None:
         joined = True
-        notes.append(f"The same phone or email as {known.reference}: joins that household.")
+        notes.append(_joins(known, sign_up))
     else:
         notes.extend(_likeness_notes(sign_up, by_surname))
     for key in contacts:
@@ -184,6 +185,19 @@ def _verdict(
     if (place := _surname_and_postcode(sign_up)) is not None:
         by_surname.setdefault(place, sign_up.number)
     return Verdict(sign_up, ATTENTION if notes else GOOD, tuple(notes), joined=joined)
+
+
+def _joins(known: Case, sign_up: SignUp) -> str:
+    """Whose household a line joins. Whoever loads a sheet may open enquiries, so it is named."""
+    if TrackName.APPLICATION in known.stages:
+        return f"The same phone or email as {known.reference}, in assessment: joins that household."
+    here = {keys.name_key(person.given_name) for person in known.household.people}
+    if here.isdisjoint(keys.name_key(person.given_name) for person in sign_up.people):
+        return (
+            f"The same phone or email as {known.household.name}, {known.reference}, but another name: joins that "
+            "household. If they are strangers to each other, put the number right first."
+        )
+    return f"The same phone or email as {known.household.name}, {known.reference}: joins that household."
 
 
 def _likeness_notes(sign_up: SignUp, by_surname: Mapping[tuple[str, str], int]) -> list[str]:

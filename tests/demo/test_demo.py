@@ -1,13 +1,18 @@
 """The fictional service, made by the product's own operations."""
 
+import csv
+import io
 from datetime import UTC, datetime
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from crm import demo, reconcile
 from crm.access.models import User
+from crm.cases.keys import phone_key
 from crm.cases.models import Case, Household, Person
 from crm.delivery import MessageStatus, OutboundMessage
+from crm.demo.people import MOBILES
 
 
 def test_a_small_service_can_be_made_and_nothing_of_it_goes_out(app, session, rounds):
@@ -36,3 +41,12 @@ def test_everybody_in_it_is_made_up(app, session):
         assert set(postcode.split()[1]) & set("CIKMOV")
     for email in session.scalars(sa.select(User.email)):
         assert email.endswith("@demo.example.org")
+
+
+def test_nobody_in_it_has_a_number_of_the_sample_sheet():
+    sheet = (Path(__file__).parent.parent / "samples" / "signup-sheet.csv").read_text(encoding="utf-8-sig")
+    named = {phone_key(cell) for row in csv.reader(io.StringIO(sheet)) for cell in row} - {None}
+
+    assert len(named) > 40
+    assert named.isdisjoint(phone_key(number) for number in MOBILES)
+    assert len(MOBILES) > 900

@@ -299,3 +299,21 @@ def test_what_was_logged_at_the_event_is_counted_beside_what_came_on_the_sheet(
     assert all(row.startswith("Walker") for row in rows)
     sheet = client.get(f"/events/{event_id}?show=sheet").page
     assert "Walker" not in sheet.find("section", id="follow-up").text
+
+
+def test_whom_a_line_joins_is_named_and_a_stranger_with_the_same_number_is_noticed(session, cast, make_event, sample):
+    with transaction():
+        event = make_event()
+        for given, number in (("Priya", "07700 900118"), ("Esme", "07700 900231")):
+            door.log_enquirer(
+                event, people=[NewPerson(given_name=given, family_name="Vale", phone=number)],
+                actor=cast.recruiter.actor, now=NOW, today=TODAY, rulebook=policy.rulebook_on(TODAY),
+                owner_for=owner_for,
+            )  # fmt: skip
+
+    notes = {one.number: " ".join(one.notes) for one in look(session, sample, event).verdicts}
+
+    assert "The same phone or email as Priya Vale, KF-" in notes[3]
+    assert "but another name" not in notes[3]
+    assert "The same phone or email as Esme Vale, KF-" in notes[6]
+    assert "but another name" in notes[6]
