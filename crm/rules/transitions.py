@@ -18,6 +18,7 @@ from crm.rules.reasons import WITHDRAWAL_REASONS, code_of
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 from crm.rules.stages import (
+    ENDED_APPLICATION,
     OPEN_APPLICATION,
     OPEN_ENQUIRY,
     STAGES,
@@ -236,7 +237,7 @@ def _observations_in_or_time_over(s: Situation) -> str | None:
         return "the report has not been shared with the household"
     last_day = max(deadlines.observations_end(shared_on, s.rulebook.observation_working_days, s.rulebook.calendar))
     if s.today <= last_day:
-        return f"the household has until {_day(last_day)} to comment on the report"
+        return f"the household has until {_day(last_day)} to comment on the report, unless its comments are in sooner"
     return None
 
 
@@ -1141,6 +1142,8 @@ def shut_moves(
     """The moves that lead on from here but are shut to this actor now, each with the plain reason."""
     situation = Situation(tracks, evidence, actor, today, rulebook)
     shut: list[tuple[Move, str]] = []
+    if situation.stage(TrackName.APPLICATION) in ENDED_APPLICATION:
+        return shut
     for move in MOVES:
         if not move.alone or situation.stage(move.track) not in move.from_:
             continue

@@ -161,14 +161,18 @@ def what_to_do_now(
     what, rule, state, words, button = _next_thing(found, page, actor)
     others = []
     taken = {button.href} if button is not None and button.href else set()
-    for move in transitions.open_moves(**question):
+    # What leads on comes first, what ends or pauses the journey last: those are the moves kept with a reason.
+    opened = sorted(transitions.open_moves(**question), key=lambda move: move.needs_reason)
+    leads_on = 0
+    for move in opened:
         if move.name == "open_enquiry":
             continue
         target = page_for(MOVE_PAGES[move.name], found.reference, actor, **page.visit_ids)
         if target is not None and target not in taken:
             others.append(Button(move.label, target))
+            leads_on += not move.needs_reason
             taken.add(target)
-    if button is None and others and words:
+    if button is None and leads_on and words:
         button, others = others[0], others[1:]
     return Now(what, rule, state, words, button, tuple(others), tuple(shut[:SHUT_SHOWN]), tuple(shut[SHUT_SHOWN:]))
 
@@ -176,15 +180,16 @@ def what_to_do_now(
 def _next_thing(
     found: Case, page: pages.CasePage, actor: Actor
 ) -> tuple[str, str, str, str, Button | None]:
+    """One's own task or the nearest clock, whichever is due first. A task of somebody else is theirs to do."""
     clock = page.clocks[0] if page.clocks else None
-    task = page.tasks[0] if page.tasks else None
+    task = next((task for task in page.tasks if task.assigned_to_id == actor.user_id), None)
     if task is not None and (clock is None or task.due_on < clock.due_on):
-        mine = task.assigned_to_id == actor.user_id
         words = f"Due {task.due_on:%a} {task.due_on.day} {task.due_on:%B}"
-        return task.title, "", "due", words, Button("Done", None, task.id) if mine else None
+        return task.title, "", "due", words, Button("Done", None, task.id)
     if clock is not None:
         target = page_for(clock.page, found.reference, actor, **{**page.visit_ids, **clock.ids})
-        button = Button(clock.page.label, target) if target is not None else None
+        label = clock.page.label if may_open(actor, clock.page.endpoint) else "Open"
+        button = Button(label, target) if target is not None else None
         return clock.action, clock.rule_and_source, clock.state, f"{clock.state_words}. {clock.when}", button
     if found.is_open:
         return found.next_action or "Agree what happens next", "", "due", "", None

@@ -189,19 +189,22 @@ def team_overdue(*, today: date) -> list[TeamRow]:
 
 
 def clocks_of_role(actor: Actor, *, today: date, rulebook: Rulebook) -> dict[str, tuple[DueRow, ...]]:
-    """What waits for the decision maker ("decisions") and the panel administrator ("papers"), whoever owns the case."""
-    wanted = {}
+    """What waits for one role, whoever owns the case: for the decision maker ("decisions"), the panel administrator
+    ("papers") and the managers ("to_decide")."""
+    wanted: dict[str, tuple[str, ...]] = {}
     if actor.has(Permission.MAKE_DECISION):
-        wanted["decisions"] = "adm_decision"
+        wanted["decisions"] = ("adm_decision",)
     if actor.has(Permission.MANAGE_PANEL):
-        wanted["papers"] = "panel_papers"
+        wanted["papers"] = ("panel_papers",)
+    if actor.has(Permission.DECIDE_STAGE_ONE):
+        wanted["to_decide"] = ("decide_to_assess", "stage_one_decision")
     if not wanted:
         return {}
-    rows = read(_of_rules(), {"rules": list(wanted.values())}).all()
+    rows = read(_of_rules(), {"rules": [rule for rules in wanted.values() for rule in rules]}).all()
     say = _Sayer(today=today, rulebook=rulebook)
     return {
-        name: tuple(say.clock(row, {}) for row in rows if row.rule == rule)[:ROWS_SHOWN]
-        for name, rule in wanted.items()
+        name: tuple(say.clock(row, {}) for row in rows if row.rule in rules)[:ROWS_SHOWN]
+        for name, rules in wanted.items()
     }
 
 
@@ -354,7 +357,7 @@ def _of_rules() -> Select[Any]:
         .where(
             _CLOCK.stopped_on.is_(None),
             _CLOCK.rule.in_(bindparam("rules", expanding=True)),
-            _CASE.place.in_(("with_panel", "with_decision_maker")),
+            _CASE.place.in_(("received", "in_assessment", "with_panel", "with_decision_maker")),
         )
         .order_by(_CLOCK.due_on, _CLOCK.id)
         .limit(no_more_than(ROWS_READ))

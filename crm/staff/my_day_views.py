@@ -9,7 +9,7 @@ from crm.rules.permissions import Actor, Permission, Role
 from crm.staff import my_day as days
 from crm.staff.case_views import page_for
 from crm.staff.my_day import DueRow
-from crm.staff.my_visits import agenda_of, reports_to_sign, visits_of
+from crm.staff.my_visits import agenda_of, reports_to_countersign, reports_to_sign, visits_of
 from crm.staff.views import bp, case_path
 from crm.web.pages import render
 
@@ -35,9 +35,11 @@ def my_day() -> str:
         visits=visits_of(actor, now=now, today=today) if goes_out else None,
         decisions=of_role.get("decisions"),
         papers=of_role.get("papers"),
+        to_decide=of_role.get("to_decide"),
         agenda=agenda_of(actor, today=today) if actor.has(Permission.SIT_ON_PANEL) else None,
         team=days.team_overdue(today=today) if is_manager else None,
         to_sign=reports_to_sign() if is_manager else None,
+        to_countersign=reports_to_countersign(actor) if actor.has(Permission.COUNTERSIGN_REPORT) else None,
         works_with_cases=bool(actor.roles & WORKS_WITH_CASES),
         runs_the_system=actor.has(Permission.MANAGE_SETTINGS),
         link=_link_for(actor),

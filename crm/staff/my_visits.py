@@ -6,9 +6,18 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
-from crm.assessments.models import PanelItem, PanelMeeting, PanelMember
+from crm.access.models import User
+from crm.assessments.models import (
+    REPORT_SECTIONS,
+    AssessmentReport,
+    PanelItem,
+    PanelMeeting,
+    PanelMember,
+    ReportKind,
+    ReportSection,
+)
 from crm.cases.models import Case, Household
 from crm.clock import LONDON, london_date
 from crm.db import no_more_than, read
@@ -53,6 +62,16 @@ class ToSign:
     reference: str
     names: str
     submitted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ToCountersign:
+    """An assessment report that is whole and waits for a manager who did not write it."""
+
+    reference: str
+    names: str
+    written_by: str
+    changed_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +148,12 @@ def reports_to_sign() -> tuple[ToSign, ...]:
     return tuple(ToSign(row.visit_id, row.reference, row.names, row.submitted_at) for row in rows)
 
 
+def reports_to_countersign(actor: Actor) -> tuple[ToCountersign, ...]:
+    """Whole assessment reports that somebody else wrote, the oldest first. One query."""
+    rows = read(_TO_COUNTERSIGN, {"me": actor.user_id})
+    return tuple(ToCountersign(row.reference, row.names, row.written_by, row.changed_on) for row in rows)
+
+
 def agenda_of(actor: Actor, *, today: date) -> tuple[Agenda, ...]:
     """The meetings that a panel member is to sit on, the next first. One query."""
     rows = read(_AGENDA, {"me": actor.user_id, "today": today})
@@ -144,6 +169,32 @@ _TO_SIGN = (
     .join(Household.__table__, _HOME.id == _CASE.household_id)
     .where(_REPORT.submitted_at.is_not(None), _REPORT.signed_off_at.is_(None))
     .order_by(_REPORT.submitted_at, _REPORT.id)
+    .limit(no_more_than(REPORTS_SHOWN + 1))
+)
+
+_WRITTEN, _SECTION, _USER = AssessmentReport.__table__.c, ReportSection.__table__.c, User.__table__.c
+_SECTIONS = select(func.count(_SECTION.id)).where(
+    _SECTION.report_id == _WRITTEN.id, _SECTION.text_sealed.is_not(None)
+)
+_TO_COUNTERSIGN = (
+    select(_CASE.reference, _HOME.name.label("names"), _USER.name.label("written_by"), _WRITTEN.changed_on)
+    .select_from(AssessmentReport.__table__)
+    .join(Case.__table__, _CASE.id == _WRITTEN.case_id)
+    .join(Household.__table__, _HOME.id == _CASE.household_id)
+    .join(User.__table__, _USER.id == _WRITTEN.written_by_id)
+    .where(
+        _CASE.place == "in_assessment",
+        _WRITTEN.countersigned_on.is_(None),
+        _WRITTEN.written_by_id != bindparam("me"),
+        or_(
+            and_(_WRITTEN.kind == ReportKind.FULL, _SECTIONS.scalar_subquery() == len(REPORT_SECTIONS)),
+            and_(
+                _WRITTEN.kind == ReportKind.BRIEF,
+                _SECTIONS.where(_SECTION.name == "suitability").scalar_subquery() == 1,
+            ),
+        ),
+    )
+    .order_by(_WRITTEN.changed_on, _WRITTEN.id)
     .limit(no_more_than(REPORTS_SHOWN + 1))
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import flask
@@ -10,6 +11,8 @@ import sqlalchemy as sa
 
 from crm.audit.models import AuditEntry
 from crm.cases.models import Case, StageChange
+from crm.cases.tasks import add_task
+from crm.clock import now_utc
 from crm.db import db, transaction
 from crm.rules.deadlines import ALL_CLOCKS
 from crm.rules.transitions import MOVES
@@ -268,3 +271,20 @@ def test_the_page_takes_as_many_queries_however_long_the_story(
 
     assert len(taken()) == few
     assert few <= 14
+
+
+def test_a_task_of_somebody_else_does_not_hide_what_is_next(
+    make_household: Make, as_member: Browser, cast: Cast, session: Any, freeze: Any
+) -> None:
+    freeze("2026-07-14 10:40")
+    reference = make_household(owner=cast.officer)
+    with transaction():
+        case = session.scalars(sa.select(Case).where(Case.reference == reference)).one()
+        add_task(title="Tell them another way", assigned_to_id=cast.recruiter.id, due_on=date(2026, 7, 1),
+                 actor=cast.recruiter.actor, now=now_utc(), case=case)  # fmt: skip
+
+    page = as_member(cast.manager).get(f"/cases/{reference}").page
+    lead = page.find("a", class_="ds-button--now")
+    assert lead.text == "Log the call"
+    own = as_member(cast.recruiter).get(f"/cases/{reference}").page
+    assert own.find("section", id="now").text.startswith("What to do now Tell them another way")
