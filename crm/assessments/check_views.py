@@ -111,7 +111,8 @@ def record_check(reference: str, check_id: int) -> Response:
             form.take_refusal(refusal)
         else:
             _tell_recorded(looking, check, stage_before)
-            return see_other(f"{looking.base}/assessment")
+            following = queries.next_check(looking.case, check) if request.form.get("do") == "next" else None
+            return see_other(f"{looking.base}/checks/{following}" if following else f"{looking.base}/assessment")
     return _page(looking, check, form)
 
 

@@ -131,6 +131,9 @@ def decide(reference: str) -> Response:
 
 def _is_in_play(kind: str, looking: Looking) -> bool:
     stage = looking.case.stages.get("application")  # type: ignore[call-overload]
+    if kind == DecisionKind.FULL_REPORT:
+        report = queries.dossier_of(looking.case).report
+        return stage == "with_adm" and report is not None and report.kind == "brief"
     if stage == "with_adm":
         return kind != DecisionKind.CONFIRM_NO or queries.answer_of(looking.case) is not None
     return stage == "qd_issued" and kind == DecisionKind.CONFIRM_NO
@@ -185,7 +188,7 @@ def _notices_page(looking: Looking, form: Any = None, **forms: Any) -> Response:
         application=queries.the_application(case),
         names=names_of([decision.decided_by_id, *(one.given_by_id for one in made.values())]),
         unreachable=[
-            (person.full_name, why)
+            (person.id, person.full_name, why)
             for person in queries.live_people(case)
             if person.is_applicant and (why := why_not_reachable(kind, case, person))
         ],

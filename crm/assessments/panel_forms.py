@@ -8,7 +8,7 @@ from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField
 from wtforms.validators import ValidationError
 
 from crm.assessments.meetings import Recommended
-from crm.assessments.models import PRESENCE_WORDS, RECOMMENDATION_WORDS, TOOK_PART, Presence, Recommendation
+from crm.assessments.models import RECOMMENDATION_WORDS, TOOK_PART, Presence, Recommendation
 from crm.assessments.stage_forms import TermsForm
 from crm.rules.panel import Seat
 from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional, TextField, TimeField
@@ -68,17 +68,11 @@ class ConflictForm(BaseForm):
     what = TextField("What the interest is", [Needed("Say what the interest is")], longest=300)
 
 
-PRESENCE_CHOICES = [
-    (Presence.PRESENT, PRESENCE_WORDS[Presence.PRESENT]),
-    (Presence.BY_VIDEO, PRESENCE_WORDS[Presence.BY_VIDEO]),
-    (Presence.APOLOGIES, PRESENCE_WORDS[Presence.APOLOGIES]),
-]
+PRESENCE_CHOICES = [(Presence.PRESENT, "Here"), (Presence.BY_VIDEO, "By video"), (Presence.APOLOGIES, "Apologies")]
 
 
 class AttendanceForm(BaseForm):
     """Who is there for one item. The quorum rests on it, so nobody is taken to be there until somebody says so."""
-
-    presiding_id = SelectField("Who presides", choices=[], coerce=str)
 
     def presences(self) -> dict[int, str]:
         """What was said of each member, by user id."""
@@ -106,10 +100,12 @@ def attendance_form(
         )
         for user_id, name, presence in members
     }
-    form: AttendanceForm = type("MembersAttendanceForm", (AttendanceForm,), fields)(
-        takes_answers=takes_answers, presiding_id=str(presiding_id) if presiding_id else ""
+    fields["presiding_id"] = SelectField(
+        "Who presides",
+        choices=[("", "Choose"), *((str(user_id), name) for user_id, name, _ in members)],
+        default=str(presiding_id) if presiding_id else "",
     )
-    form.presiding_id.choices = [("", "Choose"), *((str(user_id), name) for user_id, name, _ in members)]
+    form: AttendanceForm = type("MembersAttendanceForm", (AttendanceForm,), fields)(takes_answers=takes_answers)
     return form
 
 

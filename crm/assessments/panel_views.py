@@ -136,7 +136,10 @@ def new_meeting() -> Response:
             form.take_refusal(refusal)
         else:
             papers_by = policy.rulebook_on(today).due_on("panel_papers", meeting.meets_on)
-            tell(f"The panel meets on {day(meeting.meets_on)}. Papers are due by {day(papers_by)}.")
+            tell(
+                f"The panel meets on {day(meeting.meets_on)}. "
+                f"Papers {'were' if papers_by < today else 'are'} due by {day(papers_by)}."
+            )
             return see_other(f"/panel/{meeting.id}")
     return make_response(
         render("panel/new_meeting.html", here="panel", form=form, has_list=bool(form.member_ids.choices)), form.status
@@ -514,7 +517,7 @@ def list_case(reference: str) -> Response:
         else:
             tell(
                 f"On the agenda of {day(chosen.meets_on)}, and the household has been invited. "
-                f"Papers are due by {day(item.papers_due_on)}."
+                f"Papers {'were' if item.papers_due_on < today else 'are'} due by {day(item.papers_due_on)}."
             )
             return see_other(f"/panel/{chosen.id}?item={item.id}")
     warnings = {

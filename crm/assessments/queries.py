@@ -86,6 +86,16 @@ def check_of(case: Case, check_id: int) -> Check:
     return check
 
 
+def next_check(case: Case, after: Check) -> int | None:
+    """The check to record after this one: of those that are needed and not in, the next of the list, else the first."""
+    waiting = [
+        check.id
+        for check in checks_of(the_application(case))
+        if check.is_needed and not check.is_obtained and check.id != after.id
+    ]
+    return next((number for number in waiting if number > after.id), waiting[0] if waiting else None)
+
+
 def stage_one_decision_of(application: Application) -> StageOneDecision | None:
     return db.session.scalars(select(StageOneDecision).where(StageOneDecision.application_id == application.id)).first()
 

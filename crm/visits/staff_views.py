@@ -184,6 +184,7 @@ def book(reference: str) -> Page:
     form = forms.BookVisitForm(seen=str(case.version))
     form.officers.choices = [(user.id, user.name) for user in queries.visiting_officers()]
     if not form.is_sent:
+        form.purpose.choices = _fitting_purposes(case)
         form.purpose.data = _likely_purpose(case)
         form.place.data = Place.HOME
         _prefill(form, here, usual=[here.actor.user_id, case.owner_id])
@@ -333,8 +334,10 @@ def record_past_visit(reference: str) -> Page:
     if not booked:
         del form.instead_of
     if not form.is_sent:
-        able = {officer_id for officer_id, _ in form.officers.choices}
-        form.officers.data = [here.actor.user_id] if here.actor.user_id in able else []
+        # An officer records their own visits alone; for a manager, who writes down anybody's, nobody is chosen.
+        goes = Role.OFFICER in here.actor.roles and Role.MANAGER not in here.actor.roles
+        form.officers.data = [here.actor.user_id] if goes else []
+        form.purpose.choices = _fitting_purposes(case)
         form.purpose.data = _likely_purpose(case)
     status = None
     if form.is_sent_and_right():
@@ -860,6 +863,12 @@ def _start_again(form: BaseForm, refusal: Refusal, here: Present, reference: str
 def _refuse_when_over(visit: Visit) -> None:
     if not visit.is_booked:
         raise booking.VisitIsOver(f"This visit can’t be changed any more. {booking.say_visit(visit)}")
+
+
+def _fitting_purposes(case: Case) -> list[tuple[str, str]]:
+    """The purposes a visit to this household can have now. One sent all the same is refused in words."""
+    left_out = Purpose.FIRST_VISIT if case.stages.get(TrackName.APPLICATION) is not None else Purpose.STAGE_TWO_SESSION
+    return [(one, PURPOSE_WORDS[one]) for one in Purpose if one is not left_out]
 
 
 def _likely_purpose(case: Case) -> Purpose:

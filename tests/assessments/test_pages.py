@@ -7,7 +7,10 @@ from datetime import date
 import pytest
 
 from crm.access.queries import names_of
-from crm.assessments import queries
+from crm.assessments import queries, stage_two
+from crm.assessments.models import REPORT_SECTIONS
+from crm.assessments.terms import Terms
+from crm.db import transaction
 from tests.assessments.journey import to_the_invitation
 
 
@@ -61,7 +64,7 @@ def test_a_household_walks_to_approval_through_the_pages(journey, client):
     assert unsaid.page.errors == ["Choose the level of the certificate."]
     fields["dbs_level"] = "enhanced"
     fields |= day_fields("dbs_issued_on", date(2026, 3, 20)) | day_fields("received_on", j.today)
-    assert "Issued 20 March" in send(client, f"{base}/checks/{dbs.id}", field="dbs_number", **fields).page.text
+    assert "Issued 20 March" in send(client, f"{base}/checks/{dbs.id}", button="Record it", **fields).page.text
     j.obtain_all()
 
     # Stage 1 passed, Stage 2 started, report written and signed by two people.
@@ -209,3 +212,75 @@ def test_a_day_the_law_counts_from_is_said_by_a_person(client, item_at_its_meeti
     refused = client.submit(page, button="Send to the decision maker", minutes="As said.")
 
     assert refused.page.errors == ["Give the day the decision maker had them"]
+
+
+def now_of(client, j):
+    """What the page of the case offers to do now: its one accent button, and the other moves."""
+    page = client.get(f"/cases/{j.case.reference}").page
+    lead = page.all("a", class_="ds-button--now")
+    return [one.text for one in lead], [one.text for one in page.find("div", class_="ds-moves").all("a")]
+
+
+def test_whoever_may_not_decide_opens_and_no_ending_is_the_one_thing_to_do(journey, client):
+    j = journey.on("2026-03-02").invited().applied()
+    client.sign_in(j.cast.officer)
+    assert now_of(client, j)[0] == ["Open"]
+    client.sign_in(j.cast.manager)
+    assert now_of(client, j)[0] == ["Decide"]
+
+    j.assessing().obtain_all().passed()
+    lead, others = now_of(client, j)
+
+    assert lead == ["Open"]
+    assert others.index("Start Stage 2") < others.index("Withdraw, with a reason")
+
+
+def test_a_managers_day_shows_what_only_a_manager_can_do(journey, client):
+    j = journey.on("2026-03-02").invited().applied()
+    client.sign_in(j.cast.manager)
+    day = client.get("/my-day").page.find("section", id="to-decide")
+    assert "Decide whether to assess" in day.text
+    j.assessing().obtain_all()
+    assert "Stage 1" in client.get("/my-day").page.find("section", id="to-decide").text
+    assert not client.get("/my-day").page.all("section", id="to-countersign")
+
+    j.passed().stage_two()
+    j.do(stage_two.save_report, j.case, kind="full", sections=dict.fromkeys(REPORT_SECTIONS, "Words."),
+         terms=Terms(), by=j.cast.officer)  # fmt: skip
+
+    page = client.get("/my-day").page
+    assert not page.all("section", id="to-decide")
+    link = page.links[f"Read it: the assessment report on {j.case.household.name}"]
+    assert link == f"/cases/{j.case.reference}/assessment/report"
+    client.sign_in(j.cast.officer)
+    assert not client.get("/my-day").page.all("section", id="to-countersign")
+
+
+def test_one_check_after_another_is_recorded_without_going_back_to_the_list(journey, client):
+    j = journey.on("2026-03-02").in_assessment()
+    client.sign_in(j.cast.officer)
+    first, second = (check.id for check in j.checks()[:2])
+    base = f"/cases/{j.case.reference}/checks"
+
+    page = client.get(f"{base}/{first}").page
+    after = client.submit(page, button="Record it, next check", result="clear", **day_fields("received_on", j.today))
+
+    assert after.headers["Location"] == f"{base}/{second}"
+
+
+def test_a_notice_that_can_reach_nobody_says_where_the_address_is_given(journey, client):
+    from tests.assessments.journey import PRIYA
+
+    j = journey.on("2026-03-02").in_assessment().obtain_all().passed().stage_two().report().shared().observed().ready()
+    j.listed(j.meeting("2026-04-01"))
+    j.on("2026-04-01").recommended()
+    j.minutes().decided()
+    with transaction():
+        j.case.household.address = None
+        for person in j.case.household.people:
+            person.email = None if person.given_name != PRIYA.given_name else person.email
+    client.sign_in(j.cast.officer)
+
+    page = client.get(f"/cases/{j.case.reference}/notices").page
+
+    assert page.links["Give the postal address"] == f"/cases/{j.case.reference}/address"
