@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -77,6 +78,15 @@ OUTCOME_WORDS = {
     Outcome.NOT_NOW: "Not now",
     Outcome.DECLINE: "Decline",
 }
+
+
+OUTCOME_WORDS_OF_SESSION = {
+    Outcome.INVITE: "Go on as planned",
+    Outcome.SECOND_VISIT: "See them again first",
+    Outcome.NOT_NOW: "Pause: something has to change first",
+    Outcome.DECLINE: "Stop, and talk to them about it",
+}
+"""The same answers where the enquiry does not wait for the visit, as after an application. Nothing follows of it."""
 
 
 class BusyKind(StrEnum):
@@ -213,6 +223,11 @@ class Visit(RowKey, Base):
     def was_booked(self) -> bool:
         """Whether it stood in the diary before it began. Otherwise it was written down once it was over."""
         return self.booked_at < self.starts_at
+
+    @property
+    def outcome_words(self) -> Mapping[Outcome, str]:
+        """What each outcome is called at this visit."""
+        return OUTCOME_WORDS if self.moves_enquiry else OUTCOME_WORDS_OF_SESSION
 
     @property
     def length_minutes(self) -> int:

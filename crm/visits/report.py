@@ -16,7 +16,7 @@ from crm.db import db, rows_changed
 from crm.rules.permissions import Actor
 from crm.rules.refusal import Refusal
 from crm.visits.attendance import check_may_record
-from crm.visits.models import OUTCOME_WORDS, Outcome, Visit, VisitReport, VisitStatus
+from crm.visits.models import Outcome, Visit, VisitReport, VisitStatus
 from crm.visits.questions import ITEMS, LAST_PART, PART, QUESTIONS, SafetyState
 
 
@@ -121,7 +121,7 @@ def submit_report(
     timeline.add(
         case,
         kind="visit",
-        title=f"Visit report sent for sign-off. Recommended: {OUTCOME_WORDS[recommendation].lower()}",
+        title=f"Visit report sent for sign-off. Recommended: {visit.outcome_words[recommendation].lower()}",
         actor=actor,
         occurred_at=now,
     )

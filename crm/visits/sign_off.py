@@ -15,7 +15,7 @@ from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 from crm.rules.stages import TrackName
 from crm.rules.transitions import Evidence
-from crm.visits.models import OUTCOME_WORDS, Outcome, Visit, VisitReport
+from crm.visits.models import Outcome, Visit, VisitReport
 from crm.visits.report import claim_report
 
 
@@ -74,7 +74,7 @@ def sign_off_visit(
     timeline.add(
         case,
         kind="visit",
-        title=f"Visit signed off: {OUTCOME_WORDS[outcome].lower()}",
+        title=f"Visit signed off: {visit.outcome_words[outcome].lower()}",
         detail=decision.strip() or None,
         actor=actor,
         occurred_at=now,

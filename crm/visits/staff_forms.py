@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from wtforms.validators import ValidationError
 
 from crm.rules.reasons import NOT_NOW_REASONS
 from crm.visits.availability import LENGTHS
-from crm.visits.models import OUTCOME_WORDS, PLACE_WORDS, PURPOSE_WORDS, BusyKind, Outcome, Place, Purpose
+from crm.visits.models import PLACE_WORDS, PURPOSE_WORDS, BusyKind, Outcome, Place, Purpose
 from crm.visits.questions import SAFETY_WORDS, Part, SafetyState
 from crm.web.filters import length
 from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional, TextField, TimeField
@@ -109,7 +110,7 @@ class HeldForm(BaseForm):
     held_until = TimeField("It ended at", [Needed("Say when it ended")])
 
 
-def part_form(part: Part) -> type[BaseForm]:
+def part_form(part: Part, outcome_words: Mapping[Outcome, str]) -> type[BaseForm]:
     """The form of one part of a report: a box for each question, three answers for each thing to look at."""
     fields: dict[str, Any] = {}
     for question in part.questions:
@@ -125,18 +126,14 @@ def part_form(part: Part) -> type[BaseForm]:
         fields[f"{item.key}_by"] = DateField("By when?", whole="the date to do it by", earliest=2020, latest=2100)
     if part.key == "recommendation":
         fields["recommendation"] = RadioField(
-            "What do you recommend?", [Optional()], choices=[(one, OUTCOME_WORDS[one]) for one in Outcome]
+            "What do you recommend?", [Optional()], choices=list(outcome_words.items())
         )
         fields["reasons"] = LongTextField("Why, in words that could be read out to them", longest=2000)
     return type(f"{part.key.title()}PartForm", (BaseForm,), fields)
 
 
 class SignOffForm(BaseForm):
-    outcome = RadioField(
-        "What happens next?",
-        [Needed("Choose what happens next")],
-        choices=[(one, OUTCOME_WORDS[one]) for one in Outcome],
-    )
+    outcome = RadioField("What happens next?", [Needed("Choose what happens next")], choices=[])
     decision = LongTextField("Your note", longest=2000)
     reasons = LongTextField("Reasons, for their letter", longest=2000)
     reason_code = SelectField("Why not now?", choices=list(NOT_NOW_REASONS.items()), default="other")

@@ -24,7 +24,6 @@ from crm.visits import afterwards, attendance, booking, hours, queries, report, 
 from crm.visits import staff_forms as forms
 from crm.visits.availability import LENGTHS, Slot, read_diaries
 from crm.visits.models import (
-    OUTCOME_WORDS,
     PLACE_WORDS,
     PURPOSE_WORDS,
     STATUS_WORDS,
@@ -506,7 +505,7 @@ def record_report(visit_id: int) -> Page:
         return _read_report(here, visit, case)
     number = request.args.get("part", type=int) or _first_part_to_do(visit)
     part = PART.get(number) or PARTS[0]
-    form = forms.part_form(part)(seen=str(written.version) if written else "0")
+    form = forms.part_form(part, visit.outcome_words)(seen=str(written.version) if written else "0")
     if not form.is_sent:
         _fill_part(form, part, visit)
     status = None
@@ -620,6 +619,7 @@ def sign_off_page(visit_id: int) -> Page:
     form = forms.SignOffForm(seen=seen)
     back = forms.SendBackForm(seen=seen, prefix="")
     chosen: BaseForm = back if sends_back else form
+    form.outcome.choices = list(visit.outcome_words.items())
     if not form.is_sent and written is not None:
         form.reasons.data = written.reasons or ""
     status = None
@@ -642,7 +642,7 @@ def sign_off_page(visit_id: int) -> Page:
                     seen=_seen(form),
                     **here.given,
                 )
-                tell(f"Signed off: {OUTCOME_WORDS[Outcome(form.outcome.data)].lower()}. {_next_words(case)}")
+                tell(f"Signed off: {visit.outcome_words[Outcome(form.outcome.data)].lower()}. {_next_words(case)}")
         except Refusal as refusal:
             _start_again(chosen, refusal, here, case.reference)
             status = refusal.status
@@ -817,7 +817,6 @@ def _words() -> dict[str, Any]:
         "purposes": PURPOSE_WORDS,
         "place_words": PLACE_WORDS,
         "statuses": STATUS_WORDS,
-        "outcomes": OUTCOME_WORDS,
         "state_of": STATE_OF,
     }
 

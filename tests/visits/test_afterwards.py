@@ -375,3 +375,29 @@ def test_what_is_booked_is_asked_about_only_where_something_is(client, verbs, ca
     assert "The visit is kept. Nadia Rahman will write it up." in done.page.text
     db.session.expire_all()
     assert db.session.get(Visit, booked).status == VisitStatus.CANCELLED
+
+
+def test_a_session_of_the_assessment_asks_what_fits_it_and_nobody_is_invited_again(client, verbs, case, made):
+    cast = verbs.cast
+    first = made(case, "2026-07-13 14:00", "15:00")
+    verbs.write_up(first)
+    verbs.sign_off(first, Outcome.INVITE)
+    with transaction():
+        change_stage(case, "receive_application", send_letters=False, **verbs.given(actor=cast.officer.actor))
+    session = made(case, "2026-07-14 14:00", "15:30", purpose=Purpose.STAGE_TWO_SESSION)
+    client.sign_in(cast.officer)
+    offered = client.get(f"/cases/{case.reference}/visits/made").page
+    assert "First home visit" not in offered.find("main").text
+    assert "Stage 2 session" in offered.find("main").text
+
+    last = client.get(f"/visits/{session.id}/report?part=8").page.find("main").text
+    assert "Go on as planned" in last
+    assert "Invite them to apply" not in last
+    verbs.write_up(session)
+    client.sign_in(cast.manager)
+    page = client.get(f"/visits/{session.id}/sign-off").page
+    assert [box for box in page.all("input", name="outcome") if "checked" in box.attributes] == []
+    done = client.submit(page, button="Sign off", outcome="invite", follow=True)
+
+    assert "Signed off: go on as planned." in done.page.text
+    assert kinds().count("invitation_to_apply") == 2
