@@ -164,20 +164,20 @@ def open_case(
         # Somebody who left only a number is thanked by the call itself: a letter nobody can get helps nobody.
         send_letters=send_letters and (bool(address) or any(person.email for person in people)),
     )
+    if touch.said:
+        _tell_what_was_said(case, touch, title=f"What they said: {touch.source}", actor=actor)
     return case
+
+
+def _tell_what_was_said(case: Case, touch: NewTouch, *, title: str, actor: Actor) -> None:
+    """Their own words stand in the story, where whoever rings them reads them first."""
+    timeline.add(case, kind="contact", title=title, detail=touch.said, actor=actor, occurred_at=touch.received_at)
 
 
 def join_case(case: Case, touch: NewTouch, *, actor: Actor, now: datetime, today: date, rulebook: Rulebook) -> Enquiry:
     """Add another touch of the same household to its case. The clock of the first touch goes on as it was."""
     enquiry = _add_enquiry(case, touch, actor=actor)
-    timeline.add(
-        case,
-        kind="contact",
-        title=f"In touch again: {touch.source}",
-        detail=touch.said,
-        actor=actor,
-        occurred_at=touch.received_at,
-    )
+    _tell_what_was_said(case, touch, title=f"In touch again: {touch.source}", actor=actor)
     record(
         "case.joined",
         actor=actor,

@@ -317,3 +317,18 @@ def test_whom_a_line_joins_is_named_and_a_stranger_with_the_same_number_is_notic
     assert "but another name" not in notes[3]
     assert "The same phone or email as Esme Vale, KF-" in notes[6]
     assert "but another name" in notes[6]
+
+
+def test_the_notes_of_every_line_of_a_household_can_be_read(client, session, cast, make_event, sample, freeze):
+    freeze(NOW)
+    with transaction():
+        event = make_event()
+        load(cast, only(sample, 3, 4), event)
+    reference = session.scalars(select(Case.reference)).one()
+    session.rollback()
+    client.sign_in(cast.recruiter)
+
+    told = client.get(f"/cases/{reference}").page.find("section", id="timeline").text
+
+    assert "2 teens at home, works NHS" in told
+    assert "partner of Priya - came back at 3pm" in told
