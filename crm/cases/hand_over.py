@@ -76,7 +76,7 @@ def take_case(
         if case.owner_id == actor.user_id:
             return
         has_it = names_of([case.owner_id]).get(case.owner_id or 0, "Somebody else")
-        raise TakenAlready(f"{has_it} has {case.household.name} now.")
+        raise TakenAlready(f"{has_it} was a moment sooner and has {case.household.name} now.")
     assign(case, user_id=actor.user_id, role=AssignmentRole.OWNER, actor=actor, now=now, today=today)
     _move_tasks(case, from_user_id=from_owner_id, to_user_id=actor.user_id)
     timeline.add(case, kind="move", title=f"{actor.display_name} took on this household", actor=actor, occurred_at=now)

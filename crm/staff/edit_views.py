@@ -298,16 +298,22 @@ def take_case(reference: str) -> Response:
     """Make an enquiry one's own, in one tap. ``owner`` is who had it on the page: of two who tap, one gets it."""
     found, today, actor = _case(reference), today_in_london(), current_actor()
     said = request.form.get("owner", "")
-    ownership.take_case(
-        found,
-        from_owner_id=int(said) if said.isascii() and said.isdigit() and len(said) < 10 else None,
-        actor=actor,
-        now=now_utc(),
-        today=today,
-        rulebook=policy.rulebook_on(today),
-    )
-    tell(f"{found.household.name} is yours now." + (f" Next: {found.next_action}." if found.next_action else ""))
-    return see_other(safe_path(request.form.get("back"), case_path(found.reference)))
+    try:
+        ownership.take_case(
+            found,
+            from_owner_id=int(said) if said.isascii() and said.isdigit() and len(said) < 10 else None,
+            actor=actor,
+            now=now_utc(),
+            today=today,
+            rulebook=policy.rulebook_on(today),
+        )
+    except ownership.TakenAlready as late:
+        db.session.rollback()
+        tell(late.message, "warning")
+    else:
+        following = f" Next: {found.next_action[0].lower()}{found.next_action[1:]}." if found.next_action else ""
+        tell(f"You have {found.household.name} now.{following}")
+    return see_other(safe_path(request.form.get("back"), case_path(reference)))
 
 
 @bp.route("/cases/<reference>/correct", methods=["GET", "POST"])

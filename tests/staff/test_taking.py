@@ -50,7 +50,7 @@ def test_an_enquiry_is_taken_from_its_page_with_its_tasks(
 
     done = recruiter.submit(recruiter.get(f"/cases/{reference}").page, button="I take this one", follow=True)
 
-    assert "is yours now. Next: " in done.page.text
+    assert "You have Zephyrine 1 Quillfeather now. Next: ring the household." in done.page.text
     assert "I take this one" not in done.page.text
     case = case_of(reference)
     assert case.owner_id == cast.recruiter.id
@@ -78,7 +78,7 @@ def test_an_enquiry_is_taken_from_the_queue_and_the_queue_comes_back(
     )
 
     assert done.request.full_path.startswith("/enquiries?view=new")
-    assert "is yours now" in done.page.text
+    assert "You have Zephyrine" in done.page.text
     assert case_of(theirs).owner_id == case_of(mine).owner_id == cast.recruiter.id
 
 
@@ -93,10 +93,10 @@ def test_the_second_of_two_who_tap_is_told_who_has_it(
     seen = [one.get(f"/cases/{reference}").page for one in (first, second)]
 
     first.submit(seen[0], button="I take this one")
-    late = second.submit(seen[1], button="I take this one")
+    late = second.submit(seen[1], button="I take this one", follow=True)
 
-    assert late.status_code == 409
-    assert f"{cast.recruiter.name} has " in late.page.text
+    assert f"{cast.recruiter.name} was a moment sooner and has " in late.page.text
+    assert "You have Zephyrine" not in late.page.text
     assert case_of(reference).owner_id == cast.recruiter.id
     again = first.submit(seen[0], button="I take this one")
     assert again.status_code == 303
@@ -125,9 +125,9 @@ def test_of_many_who_tap_at_once_exactly_one_gets_it(
     with ThreadPoolExecutor(len(takers)) as pool:
         told = list(pool.map(tap, takers))
 
-    winners = [one for one in told if one.startswith("Taker ") and " has " not in one]
+    winners = [one for one in told if one.startswith("Taker ") and " and has " not in one]
     assert len(winners) == 1
-    assert all(one.startswith(f"{winners[0]} has ") for one in told if one != winners[0])
+    assert all(one.startswith(f"{winners[0]} was a moment sooner and has ") for one in told if one != winners[0])
     lines = sa.select(sa.func.count()).select_from(TimelineEntry).where(TimelineEntry.title.contains("took on"))
     db.session.rollback()
     assert db.session.scalar(lines) == 1
