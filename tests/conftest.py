@@ -271,12 +271,14 @@ def watch(engine: sa.Engine) -> None:
             unsaved.add(id(connection))
 
     for event in ("commit", "rollback"):
+        sa.event.listen(engine, event, settled)
 
-        @sa.event.listens_for(engine, event)
-        def settled(connection: Any) -> None:
-            unsaved = _unsaved.get()
-            if unsaved is not None:
-                unsaved.discard(id(connection))
+
+def settled(connection: Any, *_rest: Any) -> None:
+    """What this connection has written is kept or given up."""
+    unsaved = _unsaved.get()
+    if unsaved is not None:
+        unsaved.discard(id(connection))
 
 
 class ForgottenCommit(AssertionError):

@@ -212,9 +212,9 @@ def sqlite_template() -> Path:
 
 
 @contextlib.contextmanager
-def sqlite_database(folder: Path) -> Iterator[Database]:
+def sqlite_database(folder: Path, template: Path | None = None) -> Iterator[Database]:
     path = folder / "doorstep.sqlite3"
-    shutil.copyfile(sqlite_template(), path)
+    shutil.copyfile(template or sqlite_template(), path)
     yield Database("sqlite", f"sqlite:///{path}")
 
 
@@ -296,10 +296,20 @@ def postgresql_template() -> str:
 
 
 @contextlib.contextmanager
-def postgresql_database() -> Iterator[Database]:
-    """One of this process's own databases, emptied after each test: making one takes as long as many a test."""
-    template = postgresql_template()
-    kept = _idle.pop() if _idle else KeptDatabase(template)
+def postgresql_database(template: str | None = None) -> Iterator[Database]:
+    """One of this process's own databases, emptied after each test: making one takes as long as many a test.
+
+    One that begins with rows of its own is a copy of the ``template`` that holds them.
+    """
+    if template is not None:
+        name = f"doorstep_{uuid.uuid4().hex[:16]}"
+        server_command(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        try:
+            yield Database("postgresql", with_database(postgresql_server(), name))
+        finally:
+            server_command(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        return
+    kept = _idle.pop() if _idle else KeptDatabase(postgresql_template())
     try:
         yield Database("postgresql", kept.url)
     finally:

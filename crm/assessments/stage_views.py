@@ -15,7 +15,14 @@ from crm.assessments.application_views import assessor_choices
 from crm.assessments.check_views import why_shut
 from crm.assessments.models import REPORT_SECTIONS
 from crm.assessments.overview_views import Looking, case_page, look, seen_of
-from crm.assessments.stage_forms import AssessorForm, ConfirmForm, HandBackForm, ObservationsForm, report_form
+from crm.assessments.stage_forms import (
+    AssessorForm,
+    ConfirmForm,
+    HandBackForm,
+    ObservationsForm,
+    ReportForm,
+    report_form,
+)
 from crm.assessments.terms import terms_of
 from crm.assessments.views import assessments
 from crm.cases.assignment import assigned_user_ids
@@ -75,23 +82,7 @@ def report(reference: str) -> Response:
     case = looking.case
     if request.method == "POST":
         require(looking.actor, P.WRITE_ASSESSMENT)
-    application = queries.the_application(case)
-    found = queries.report_of(application)
-    is_open = stage_is(looking, "assessing") and not (found and found.countersigned_on and not found.shared_on)
-    writes_it = is_open and looking.actor.user_id in assigned_user_ids(case, AssignmentRole.ASSESSOR, on=looking.today)
-    shows = may_see(
-        looking.actor,
-        Sensitivity.PERSONAL,
-        subject_person_id=None,
-        on_case=is_on_case(looking.actor, case, today=looking.today),
-    )
-    current = found if found is not None and found.shared_on is None else None
-    known: dict[str, Any] = {"seen": str(case.version)}
-    if current is not None and shows:
-        terms = terms_of(current)
-        known |= {f"section_{section.name}": section.text for section in current.sections}
-        known |= {"kind": current.kind, "terms_children": terms.children, "terms_youngest": terms.youngest}
-        known |= {"terms_oldest": terms.oldest, "terms_care": terms.care or "", "other_terms": terms.other}
+    known = _kept_in_report(looking)
     form = report_form(**known)
     if form.is_sent_and_right():
         try:
@@ -115,8 +106,38 @@ def report(reference: str) -> Response:
                 else "Kept, and whole. Next: another manager countersigns it."
             )
             return see_other(f"{looking.base}/assessment/report")
+    return _report_page(looking, form, HandBackForm(takes_answers=False, seen=str(case.version)))
+
+
+def _shows_report(looking: Looking) -> bool:
+    return may_see(
+        looking.actor,
+        Sensitivity.PERSONAL,
+        subject_person_id=None,
+        on_case=is_on_case(looking.actor, looking.case, today=looking.today),
+    )
+
+
+def _kept_in_report(looking: Looking) -> dict[str, Any]:
+    """What the form of the report holds when its page is opened."""
+    current = queries.report_of(queries.the_application(looking.case))
+    known: dict[str, Any] = {"seen": str(looking.case.version)}
+    if current is not None and current.shared_on is None and _shows_report(looking):
+        terms = terms_of(current)
+        known |= {f"section_{section.name}": section.text for section in current.sections}
+        known |= {"kind": current.kind, "terms_children": terms.children, "terms_youngest": terms.youngest}
+        known |= {"terms_oldest": terms.oldest, "terms_care": terms.care or "", "other_terms": terms.other}
+    return known
+
+
+def _report_page(looking: Looking, form: ReportForm, hand_back: HandBackForm) -> Response:
+    """The report, with the form that was sent on it, if one was."""
+    case = looking.case
+    found = queries.report_of(queries.the_application(case))
+    is_open = stage_is(looking, "assessing") and not (found and found.countersigned_on and not found.shared_on)
+    shows = _shows_report(looking)
     saw(case_id=case.id, subject=f"report:{found.id}" if found else f"case:{case.reference}")
-    return case_page(
+    response = case_page(
         "assessments/report.html",
         looking,
         form,
@@ -126,13 +147,16 @@ def report(reference: str) -> Response:
         missing=stage_two.missing_sections(found) if found else [],
         terms=terms_of(found).words if found else None,
         names=names_of([found.written_by_id, found.countersigned_by_id]) if found else {},
-        writes_it=writes_it,
+        writes_it=is_open
+        and looking.actor.user_id in assigned_user_ids(case, AssignmentRole.ASSESSOR, on=looking.today),
         shows=shows,
         can_sign=_may_sign(looking, found),
-        hand_back=HandBackForm(takes_answers=False, seen=str(case.version)),
+        hand_back=hand_back,
         observations=found.observations if found and shows else None,
         is_assessing=stage_is(looking, "assessing"),
     )
+    response.status_code = max(form.status, hand_back.status)
+    return response
 
 
 def stage_is(looking: Looking, stage: str) -> bool:
@@ -164,13 +188,16 @@ def countersign(reference: str) -> Response:
 
 @assessments.post("/cases/<reference>/assessment/report/hand-back")
 @requires(P.COUNTERSIGN_REPORT)
+@records_view("report")
 @writes
 def hand_back(reference: str) -> Response:
     """Give the report back to its author."""
     looking = look(reference)
+    queries.the_application(looking.case)
     form = HandBackForm()
-    words = form.words.data or ""
-    stage_two.hand_back(looking.case, words=words, seen=seen_of(form), **looking.doing)
+    if not form.is_sent_and_right():
+        return _report_page(looking, report_form(takes_answers=False, **_kept_in_report(looking)), form)
+    stage_two.hand_back(looking.case, words=form.words.data or "", seen=seen_of(form), **looking.doing)
     tell("Handed back. The assessor can change it again.")
     return see_other(f"{looking.base}/assessment/report")
 

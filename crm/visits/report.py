@@ -52,7 +52,7 @@ def save_part(
     visit: Visit,
     *,
     number: int,
-    answers: Mapping[str, str],
+    answers: Mapping[str, str | None],
     items: Mapping[str, Mapping[str, Any]],
     actor: Actor,
     now: datetime,
@@ -67,8 +67,9 @@ def save_part(
     part = PART[number]
     sections = sections_of(report)
     for question in part.questions:
-        if question.key in answers:
-            sections[question.key] = answers[question.key].strip()
+        said = answers.get(question.key)
+        if said is not None:  # a box that did not come is left as it was
+            sections[question.key] = said.strip()
     safety = safety_of(report)
     for item in part.items:
         found = items.get(item.key)

@@ -15,7 +15,7 @@ from typing import Any
 
 import phonenumbers
 import wtforms
-from flask import request
+from flask import g, request
 from werkzeug.datastructures import CombinedMultiDict, ImmutableMultiDict
 from wtforms import HiddenField
 from wtforms.validators import Optional as Optional_
@@ -73,7 +73,13 @@ class Needed:
         self.field_flags = {"needed": True}
 
     def __call__(self, form: BaseForm, field: Any) -> None:
-        sent = [value for value in field.raw_data or () if getattr(value, "filename", None) or tidy(str(value or ""))]
+        # Where a file is asked for, words are no answer.
+        takes_file = isinstance(field, wtforms.FileField)
+        sent = [
+            value
+            for value in field.raw_data or ()
+            if getattr(value, "filename", None) or (not takes_file and tidy(str(value or "")))
+        ]
         if not sent:
             field.errors = []
             raise StopValidation(self.message)
@@ -372,6 +378,8 @@ class BaseForm(wtforms.Form):
             formdata = formdata or ImmutableMultiDict()
         super().__init__(formdata, prefix=prefix, **kwargs)
         self.is_sent = formdata is not None
+        if self.is_sent:
+            g.setdefault("sent_forms", []).append(self)
         self.refused: list[str] = []
         self.alternatives: tuple[str, ...] = ()
         if not (self.one_time_id.data and once.SHAPE.fullmatch(self.one_time_id.data)):
@@ -411,6 +419,12 @@ class BaseForm(wtforms.Form):
         for field in self:
             found.extend(_problems_of(field))
         return found
+
+
+def something_to_put_right() -> bool:
+    """Whether a form that came with this request is shown again with its faults: the title of the page says so, so that
+    somebody who hears the page knows it at once."""
+    return any(form.problems for form in g.get("sent_forms", ()))
 
 
 def _too_large(field: Any) -> str | None:

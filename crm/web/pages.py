@@ -17,7 +17,7 @@ from markupsafe import escape
 from crm import policy
 from crm.clock import today_in_london
 from crm.rules.permissions import PUBLIC, Actor, Permission
-from crm.web import filters, navigation, once
+from crm.web import filters, forms, navigation, once
 
 try:  # the quick part of ``escape``, for text that is known to be nothing else
     from markupsafe._speedups import _escape_inner
@@ -130,6 +130,7 @@ def init_app(app: Flask) -> None:
     app.context_processor(_context)
     app.jinja_env.globals.update(
         new_one_time_id=once.new_id,
+        something_to_put_right=forms.something_to_put_right,
         request_path=lambda: request.path,
         today_in_london=today_in_london,
     )

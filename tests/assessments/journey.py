@@ -114,8 +114,11 @@ class Journey:
                 people=list(people) or [PRIYA, SAM],
                 touch=NewTouch(channel=Channel.EVENT, received_at=now_utc(), source="Information evening"),
                 actor=cast.recruiter.actor, now=now_utc(), today=self.today, rulebook=self.rulebook,
-                postcode="BR1 3KO", address="8 Tannery Court, Bromley",
-                **{"local_authority": "Bromley", "owner_id": cast.officer.id, **changes},
+                postcode="BR1 3KO",
+                **{
+                    "address": "8 Tannery Court, Bromley", "local_authority": "Bromley", "owner_id": cast.officer.id,
+                    **changes,
+                },
             )  # fmt: skip
         self.move("record_contact", cast.manager)
         self.move("book_visit", cast.manager)

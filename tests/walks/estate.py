@@ -1,0 +1,397 @@
+"""A service in the middle of its work: a household at every point of the journey, each with words of its own, so that
+every form of the product has a page where it stands and every leak has a word to be known by.
+
+Made once for many walks, on Tuesday 14 July 2026 at four in the afternoon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import flask
+import sqlalchemy as sa
+
+from crm import policy
+from crm.access import links, people
+from crm.access.models import User
+from crm.assessments import answers, checks, meetings, stage_two, withdrawal
+from crm.assessments.household import NewMember
+from crm.assessments.models import REPORT_SECTIONS
+from crm.assessments.terms import Terms
+from crm.calendars import feeds
+from crm.cases import contact
+from crm.cases.facts import state_fact
+from crm.cases.models import Case, Channel, PersonRole
+from crm.cases.open_case import NewPerson
+from crm.cases.tasks import add_task, complete_task
+from crm.clock import now_utc, today_in_london
+from crm.db import db, transaction
+from crm.delivery import MessageStatus, OutboundMessage
+from crm.events.models import EventKind
+from crm.events.planning import create_event
+from crm.events.sheet_import import keep_upload
+from crm.policy import changing
+from crm.rules.permissions import Sensitivity
+from crm.visits import hours
+from crm.visits.models import BusyKind, Visit
+from tests.assessments.journey import Journey
+from tests.case_factory import make_case
+from tests.factories import Cast, Member, make_cast, make_user
+from tests.journeys.begun import Calendar
+from tests.visits.conftest import Verbs
+
+TODAY = "2026-07-14"
+NOW = f"{TODAY} 16:00"
+SHEET = b"Name,Phone,Email\nKofi Mensah,07700 900745,\nNobody,,\n"
+CLOSELY_HELD = ("dbs", "medical", "reference", "offence")
+KINDS = ("name", "address", *CLOSELY_HELD, "note")
+"""The kinds of thing that a household's words are about."""
+
+
+COUPLES = ("gathering", "listed")
+
+
+def word(kind: str, household: str) -> str:
+    """The word of one kind by which one household is known: it stands nowhere else, and begins no other."""
+    return f"Zq{kind}{''.join(part.capitalize() for part in household.split('_'))}Qz"
+
+
+@dataclass
+class Home:
+    """One household of the estate, by plain values that outlive any session."""
+
+    key: str
+    owner: str
+    reference: str = ""
+    case_id: int = 0
+    values: dict[str, Any] = field(default_factory=dict)
+    """What else stands in addresses about it: visit_id, check_id, letter_id, meeting_id, person_id."""
+
+    def word(self, kind: str) -> str:
+        return word(kind, self.key)
+
+
+@dataclass
+class Estate:
+    """``estate.homes["listed"].reference``; ``estate.things`` holds what belongs to no household."""
+
+    cast: Cast
+    members: dict[str, Member] = field(default_factory=dict)
+    homes: dict[str, Home] = field(default_factory=dict)
+    things: dict[str, int] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def home_of(self, reference: str) -> Home:
+        return next(home for home in self.homes.values() if home.reference == reference)
+
+
+class Builder:
+    """Makes the estate, one household after the other, by the operations that people use."""
+
+    def __init__(self) -> None:
+        self.clock = Calendar()
+        self.clock("2026-03-02 09:00")
+        with transaction():
+            cast = make_cast()
+            policy.ensure_defaults(now=now_utc())
+        self.estate = Estate(cast)
+        self.cast = cast
+        self.first = Journey(cast, self.clock).people()
+        self.verbs = Verbs(cast)
+        self.serial = 0
+        self.journeys: dict[str, Journey] = {}
+
+    # --- people
+
+    def person(self, key: str, *, by_post: bool = False, role: PersonRole = PersonRole.APPLICANT_1) -> NewPerson:
+        self.serial += 1
+        return NewPerson(
+            given_name=f"Given{self.serial}", family_name=word("name", key), role=role,
+            email=None if by_post else f"{word('name', key).lower()}{self.serial}@example.org",
+            phone=f"07700 900{self.serial:03d}",
+        )  # fmt: skip
+
+    def keep(self, key: str, case: Case, owner: Member, **values: Any) -> Home:
+        """Write down where a household is, and give it facts of every kind."""
+        home = self.estate.homes.setdefault(key, Home(key, owner.key))
+        home.reference, home.case_id = case.reference, case.id
+        first = case.household.people[0]
+        with transaction():
+            case = db.session.get_one(Case, home.case_id)
+            stating = {"source": "First talk", "stated_on": today_in_london(), "actor": self.cast.manager.actor}
+            for kind, fact, person in (
+                ("offence", "offences", first.id), ("medical", "health", first.id), ("note", "motivation", None),
+            ):  # fmt: skip
+                state_fact(case, key=fact, value=home.word(kind), person_id=person, now=now_utc(), **stating)
+            contact.add_note(
+                case, text=home.word("reference"), kind="note", sensitivity=Sensitivity.REFERENCE,
+                actor=self.cast.manager.actor, now=now_utc(),
+            )  # fmt: skip
+        letter = db.session.scalars(
+            sa.select(OutboundMessage.id).where(OutboundMessage.case_id == home.case_id).order_by(OutboundMessage.id)
+        ).first()
+        home.values |= {"person_id": first.id, **({"letter_id": letter} if letter else {}), **values}
+        db.session.rollback()
+        return home
+
+    # --- enquiries
+
+    def enquiry(self, key: str, *, stage: str = "new", owner: Member | None = None, by_post: bool = False) -> Case:
+        owner = owner or self.cast.officer
+        with transaction():
+            case = make_case(
+                self.cast, stage=stage, owner=owner, people=[self.person(key, by_post=by_post)],
+                address=f"{self.serial} {word('address', key)} Road", said=word("note", key), channel=Channel.WEB,
+            )  # fmt: skip
+        self.keep(key, case, owner)
+        return case
+
+    def enquiries(self) -> None:
+        other = self.cast.other_officer
+        self.enquiry("new")
+        self.enquiry("other_new", owner=other)
+        self.enquiry("by_post", by_post=True)
+        self.enquiry("other_by_post", owner=other, by_post=True)
+        self.enquiry("contacted", stage="contacted")
+        self.enquiry("other_contacted", stage="contacted", owner=other)
+        self.enquiry("not_now", stage="not_now")
+        self.enquiry("closed", stage="closed")
+        self.enquiry("other_closed", stage="closed", owner=other)
+
+    # --- visits
+
+    def visit(self, key: str, when: str, officer: Member | None = None) -> Visit:
+        officer = officer or self.cast.officer
+        case = self.enquiry(key, stage="contacted", owner=officer)
+        visit = self.verbs.book(db.session.get_one(Case, case.id), when, officer)
+        self.estate.homes[key].values["visit_id"] = visit.id
+        return visit
+
+    def visits(self) -> None:
+        self.visit("visit_ahead", "2026-07-21 10:00")
+        self.visit("other_visit", "2026-07-21 10:00", self.cast.other_officer)
+        held = self.visit("visit_held", "2026-07-14 09:00")
+        written = self.visit("visit_written", "2026-07-14 11:30")
+        self.visit("visit_today", "2026-07-14 14:30")
+        self.clock(NOW)
+        self.verbs.hold(held)
+        self.verbs.hold(written)
+        self.verbs.write_up(written)
+
+    # --- assessments
+
+    def journey(self, key: str, owner: Member | None = None, *, by_post: bool = False) -> Journey:
+        """A household that has been invited to apply."""
+        owner = owner or self.cast.officer
+        made = Journey(self.cast, self.clock)
+        made.panel, made.second_manager = self.first.panel, self.first.second_manager
+        people = [self.person(key, by_post=by_post)]
+        if key in COUPLES:
+            people.append(self.person(key, by_post=by_post, role=PersonRole.APPLICANT_2))
+        made.invited(*people, owner_id=owner.id, address=f"{self.serial} {word('address', key)} Road")
+        self.keep(key, made.case, owner)
+        self.journeys[key] = made
+        return made
+
+    def in_assessment(self, key: str, owner: Member | None = None, **more: Any) -> Journey:
+        grown_up = NewMember(
+            given_name="Kezia", family_name=word("name", key), role=PersonRole.HOUSEHOLD_ADULT, born_on=date(2000, 5, 5)
+        )
+        made = self.journey(key, owner, **more).applied(members=(grown_up,)).assessing()
+        self._checks_with_words(key, made)
+        return made
+
+    def _checks_with_words(self, key: str, made: Journey) -> None:
+        for item, kind in (("dbs", "dbs"), ("health_report", "medical"), ("referee_interviews", "reference")):
+            check = made.check(item)
+            more = {"result": "discussed"} if item != "referee_interviews" else {}
+            made.obtain(check, outcome=word(kind, key), **more)
+        waiting = next(one for one in made.checks() if not one.is_obtained)
+        made.do(checks.ask_for_check, made.case, waiting, requested_on=made.today, by=self.cast.manager)
+        self.estate.homes[key].values["check_id"] = waiting.id
+        grown_up = next(one for one in made.case.household.people if one.given_name == "Kezia")
+        self.estate.homes[key].values |= {
+            "dbs_id": made.check("dbs").id, "medical_id": made.check("health_report").id,
+            "reference_id": made.check("referee_interviews").id, "adult_id": grown_up.id,
+        }  # fmt: skip
+
+    def ready(self, key: str, owner: Member | None = None, **more: Any) -> Journey:
+        assessor = owner or self.cast.officer
+        made = self.in_assessment(key, owner, **more).obtain_all().passed().stage_two(assessor).report(by=assessor)
+        return made.shared().observed().ready()
+
+    def assessments(self) -> None:
+        other = self.cast.other_officer
+        self.clock("2026-03-09 10:00")
+        self.journey("invited")
+        self.journey("applied").applied()
+        self.in_assessment("gathering")
+        self.in_assessment("other_gathering", other)
+        self.in_assessment("withdrawn")
+        self.in_assessment("stage_one_done").obtain_all()
+        self.in_assessment("writing").stage_two()
+        self.written(self.in_assessment("written").stage_two())
+        self.in_assessment("to_share").stage_two().report()
+        self.in_assessment("shared").stage_two().report().shared()
+        self.in_assessment("observed").obtain_all().passed().stage_two().report().shared().observed()
+        self.ready("ready")
+        self.ready("other_ready", other)
+
+    def written(self, made: Journey) -> None:
+        """A report that nobody has countersigned."""
+        made.do(
+            stage_two.save_report, made.case, kind="full", terms=Terms(children=2, youngest=4, oldest=11),
+            sections=dict.fromkeys(REPORT_SECTIONS, "About them."), by=self.cast.officer,
+        )  # fmt: skip
+
+    # --- panel and after
+
+    def meeting(self, day: str, *more: str) -> Any:
+        return self.first.meeting(day, (*tuple(self.first.panel)[:5], *more))
+
+    def heard(self, key: str, recommendation: str, **more: Any) -> Journey:
+        """A household that panel dealt with on Monday 6 July, before the decision maker today."""
+        made = self.ready(key, **more)
+        made.listed(self.past)
+        self.clock("2026-07-06 12:00")
+        made.recommended(recommendation)
+        self.estate.homes[key].values["meeting_id"] = self.past.id
+        return made
+
+    def panels(self) -> None:
+        other = self.cast.other_officer
+        self.clock("2026-05-11 10:00")
+        self.put_cast_on_central_list()
+        self.past, self.today = self.meeting("2026-07-06", "cast"), self.meeting(TODAY, "cast")
+        self.ahead, self.without = self.meeting("2026-08-11", "cast"), self.meeting("2026-08-12")
+        for key, meeting, owner in (
+            ("listed_today", self.today, None), ("listed", self.ahead, None), ("other_listed", self.without, other),
+        ):  # fmt: skip
+            made = self.ready(key, owner)
+            made.listed(meeting)
+            self.estate.homes[key].values["meeting_id"] = meeting.id
+        for key, recommendation, more in (
+            ("recommended", "suitable", {}),
+            ("to_decide", "suitable", {}),
+            ("approved", "suitable", {}),
+            ("approved_by_post", "suitable", {"by_post": True}),
+            ("proposed_no", "not_suitable", {}),
+            ("at_irm", "not_suitable", {}),
+        ):
+            self.clock("2026-05-11 10:00")
+            made = self.heard(key, recommendation, **more)
+            if key != "recommended":
+                made.minutes()
+            self.clock("2026-07-08 10:00")
+            if key.startswith("approved"):
+                made.decided()
+            if key in ("proposed_no", "at_irm"):
+                made.decided("propose_no")
+                made.written()
+            if key == "approved_by_post":
+                made.told().written("post")
+            if key == "at_irm":
+                made.do(
+                    answers.receive_answer, made.case, kind="irm", received_on=made.today, said="We ask for a review.",
+                    by=self.cast.panel_administrator,
+                )  # fmt: skip
+            self._newest_letter(key)
+        self.clock(NOW)
+        made = self.journeys["listed_today"]
+        made.everyone_here(made.item())
+        withdrawn = self.journeys["withdrawn"]
+        withdrawn.do(
+            withdrawal.withdraw, withdrawn.case, code="AW3", withdrawn_on=withdrawn.today, by=self.cast.manager
+        )
+
+    def _newest_letter(self, key: str) -> None:
+        home = self.estate.homes[key]
+        home.values["letter_id"] = db.session.scalars(
+            sa.select(OutboundMessage.id).where(OutboundMessage.case_id == home.case_id).order_by(-OutboundMessage.id)
+        ).first()
+        db.session.rollback()
+
+    def put_cast_on_central_list(self) -> None:
+        with transaction():
+            meetings.put_on_central_list(
+                user_id=self.cast.panel_member.id, seat="member", is_independent=True,
+                is_qualifying_social_worker=False, background=None, actor=self.cast.panel_administrator.actor,
+                now=now_utc(),
+            )  # fmt: skip
+        self.first.panel["cast"] = self.cast.panel_member
+
+    # --- what belongs to no household
+
+    def others(self) -> None:
+        cast, things, secrets = self.cast, self.estate.things, self.estate.secrets
+        admin = cast.administrator.actor
+        with transaction():
+            now, today = now_utc(), today_in_london()
+            invited = make_user(Member("invited", "Ines Neu", cast.officer.roles, active=False))
+            db.session.get_one(User, invited.id).password_hash = None
+            colleague = make_user(Member("colleague", "Corin Leaf", cast.officer.roles))
+            switched_off = make_user(Member("switched_off", "Olive Stone", cast.officer.roles))
+            user = db.session.get_one(User, switched_off.id)
+            people.disable_user(user=user, actor=admin, now=now)
+            secrets["invitation"] = links.new_invitation(
+                user=db.session.get_one(User, invited.id), made_by_id=cast.administrator.id, now=now
+            )[1]
+            secrets["reset"] = links.new_reset(user=db.session.get_one(User, cast.officer.id), now=now)[1]
+            secrets["feed"] = feeds.make_address(user_id=cast.officer.id, actor=cast.officer.actor, now=now)
+            things |= {"colleague": colleague.id, "invited_colleague": invited.id, "switched_off": switched_off.id}
+            day_off = changing.add_one_off_holiday(day=date(2027, 9, 15), name="A day of thanks", actor=admin, now=now)
+            things["holiday_id"] = day_off.id
+            busy = hours.add_time_away(
+                cast.officer.id, first_day=today + timedelta(days=90), last_day=today + timedelta(days=91),
+                kind=BusyKind.LEAVE, actor=cast.officer.actor, now=now,
+            )  # fmt: skip
+            things["busy_id"] = busy.id
+            made = create_event(
+                name="The Glades stall", kind=EventKind.STALL, place="The Glades", starts_at=now - timedelta(hours=2),
+                ends_at=now + timedelta(hours=2), actor=cast.recruiter.actor, now=now,
+            )  # fmt: skip
+            upload = keep_upload(made, content=SHEET, filename="sheet.csv", actor=cast.recruiter.actor, now=now)
+            things |= {"event_id": made.id, "upload_id": upload.id}
+            for member in (cast.officer, cast.other_officer):
+                for name in ("task", "done_task"):
+                    task = add_task(
+                        title="Ring the school", assigned_to_id=member.id, due_on=today, actor=member.actor, now=now
+                    )
+                    if name == "done_task":
+                        complete_task(task, actor=member.actor, now=now)
+                    things[f"{member.key}_{name}_id"] = task.id
+            failed = self.letter_of("new")
+            failed.status, failed.settled_at, failed.last_failure = MessageStatus.GIVEN_UP, now, "refused"
+            held = self.letter_of("other_new")
+            held.status = MessageStatus.HELD
+            things |= {"failed_letter_id": failed.id, "held_letter_id": held.id}
+
+    def letter_of(self, key: str) -> OutboundMessage:
+        """The first letter to a household."""
+        to_them = OutboundMessage.case_id == self.estate.homes[key].case_id
+        return db.session.scalars(sa.select(OutboundMessage).where(to_them).order_by(OutboundMessage.id)).all()[0]
+
+
+def build(app: flask.Flask) -> Estate:
+    """The whole of it, in a few seconds. Ends with the clock of this process let go."""
+    with app.app_context():
+        builder = Builder()
+        try:
+            builder.clock("2026-07-06 10:00")
+            builder.enquiries()
+            builder.visits()
+            builder.assessments()
+            builder.panels()
+            builder.others()
+            cast = builder.cast
+            builder.estate.members = {
+                **cast.everyone,
+                **builder.first.panel,
+                "second_manager": builder.first.second_manager,
+            }
+        finally:
+            builder.clock.let_go()
+            db.session.remove()
+    return builder.estate

@@ -1,0 +1,116 @@
+"""Filling in a form as a person would, so that it is taken."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tests.factories import PASSWORD
+from tests.page import Element, Form
+from tests.walks.estate import SHEET, TODAY
+from tests.walks.finding import Found
+
+WORDS = "Some words"
+# What a box wants to hear, by the last part of its name; by its whole name and its endpoint where that matters.
+BY_NAME = {
+    "email": "somebody.new@example.org",
+    "phone": "07700 900987",
+    "mobile": "07700 900988",
+    "reach": "07700 900989",
+    "postcode": "BR1 3KO",
+    "districts": "ZE1",
+    "cost": "2.50",
+    "link": "https://example.org/meet",
+    "website": "https://example.org",
+    "from": "10am",
+    "until": "1pm",
+    "starts": "10am",
+    "starts_at": "10am",
+    "ends": "1pm",
+    "from_time": "10am",
+    "until_time": "1pm",
+    "day": TODAY[8:],
+    "month": TODAY[5:7],
+    "year": TODAY[:4],
+}
+EXACTLY = {
+    "access.sign_in": {"email": "officer@example.org", "password": PASSWORD},
+    "access.reset_password": {"password": "seven brown teapots"},
+    "access.accept_invitation": {"password": "seven brown teapots"},
+    "access.change_password": {"current_password": PASSWORD, "password": "seven brown teapots"},
+    "enquiries.not_now": {"back_on-year": "2027"},
+    "staff.correct_stage": {"place": "enquiry:contacted"},
+    "administration.wording": {"text": "Yes, write to me by email."},
+}
+BORN_IN = "1980"
+NOBODY = "0"
+"""What a choice among colleagues says before one is chosen."""
+
+
+def controls(form: Form) -> list[Element]:
+    """What a person can change: no hidden field and no button."""
+    return [
+        control
+        for control in form.element.walk()
+        if control.get("name")
+        and "disabled" not in control.attributes
+        and control.tag in ("select", "textarea", "input")
+        and control.get("type", "text") not in ("hidden", "submit")
+    ]
+
+
+def is_text(control: Element) -> bool:
+    return control.tag == "textarea" or (
+        control.tag == "input" and control.get("type", "text") not in ("radio", "checkbox", "file")
+    )
+
+
+def first_answer(control: Element) -> str | None:
+    """An answer that the box itself offers."""
+    if control.tag == "select":
+        values = [option.get("value", option.text) for option in control.all("option")]
+        return next((value for value in values if value and value != NOBODY), None)
+    return control.get("value", "on")
+
+
+def filled(form: Form, write: Callable[[Element], Any]) -> dict[str, Any]:
+    """What is sent: hidden fields as they are, and for each box what ``write`` says (None: nothing is sent)."""
+    mine = controls(form)
+    boxes = {control["name"] for control in mine}
+    button = form.buttons[-1].text if form.buttons else None
+    data = {name: value for name, value in form.filled(button).items() if name not in boxes}
+    for control in mine:
+        value = write(control)
+        if value is not None:
+            data.setdefault(control["name"], value)
+    return data
+
+
+def filled_in_well(found: Found, form: Form) -> dict[str, Any]:
+    """What somebody would send who fills the form in: what stands in it already, and an answer in each empty box."""
+    exactly = EXACTLY.get(found.endpoint, {})
+
+    def write(control: Element) -> Any:
+        name = control["name"]
+        if name in exactly:
+            return exactly[name]
+        if control.get("type") == "file":
+            return io.BytesIO(SHEET), "sheet.csv"
+        already = form.fields.get(name)
+        if already and already != NOBODY:
+            return already
+        return typed_into(control) if is_text(control) else first_answer(control)
+
+    return filled(form, write)
+
+
+def typed_into(control: Element) -> str:
+    name = control["name"]
+    if "born" in name and name.endswith("-year"):
+        return BORN_IN
+    if control.get("inputmode") == "numeric" and not name.endswith(("-day", "-month", "-year")):
+        return "2"
+    last = re.sub(r"_\d+$", "", name).rpartition("-")[2]
+    return BY_NAME.get(last) or BY_NAME.get(last.rpartition("_")[2], WORDS)

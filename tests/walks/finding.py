@@ -1,0 +1,241 @@
+"""Finding every page and every form of the product on the estate, as people find them: by opening pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import flask
+
+from tests.conftest import PageClient, PageResponse
+from tests.page import Form, Page
+from tests.walks.estate import Estate
+
+PAGES = """
+stranger /enquire/postcode
+stranger /enquire/spare-room
+stranger /enquire/second-adult
+stranger /enquire/smoking
+stranger /enquire/changes
+stranger /enquire/name
+stranger /enquire/age
+stranger /enquire/right-to-work
+stranger /enquire/where-you-stand
+stranger /enquire/contact
+stranger /enquire/safe-contact
+stranger /enquire/news
+stranger /enquire/check
+stranger /sign-in
+stranger /forgotten-password
+stranger /reset-password/{secret.reset}
+stranger /invitation/{secret.invitation}
+officer /account
+officer /account/calendar
+manager /account/calendar
+officer /account/hours
+recruiter /enquiries/new
+recruiter /cases/{new}/contact
+recruiter /cases/{contacted}/screening
+recruiter /cases/{contacted}/not-now
+recruiter /cases/{contacted}/close
+recruiter /cases/{closed}/reopen
+recruiter /events/new
+recruiter /events/{event_id}/edit
+recruiter /events/{event_id}/log
+recruiter /events/{event_id}/import
+recruiter /events/{event_id}/import/{upload_id}
+recruiter /events/{event_id}/import/{upload_id}/columns
+officer /my-day
+officer /cases/{new}
+officer /cases/{new}/facts
+officer /cases/{new}/people/new
+officer /cases/{new}/people/{new.person_id}
+officer /cases/{new}/people/{new.person_id}/reach
+officer /cases/{new}/address
+officer /cases/{new}/tasks/new
+manager /cases/{new}/owner
+manager /cases/{new}/correct
+officer /cases/{by_post}/letters/{by_post.letter_id}
+officer /cases/{contacted}/visits/new
+officer /visits/{visit_ahead.visit_id}/move
+officer /visits/{visit_ahead.visit_id}/cancel
+officer /visits/{visit_today.visit_id}/no-access
+officer /visits/{visit_today.visit_id}/report
+officer /visits/{visit_held.visit_id}/report?part=1
+officer /visits/{visit_held.visit_id}/report?part=2
+officer /visits/{visit_held.visit_id}/report?part=3
+officer /visits/{visit_held.visit_id}/report?part=4
+officer /visits/{visit_held.visit_id}/report?part=5
+officer /visits/{visit_held.visit_id}/report?part=6
+officer /visits/{visit_held.visit_id}/report?part=7
+officer /visits/{visit_held.visit_id}/report?part=8
+manager /visits/{visit_written.visit_id}/sign-off
+officer /cases/{invited}/application/new
+manager /cases/{applied}/assessment/decide-to-assess
+officer /cases/{gathering}/assessment/household
+officer /cases/{gathering}/assessment/household/{gathering.adult_id}/left
+officer /cases/{gathering}/assessment/transfer
+officer /cases/{gathering}/assessment/withdraw
+officer /cases/{gathering}/checks/{gathering.check_id}
+officer /cases/{gathering}/checks/{gathering.dbs_id}
+manager /cases/{stage_one_done}/assessment/stage-one
+manager /cases/{gathering}/assessment/stage-two
+officer /cases/{writing}/assessment/report
+manager /cases/{written}/assessment/report
+officer /cases/{to_share}/assessment/share
+officer /cases/{shared}/assessment/observations
+officer /cases/{observed}/assessment/ready
+panel_administrator /cases/{ready}/panel
+panel_administrator /panel/new
+panel_administrator /panel/central-list
+panel_administrator /panel/{listed_today.meeting_id}
+panel_administrator /panel/{listed.meeting_id}
+panel_administrator /cases/{listed_today}/panel/defer
+panel_administrator /cases/{recommended}/panel/minutes
+decision_maker /cases/{to_decide}/decision
+decision_maker /cases/{approved}/notices
+decision_maker /cases/{approved_by_post}/notices
+officer /cases/{proposed_no}/answer
+panel_administrator /cases/{at_irm}/answer
+administrator /admin/audit
+administrator /admin/checks
+administrator /admin/letters
+administrator /admin/letters?show=given_up
+administrator /admin/people/{colleague}
+administrator /admin/people/{invited_colleague}
+administrator /admin/people/{switched_off}
+administrator /admin/people/invite
+administrator /admin/settings
+administrator /admin/settings/look
+administrator /admin/settings/visits
+administrator /admin/settings/areas
+administrator /admin/settings/areas/new
+administrator /admin/settings/areas/1
+administrator /admin/settings/promises/first_contact
+administrator /admin/settings/holidays
+administrator /admin/settings/wording/consent.email
+administrator /admin/settings/panel
+"""
+"""Where each form of the product stands on the estate, and who may send it. A form that is on none of these pages fails
+the walks: put it here."""
+IDS = re.compile(r"_\d+")
+
+
+COOKIES = ("staff", "form", "enquiry")
+
+
+@dataclass
+class Walker:
+    """People at their browsers, each signed in once."""
+
+    app: flask.Flask
+    estate: Estate
+    clients: dict[str, PageClient] = field(default_factory=dict)
+    cookies: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def member(self, key: str) -> PageClient:
+        """Their browser, with the cookies it had at first: what an answer changed about those is undone too."""
+        if key not in self.clients:
+            client = self.app.test_client()
+            assert isinstance(client, PageClient)
+            client.inspects = False  # every page is inspected where it is the subject of a test
+            client.sign_in(self.estate.members[key])
+            client.get("/sign-in")
+            if key == "stranger":
+                fill_in_public_form(client)
+            self.clients[key] = client
+            found = {name: client.get_cookie(name) for name in COOKIES}
+            self.cookies[key] = {name: cookie.value for name, cookie in found.items() if cookie is not None}
+        client = self.clients[key]
+        for name in COOKIES:
+            client.delete_cookie(name)
+        for name, value in self.cookies[key].items():
+            client.set_cookie(name, value)
+        return client
+
+
+def fill_in_public_form(client: PageClient) -> None:
+    """Up to the page that has the button, so that every page of the form is open."""
+    for step, answers in (
+        ("postcode", {"postcode": "BR1 3KO"}),
+        ("spare-room", {"spare_room": "yes"}),
+        ("age", {"born_on-day": "3", "born_on-month": "4", "born_on-year": "1985"}),
+        ("right-to-work", {"right_to_live": "yes"}),
+        ("name", {"given_name": "Ada", "family_name": "Quill"}),
+        ("contact", {"email": "ada@example.org", "contact_times": "any"}),
+    ):
+        page = client.get(f"/enquire/{step}").page
+        answer = client.submit(page, to=f"/enquire/{step}" if any(f.action for f in page.forms) else None, **answers)
+        assert answer.status_code == 303, (step, answer.page.errors)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A form that stands on a page: who sees it there, and where it leads."""
+
+    member: str
+    path: str
+    action: str
+    endpoint: str
+    names: tuple[str, ...]
+    buttons: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[str, tuple[str, ...]]:
+        return self.endpoint, self.names
+
+    def __str__(self) -> str:
+        return f"{self.endpoint} {self.buttons} on {self.path} as {self.member}"
+
+    def on(self, page: Page) -> Form:
+        """The same form on a page drawn anew."""
+        for form in page.forms:
+            if form.method == "POST" and (form.action or page.address) == self.action and names_of(form) == self.names:
+                return form
+        raise AssertionError(f"the form is not on the page any more: {self}")
+
+
+def names_of(form: Form) -> tuple[str, ...]:
+    """What a form asks, whoever it asks it about: the ids of people in the names of boxes are left out."""
+    return tuple(sorted({IDS.sub("_#", name) for name in form.names}))
+
+
+def filled_in(path: str, estate: Estate) -> str:
+    """An address of PAGES on this estate."""
+    known: dict[str, Any] = {f"secret.{name}": secret for name, secret in estate.secrets.items()}
+    known |= estate.things
+    for key, home in estate.homes.items():
+        known |= {key: home.reference, **{f"{key}.{name}": value for name, value in home.values.items()}}
+    return re.sub(r"\{([\w.]+)\}", lambda found: str(known[found[1]]), path)
+
+
+def posts(app: flask.Flask) -> set[str]:
+    """Every endpoint that takes a form."""
+    return {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+
+
+def forms(walker: Walker) -> list[Found]:
+    """One of each form of the product, with somebody who may send it. Raises AssertionError where one is not found."""
+    found: dict[tuple[str, tuple[str, ...]], Found] = {}
+    for line in PAGES.split("\n"):
+        if line:
+            member, _, path = line.partition(" ")
+            answer = walker.member(member).get(filled_in(path, walker.estate))
+            assert answer.status_code == 200, f"{line}: {answer.status_code}"
+            for one in forms_on(walker.app, member, answer):
+                found.setdefault(one.key, one)
+    missing = posts(walker.app) - {one.endpoint for one in found.values()}
+    assert not missing, f"no page in {__name__}.PAGES has the form of {sorted(missing)}"
+    return list(found.values())
+
+
+def forms_on(app: flask.Flask, member: str, answer: PageResponse) -> Iterator[Found]:
+    for form in answer.page.forms:
+        if form.method != "POST":
+            continue
+        action = form.action or answer.page.address
+        endpoint, _ = app.url_map.bind("localhost").match(action.partition("?")[0], method="POST")
+        buttons = tuple(button.text or button.get("value") for button in form.buttons)
+        yield Found(member, answer.page.address, action, endpoint, names_of(form), buttons)
