@@ -149,9 +149,14 @@ def make_meeting(new: NewMeeting, *, actor: Actor, now: datetime, today: date) -
 def seat_members(
     meeting: PanelMeeting, member_ids: Sequence[int], *, actor: Actor, now: datetime, today: date
 ) -> PanelMeeting:
-    """Change who sits at a meeting. Whoever took part in an item already stays."""
+    """Change who sits at a meeting. Whoever took part in an item already stays; to whoever sits there no more, the
+    households of its agenda are closed at once."""
     require(actor, Permission.MANAGE_PANEL)
-    _seat_members(meeting, member_ids, today=today)
+    for user_id in _seat_members(meeting, member_ids, today=today):
+        for item in meeting.items:
+            release(
+                _case_of(item), user_id=user_id, role=AssignmentRole.PANEL_MEMBER, actor=actor, now=now, today=today
+            )
     for item in meeting.items:
         if item.outcome is None:
             _open_papers(_case_of(item), item, actor=actor, now=now, today=today)
@@ -159,7 +164,8 @@ def seat_members(
     return meeting
 
 
-def _seat_members(meeting: PanelMeeting, member_ids: Sequence[int], *, today: date) -> None:
+def _seat_members(meeting: PanelMeeting, member_ids: Sequence[int], *, today: date) -> list[int]:
+    """Seat these. Returns who had a seat and has none now."""
     listed = {
         member.user_id: member
         for member in db.session.scalars(select(CentralListMember))
@@ -182,11 +188,12 @@ def _seat_members(meeting: PanelMeeting, member_ids: Sequence[int], *, today: da
                 is_qualifying_social_worker=one.is_qualifying_social_worker,
             )
         )
-    for user_id, member in seated.items():
-        if user_id not in member_ids and user_id not in took_part:
-            meeting.members.remove(member)
-            db.session.delete(member)
+    unseated = [user_id for user_id in seated if user_id not in member_ids and user_id not in took_part]
+    for user_id in unseated:
+        meeting.members.remove(seated[user_id])
+        db.session.delete(seated[user_id])
     db.session.flush()
+    return unseated
 
 
 # --- The agenda -------------------------------------------------------------------------------------------------------

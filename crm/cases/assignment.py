@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 
 from crm.audit import record
 from crm.cases.models import AssignmentRole, Case, CaseAssignment
@@ -25,7 +25,12 @@ def assign(
     """Give somebody a part in a case. An owner takes the place of the owner before; the other parts add up."""
     if role == AssignmentRole.OWNER:
         case.owner_id = user_id
-        _end(case, role=role, on=today, but=user_id)
+        _end(
+            CaseAssignment.case_id == case.id,
+            CaseAssignment.role == role,
+            CaseAssignment.user_id != user_id,
+            on=today,
+        )
     held = db.session.scalars(
         select(CaseAssignment).where(
             CaseAssignment.case_id == case.id,
@@ -75,11 +80,7 @@ def hand_over_cases(*, from_user_id: int, to_user_id: int, actor: Actor, now: da
     cases = db.session.scalars(select(Case).where(Case.owner_id == from_user_id, Case.is_open)).all()
     for case in cases:
         assign(case, user_id=to_user_id, role=AssignmentRole.OWNER, actor=actor, now=now, today=today)
-    db.session.execute(
-        update(CaseAssignment)
-        .where(CaseAssignment.user_id == from_user_id, CaseAssignment.until_on.is_(None))
-        .values(until_on=today)
-    )
+    _end(CaseAssignment.user_id == from_user_id, on=today)
     return len(cases)
 
 
@@ -99,14 +100,9 @@ def assigned_user_ids(case: Case, role: AssignmentRole, *, on: date) -> list[int
     )
 
 
-def _end(case: Case, *, role: AssignmentRole, on: date, but: int) -> None:
-    db.session.execute(
-        update(CaseAssignment)
-        .where(
-            CaseAssignment.case_id == case.id,
-            CaseAssignment.role == role,
-            CaseAssignment.user_id != but,
-            CaseAssignment.until_on.is_(None),
-        )
-        .values(until_on=on)
-    )
+def _end(*which: ColumnElement[bool], on: date) -> None:
+    """End these parts now. A part opens the case to the end of its last day, so that is the day before; one that began
+    today never was. When it was ended is in the trail, to the second."""
+    running = (CaseAssignment.until_on.is_(None), *which)
+    db.session.execute(delete(CaseAssignment).where(CaseAssignment.from_on >= on, *running))
+    db.session.execute(update(CaseAssignment).where(*running).values(until_on=on - timedelta(days=1)))
