@@ -42,6 +42,7 @@ EXACTLY = {
     "access.change_password": {"current_password": PASSWORD, "password": "seven brown teapots"},
     "enquiries.not_now": {"back_on-year": "2027"},
     "staff.correct_stage": {"place": "enquiry:contacted"},
+    "visits.record_past_visit": {"held_from": "7am", "held_until": "8am"},  # before her first visit of the day
     "administration.wording": {"text": "Yes, write to me by email."},
 }
 BORN_IN = "1980"

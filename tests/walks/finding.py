@@ -55,10 +55,12 @@ officer /cases/{new}/people/{new.person_id}
 officer /cases/{new}/people/{new.person_id}/reach
 officer /cases/{new}/address
 officer /cases/{new}/tasks/new
+manager /cases/{new}
 manager /cases/{new}/owner
 manager /cases/{new}/correct
 officer /cases/{by_post}/letters/{by_post.letter_id}
 officer /cases/{contacted}/visits/new
+officer /cases/{contacted}/visits/made
 officer /visits/{visit_ahead.visit_id}/move
 officer /visits/{visit_ahead.visit_id}/cancel
 officer /visits/{visit_today.visit_id}/no-access
