@@ -234,7 +234,7 @@ def session(app: flask.Flask) -> Iterator[scoped_session[Session]]:
 
 @pytest.fixture
 def start_service(database: databases.Database, settings: Settings, tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """``start_service(CRM_SMTP_HOST="127.0.0.1")``: `crm serve` on the test's database; stopped afterwards."""
+    """``start_service(CRM_SMTP_HOST="127.0.0.1")``: `crm serve` on the test's database; gone afterwards."""
     running: list[Service] = []
 
     def start(*arguments: str, **environ: str) -> Service:
@@ -248,7 +248,7 @@ def start_service(database: databases.Database, settings: Settings, tmp_path: Pa
 
     yield start
     for service in running:
-        service.stop()
+        service.kill()
 
 
 # --- Pages ------------------------------------------------------------------------------------------------------------

@@ -73,6 +73,8 @@ class Service:
 
     def kill(self) -> None:
         """End it and its children at once, as a power cut would."""
+        if self.process.poll() is not None:
+            return
         for pid in [*children_of(self.process.pid), self.process.pid]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
