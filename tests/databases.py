@@ -261,7 +261,13 @@ def start_server(data: Path) -> str:
     url = server.get_uri()
     with psycopg.connect(url, autocommit=True) as connection:
         # Tests kill processes, never the machine, so nothing needs to reach the disk.
-        for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 200"):
+        for setting in (
+            "fsync = off",
+            "synchronous_commit = off",
+            "full_page_writes = off",
+            "autovacuum = off",
+            "max_connections = 200",
+        ):
             connection.execute(f"ALTER SYSTEM SET {setting}")  # type: ignore[call-overload]
     pg_ctl(["-w", "-l", str(data / "log"), "-m", "fast", "restart"], pgdata=data, user=server.system_user)
     return url
@@ -325,9 +331,6 @@ _idle: list[KeptDatabase] = []
 class KeptDatabase:
     """A copy of the template that one test after another has to itself."""
 
-    LENT_AT_MOST = 100
-    """Emptying a database leaves a little litter in its catalogue each time."""
-
     def __init__(self, template: str) -> None:
         self.name = f"doorstep_{uuid.uuid4().hex[:16]}"
         server_command(f"CREATE DATABASE {self.name} TEMPLATE {template} STRATEGY FILE_COPY")
@@ -337,25 +340,30 @@ class KeptDatabase:
         self.begins_with = tables_in_use(self.connection)
         self.counted = [sequence for (sequence,) in self.connection.execute(f"SELECT seqrelid FROM {SEQUENCES_USED}")]
         self.structure = structure_of(self.connection)
+        self.size = self._size()
         self.rows = self._rows()
 
     def is_put_back(self) -> bool:
         """Take out whatever a test put in. False where it did more: changed a table, or the rows that we begin with."""
         self.lent += 1
-        if self.lent == self.LENT_AT_MOST:
+        if self.lent == LENT_AT_MOST:
             return False
         try:
             self.connection.execute(END_OTHERS)
             if structure_of(self.connection) != self.structure or self._rows() != self.rows:
                 return False
             self._empty([table for table in tables_in_use(self.connection) if table not in self.begins_with])
+            return self._size() < self.size + LITTER_AT_MOST
         except psycopg.Error:
             return False
-        return True
 
     def drop(self) -> None:
         self.connection.close()
         server_command(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+
+    def _size(self) -> int:
+        size = "SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        return int(self.connection.execute(size).fetchone()[0])  # type: ignore[index]
 
     def _rows(self) -> list[Any]:
         """The rows that a new database has, and how far their sequences have come."""
@@ -368,20 +376,30 @@ class KeptDatabase:
             everything = ";".join(f"DELETE FROM {table}" for table in filled)
             # With neither triggers nor references in the way.
             self.connection.execute(f"SET session_replication_role = replica; {everything}")  # type: ignore[call-overload]
-            # So that the next test's rows lie in the order in which they come.
+            # So that the next test's rows lie in the order in which they come, and its queries are planned as on new
+            # tables, of which nothing is known.
             self.connection.execute(f"VACUUM (SKIP_DATABASE_STATS) {', '.join(filled)}")  # type: ignore[call-overload]
+            self.connection.execute("SELECT pg_clear_relation_stats('public', unnest(%s::text[]))", [filled])
         self.connection.execute(SEQUENCES_AGAIN, [self.counted])
 
 
+LENT_AT_MOST = 100
+"""Emptying a database leaves a little litter in its catalogue each time."""
+LITTER_AT_MOST = 4_000_000
+"""Bytes of emptied tables and indexes: a page or two of each. After a test that wrote thousands of rows it is more, and
+queries would be planned otherwise than on new ones."""
 END_OTHERS = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
 SEQUENCES_USED = "pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL"
 SEQUENCES_AGAIN = f"SELECT setval(seqrelid, seqstart, false) FROM {SEQUENCES_USED} AND seqrelid <> ALL(%s)"
-STRUCTURE = " UNION ALL ".join(
-    f"SELECT '{catalogue}', count(*), max(xmin::text::bigint) FROM {catalogue}"
-    for catalogue in ("pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_trigger", "pg_proc")
+STRUCTURE = (
+    "SELECT 'pg_class', count(*), sum(relnatts + relchecks)::bigint FROM pg_class UNION ALL "
+    + " UNION ALL ".join(
+        f"SELECT '{catalogue}', count(*), max(xmin::text::bigint) FROM {catalogue}"
+        for catalogue in ("pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_trigger", "pg_proc")
+    )
 )
 
 
