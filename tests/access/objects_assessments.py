@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crm.assessments import meetings
+from crm.assessments import meetings, withdrawal
 from crm.clock import now_utc, today_in_london
 from crm.db import transaction
 from tests.access.world import World
@@ -53,6 +53,18 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
                 "check_id": journey.checks()[0].id,
                 "person_id": journey.case.household.people[0].id,
             }
+        journey = _journey(world)
+        journey.invited(PRIYA, owner_id=world.cast.officer.id)
+        journey.applied().assessing()
+        found["closed"] = {
+            "reference": journey.case.reference,
+            "meeting_id": 999_998,
+            "check_id": journey.checks()[0].id,
+            "person_id": journey.case.household.people[0].id,
+        }
+        journey.do(
+            withdrawal.withdraw, journey.case, code="AW3", withdrawn_on=today_in_london(), by=world.cast.manager
+        )
     found["missing"] = {"reference": MISSING, "meeting_id": 999_999, "check_id": 999_999, "person_id": 999_999}
     return found
 
@@ -76,7 +88,7 @@ def assessed_person(world: World) -> dict[str, dict[str, Any]]:
 
 
 def panel_meeting(world: World) -> dict[str, dict[str, Any]]:
-    return _some(world, "meeting_id")
+    return {relation: values for relation, values in _some(world, "meeting_id").items() if relation != "closed"}
 
 
 def case_to_decide(world: World) -> dict[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ from crm.db import db
 from crm.delivery import OutboundMessage
 from crm.rules import reference as references
 from tests.access.world import World
+from tests.case_factory import reach
 from tests.factories import Member
 
 NOWHERE = references.new_reference("KF", 33_000_000)
@@ -52,10 +53,19 @@ def reference_of(world: World, case_id: int) -> str:
         return db.session.scalars(sa.select(Case.reference).where(Case.id == case_id)).one()
 
 
+def closed_case(world: World, owner: Member, *, name: str) -> int:
+    """An enquiry of this owner that was closed; its id."""
+    case_id = new_case(world, owner, name=name)
+    with world.writing():
+        reach(db.session.get_one(Case, case_id), "closed", world.cast, now=now_utc())
+    return case_id
+
+
 def case(world: World) -> dict[str, dict[str, Any]]:
     return {
         "own": {"reference": reference_of(world, new_case(world, world.cast.officer, name="Odette"))},
         "other": {"reference": reference_of(world, new_case(world, world.cast.other_officer, name="Ottilie"))},
+        "closed": {"reference": reference_of(world, closed_case(world, world.cast.officer, name="Olwen"))},
         "missing": {"reference": NOWHERE},
     }
 

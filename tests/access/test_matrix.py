@@ -65,6 +65,9 @@ def cells_of(book: dict[str, Any], everyone: set[str]) -> list[Cell]:
         for method in METHODS:
             allowed = entry.get("GET" if method == "HEAD" else method, {})
             by_relation = allowed if isinstance(allowed, dict) else {"own": allowed, "other": allowed}
+            if "closed" not in by_relation:
+                closed = members_of(by_relation.get("own", []), book["groups"]) - set(book["not_once_closed"])
+                by_relation = {**by_relation, "closed": sorted(closed)}
             for relation in relations:
                 may = members_of(by_relation.get(relation, []), book["groups"]) if relation != "missing" else set()
                 cells.extend(Cell(rule, method, relation, member, member in may) for member in sorted(everyone))
@@ -141,7 +144,8 @@ def ask(world: World, entry: dict[str, Any], cell: Cell) -> str | None:
         return (
             f"{'refused' if cell.may else 'allowed'} with {response.status_code} {response.headers.get('Location', '')}"
         )
-    if cell.method == "GET" and cell.relation == "other" and response.status_code == 404:
+    is_refused = response.status_code == 404 or (cell.method == "GET" and response.status_code == 403)
+    if cell.method in ("GET", "POST") and cell.relation == "other" and is_refused:
         missing = path_of(world, entry, Cell(cell.rule, cell.method, "missing", cell.member, False))
         if missing is not None:
             twin = send(world, cell, missing, entry)

@@ -17,7 +17,7 @@ from crm.access.models import WebSession
 from crm.db import db, transaction
 from tests.factories import Cast, Member
 
-RELATIONS = ("own", "other", "missing")
+RELATIONS = ("own", "other", "closed", "missing")
 
 
 @dataclass
