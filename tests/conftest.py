@@ -249,6 +249,26 @@ def start_service(database: databases.Database, settings: Settings, tmp_path: Pa
     yield start
     for service in running:
         service.kill()
+    if running:
+        look_at_letters(settings)
+
+
+def look_at_letters(settings: Settings) -> None:
+    """What a service of its own process wrote to anybody is looked at too (G36)."""
+    from crm.db import db
+    from crm.delivery import Channel, OutboundMessage
+    from tests.delivery.right_recipient import assert_right_recipient
+
+    app = application(settings)
+    try:
+        with app.app_context():
+            by_email = sa.select(OutboundMessage).where(OutboundMessage.channel == Channel.EMAIL)
+            for letter in db.session.scalars(by_email):
+                assert letter.payload is not None
+                assert_right_recipient(letter.payload, letter.recipient or "")
+            db.session.remove()
+    finally:
+        put_away(app)
 
 
 # --- Pages ------------------------------------------------------------------------------------------------------------

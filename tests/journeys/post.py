@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from email.policy import default
 from typing import cast
 
+from tests.delivery.right_recipient import assert_right_recipient
 from tests.delivery.sink import Sink, Taken, sink
 from tests.journeys.people import wait_for
 
@@ -82,6 +83,8 @@ def line_of(calendar: bytes, name: str) -> str:
 
 @contextmanager
 def post_box() -> Iterator[PostBox]:
-    """A mail server on this machine that keeps the raw bytes of what it is given."""
+    """A mail server on this machine that keeps the raw bytes of what it is given; each letter is looked at (G36)."""
     with sink() as kept:
         yield PostBox(kept)
+    for taken in kept.taken:
+        assert_right_recipient(taken.raw, taken.recipients)

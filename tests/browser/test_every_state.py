@@ -1,0 +1,186 @@
+"""Pages of visits, staff, administration, events and enquiries as axe reads them, on a phone and on a desk: as they
+open, with their mistakes shown, and as they are where our scripts did not come. One browser walks through the estate."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import flask
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Browser, Page
+
+from crm.db import db, transaction
+from crm.delivery import MessageStatus, OutboundMessage
+from tests.databases import Database
+from tests.factories import open_session
+from tests.journeys.clock import LONDON, Clock
+from tests.journeys.fixtures import AXE, LOOK, SIZES
+from tests.service import Service
+from tests.walks import conftest as walks
+from tests.walks.estate import NOW, Estate
+from tests.walks.finding import filled_in
+
+database = walks.database
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+PHONE = SIZES[:1]
+
+OPENED = """
+manager /my-day
+manager /board/new
+manager /search?q=Zqname
+manager /cases/{contacted}
+manager /cases/{contacted}/timeline
+manager /cases/{new}/facts
+manager /cases/{new}/people/{new.person_id}
+manager /cases/{new}/owner
+manager /cases/{by_post}/letters
+manager /cases/{by_post}/letters/{by_post.letter_id}
+manager /cases/{new}/looked
+manager /cases/{visit_ahead}/visits
+manager /visits
+manager /visits/{visit_ahead.visit_id}
+manager /visits/{visit_written.visit_id}
+manager /visits/{visit_written.visit_id}/sign-off
+manager /visits/{visit_held.visit_id}/report?part=3
+manager /visits/{visit_held.visit_id}/report?part=8
+manager /visits/new
+officer /account/calendar
+officer /account/hours
+recruiter /enquiries
+recruiter /cases/{contacted}/screening
+recruiter /events
+recruiter /events/{event_id}
+recruiter /events/{event_id}/import/{upload_id}
+administrator /admin
+administrator /admin/people
+administrator /admin/people/{colleague}
+administrator /admin/letters?show=given_up
+administrator /admin/jobs
+administrator /admin/checks
+administrator /admin/rules
+administrator /admin/audit
+administrator /admin/settings/areas
+administrator /admin/settings/wording
+"""
+WITH_MISTAKES = """
+manager /cases/{new}/facts
+manager /cases/{new}/people/new
+manager /cases/{new}/tasks/new
+manager /cases/{new}/correct
+manager /cases/{contacted}/visits/new
+manager /visits/{visit_today.visit_id}/no-access
+manager /visits/{visit_written.visit_id}/sign-off
+officer /account/hours
+recruiter /enquiries/new
+recruiter /cases/{contacted}/not-now
+recruiter /cases/{contacted}/close
+recruiter /events/new
+recruiter /events/{event_id}/log
+administrator /admin/people/invite
+administrator /admin/settings
+administrator /admin/settings/visits
+administrator /admin/settings/holidays
+"""
+WITHOUT_SCRIPTS = """
+manager /my-day
+manager /board
+manager /cases/{contacted}
+manager /visits
+manager /cases/{contacted}/visits/new
+recruiter /enquiries
+recruiter /events/{event_id}/log
+administrator /admin/settings/look
+"""
+# Empties every box of the page's own form and sends it, as somebody does who presses the button too soon.
+SEND_EMPTY = """() => {
+    const boxes = "input:not([type=hidden]), textarea, select";
+    const form = [...document.querySelectorAll("main form[method=post]")].find(one => one.querySelector(boxes));
+    for (const box of form.querySelectorAll(boxes)) {
+        if (["radio", "checkbox"].includes(box.type)) box.checked = false; else box.value = "";
+    }
+    form.noValidate = true;
+    form.submit();
+}"""
+
+
+@pytest.fixture
+def estate(database: Database) -> Estate:
+    found = pickle.loads((walks.estate_folder() / "estate.pickle").read_bytes())
+    assert isinstance(found, Estate)
+    return found
+
+
+@pytest.fixture
+def live(app: flask.Flask, start_service: Callable[..., Service], tmp_path: Path) -> Service:
+    """The service on the estate, at the hour when that was made. Its letters have gone, so that it is well."""
+    with app.app_context(), transaction():
+        going = OutboundMessage.status.in_([MessageStatus.QUEUED, MessageStatus.HELD])
+        db.session.execute(
+            sa.update(OutboundMessage).where(going).values(status=MessageStatus.SENT, sent_at=OutboundMessage.queued_at)
+        )
+    clock = Clock(tmp_path)
+    clock.to(NOW)
+    return start_service(**clock.environ)
+
+
+def lines(listing: str) -> Iterator[tuple[str, str]]:
+    for line in listing.strip().split("\n"):
+        member, _, path = line.partition(" ")
+        yield member, path
+
+
+def wrong_with(page: Page, sizes: tuple[tuple[int, int], ...]) -> list[str]:
+    found = []
+    page.evaluate(AXE.axe_script)
+    for width, height in sizes:
+        page.set_viewport_size({"width": width, "height": height})
+        found += [f"{page.url} at {width} px: {problem}" for problem in page.evaluate(LOOK)]
+    return found
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_every_state_is_fit_to_be_read(app: flask.Flask, estate: Estate, live: Service, chromium: Browser) -> None:
+    now = datetime.fromisoformat(NOW).replace(tzinfo=LONDON)
+    desks: dict[tuple[str, bool], Page] = {}
+    problems: list[str] = []
+
+    def at_desk(member: str, *, scripts: bool = True) -> Page:
+        if (member, scripts) not in desks:
+            context = chromium.new_context(base_url=live.url, locale="en-GB", timezone_id="Europe/London")
+            context.set_default_timeout(15_000)
+            if not scripts:
+                context.route("**/*.js*", lambda route: route.abort())
+            token = open_session(app, estate.members[member], now=now)
+            context.add_cookies([{"name": "staff", "value": token, "url": live.url}])
+            page = context.new_page()
+            page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
+            desks[member, scripts] = page
+        return desks[member, scripts]
+
+    def opened(member: str, path: str, *, scripts: bool = True) -> Page:
+        page = at_desk(member, scripts=scripts)
+        answer = page.goto(filled_in(path, estate))
+        assert answer is not None
+        if answer.status != 200:
+            problems.append(f"{path} as {member}: {answer.status}")
+        return page
+
+    for member, path in lines(OPENED):
+        problems += wrong_with(opened(member, path), SIZES)
+    for member, path in lines(WITH_MISTAKES):
+        page = opened(member, path)
+        with page.expect_navigation():
+            page.evaluate(SEND_EMPTY)
+        if page.locator(".govuk-error-summary").count() != 1:
+            problems.append(f"{path} as {member}: no mistakes are shown")
+        problems += wrong_with(page, SIZES)
+    for member, path in lines(WITHOUT_SCRIPTS):
+        problems += wrong_with(opened(member, path, scripts=False), PHONE)
+    for page in desks.values():
+        page.context.close()
+
+    assert not problems, f"{len(problems)}:\n" + "\n".join(problems)
