@@ -1,5 +1,5 @@
 """Pages of visits, staff, administration, events and enquiries as axe reads them, on a phone and on a desk: as they
-open, with their mistakes shown, and as they are where our scripts did not come. One browser walks through the estate."""
+open, with their mistakes shown, and as they are where no script of ours came. One browser walks through the estate."""
 
 from __future__ import annotations
 

@@ -134,10 +134,11 @@ def test_the_parent_is_small_and_a_taken_port_is_refused(
 PARENT = """
     import sys
     from crm import serving
-    serving.EARLY_DEATH_S, serving.GIVE_UP_AFTER = 0.5, 4
+    early, *lines = sys.argv[1:]
+    serving.EARLY_DEATH_S, serving.GIVE_UP_AFTER = float(early), 4
     serving.STOP_WITHIN_S = 1
     children = [serving.Child(name, [sys.executable, "-c", code]) for name, code in (
-        line.split(":", 1) for line in sys.argv[1:])]
+        line.split(":", 1) for line in lines)]
     sys.exit(serving.keep_running(children, said=lambda line: print(line, flush=True)))
 """
 LIVES = "import time, os; print('up', os.getpid(), flush=True); time.sleep(60)"
@@ -145,8 +146,8 @@ DIES = "print('born', flush=True)"
 IS_DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 
 
-def parent_of(*children: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", textwrap.dedent(PARENT), *children]
+def parent_of(*children: str, early_death_s: float = 20) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", textwrap.dedent(PARENT), str(early_death_s), *children]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
 
 
@@ -164,7 +165,7 @@ def test_a_child_that_keeps_dying_is_given_up_with_1_and_takes_the_others_along(
 
 
 def test_a_child_that_lived_long_enough_is_never_given_up() -> None:
-    parent = parent_of("web:import time; print('born', flush=True); time.sleep(0.8)")
+    parent = parent_of("web:import time; print('born', flush=True); time.sleep(0.8)", early_death_s=0.5)
     born = [next(parent.stdout) for _ in range(6)]  # type: ignore[arg-type]
     parent.send_signal(signal.SIGTERM)
 
