@@ -87,7 +87,8 @@ def test_a_check_keeps_what_was_typed(journey, client):
     client.sign_in(j.cast.officer)
 
     answer = send(client, f"/cases/{j.case.reference}/checks/{check.id}", field="dbs_number", follow=False,
-                  dbs_number="123", outcome="Talked it over.", result="discussed")  # fmt: skip
+                  dbs_number="123", outcome="Talked it over.", result="discussed",
+                  **day_fields("received_on", j.today))  # fmt: skip
 
     assert "12 digits" in problems(answer)
     assert "Talked it over." in answer.text
@@ -97,7 +98,11 @@ def test_a_check_keeps_what_was_typed(journey, client):
     ("button", "answers", "words"),
     [
         ("Record recommendation", {"recommendation": None}, "Choose what the panel recommends"),
-        ("Record recommendation", {"recommendation": "suitable", "reasons": "Good."}, "not quorate"),
+        (
+            "Record recommendation",
+            {"recommendation": "suitable", "reasons": "Good.", "of_one_mind": "yes"},
+            "Say first whether Bernard Wyeth",
+        ),
         ("Declare it", {"what": ""}, "Say what the interest is"),
     ],
 )

@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, Page
 from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
 from tests.databases import Database
+from tests.eyes import look_at
 from tests.factories import open_session
 from tests.journeys.clock import LONDON, Clock
-from tests.journeys.fixtures import AXE, LOOK, SIZES
 from tests.service import Service
 from tests.walks import conftest as walks
 from tests.walks.estate import NOW, Estate
@@ -26,7 +26,7 @@ from tests.walks.finding import filled_in
 
 database = walks.database
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-PHONE = SIZES[:1]
+PHONE, BOTH = (360,), (360, 1280)
 
 OPENED = """
 manager /my-day
@@ -133,13 +133,13 @@ def lines(listing: str) -> Iterator[tuple[str, str]]:
         yield member, path
 
 
-def wrong_with(page: Page, sizes: tuple[tuple[int, int], ...]) -> list[str]:
-    found = []
-    page.evaluate(AXE.axe_script)
-    for width, height in sizes:
-        page.set_viewport_size({"width": width, "height": height})
-        found += [f"{page.url} at {width} px: {problem}" for problem in page.evaluate(LOOK)]
-    return found
+def wrong_with(page: Page, widths: tuple[int, ...]) -> list[str]:
+    """What is seen on a page, kept for the end: one run then says it of every page."""
+    try:
+        look_at(page, "this page", widths=widths, pictures=None)
+    except AssertionError as fault:
+        return [str(fault)]
+    return []
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -170,14 +170,14 @@ def test_every_state_is_fit_to_be_read(app: flask.Flask, estate: Estate, live: S
         return page
 
     for member, path in lines(OPENED):
-        problems += wrong_with(opened(member, path), SIZES)
+        problems += wrong_with(opened(member, path), BOTH)
     for member, path in lines(WITH_MISTAKES):
         page = opened(member, path)
         with page.expect_navigation():
             page.evaluate(SEND_EMPTY)
         if page.locator(".govuk-error-summary").count() != 1:
             problems.append(f"{path} as {member}: no mistakes are shown")
-        problems += wrong_with(page, SIZES)
+        problems += wrong_with(page, BOTH)
     for member, path in lines(WITHOUT_SCRIPTS):
         problems += wrong_with(opened(member, path, scripts=False), PHONE)
     for page in desks.values():

@@ -54,7 +54,7 @@ def test_a_household_withdraws_and_every_clock_stops(begin: Callable[..., Story]
     officer = story.at_work("officer")
     officer.finds(story.reference, story.household).press("Withdraw, with a reason")
     officer.press("Withdraw the application").sees("to put right")
-    officer.chooses("AW3", exact=False).press("Withdraw the application")
+    officer.chooses("AW3", exact=False).dates("Day they told us", "2026-07-17").press("Withdraw the application")
     officer.sees("The application is withdrawn and every clock has stopped", "Tuesday 17 July 2029")
     officer.sees("Withdrawn", "No clock is running.")
     for address in (PRIYA, SAM):
@@ -114,6 +114,7 @@ def test_a_qualifying_determination_is_made_and_after_28_days_confirmed(begin: C
     ruth.chooses("Propose not to approve (qualifying determination)")
     ruth.writes("Reasons, as the household reads them", "We are not sure of the support around you.")
     ruth.press("Make this decision").sees("You propose not to approve. Tell the household by voice by")
+    ruth.dates("Day they were told", "2026-03-30")
     ruth.chooses("By phone", "How").press("They have been told").sees("Next: the written notice")
     ruth.chooses("By email, where they have one of their own", "How it goes").press("Write the notice")
     ruth.sees("dated today", "28 days from that date")

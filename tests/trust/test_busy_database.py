@@ -25,7 +25,7 @@ from tests.trust.public_form import Answer, Browser
 
 PATIENCE_MS = 5000
 PROCESSES = 8
-TIMES_EACH = 40
+TIMES_EACH = 300
 
 
 def test_an_enquiry_waits_for_a_busy_database_and_beyond_that_keeps_what_was_typed(
