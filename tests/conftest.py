@@ -77,11 +77,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 OWNS_RUN = pytest.StashKey[bool]()
-TAKES_MINUTES = (
-    "tests/browser/test_journey",
+LONGEST_FIRST = (
+    "tests/browser/test_journey.py",
     "tests/trust/test_kills.py",
     "tests/visits/test_race.py",
     "tests/browser/",
+    "tests/walks/",
     "tests/assessments/test_no_way_round.py",
     "tests/access/test_matrix.py",
 )
@@ -92,7 +93,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     What takes minutes begins first, so that two processes come to the end together.
     """
-    items.sort(key=lambda item: not item.nodeid.startswith(TAKES_MINUTES))
+    items.sort(key=how_soon)
     if IS_NIGHT:
         return
     later = [item for item in items if item.get_closest_marker("night")]
@@ -105,6 +106,10 @@ def pytest_collection_finish() -> None:
     """What is loaded by now stays: looking through it for garbage again and again is a tenth of a run."""
     gc.collect()
     gc.freeze()
+
+
+def how_soon(item: pytest.Item) -> int:
+    return next((n for n, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start)), len(LONGEST_FIRST))
 
 
 @pytest.hookimpl(wrapper=True)
