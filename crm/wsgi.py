@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import signal
+import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flask import Flask
+
+LOOK_EVERY_S = 1.0
+LAST_REQUEST_S = 10.0
+"""How long a process whose master died may go on with the request in hand."""
 
 
 def application() -> Flask:
@@ -26,11 +33,24 @@ def application() -> Flask:
 
     master = multiprocessing.parent_process()
     serving.end_with_parent(master.pid if master is not None else None)
+    if master is not None and master.pid is not None:
+        threading.Thread(target=_end_after, args=(master.pid,), daemon=True, name="end-after-master").start()
     from crm.app import create_app
 
     app = create_app()
     settle()
     return app
+
+
+def _end_after(master: int) -> None:
+    """End this process for good some seconds after its master died.
+
+    The signal that says so is lost when it comes while the server sets the process up: then nobody else would end it.
+    """
+    while os.getppid() == master:
+        time.sleep(LOOK_EVERY_S)
+    time.sleep(LAST_REQUEST_S)
+    os._exit(1)
 
 
 def settle() -> None:

@@ -173,6 +173,31 @@ def test_a_child_that_lived_long_enough_is_never_given_up() -> None:
     assert parent.wait(10) == 0
 
 
+DEAF_TO_ITS_MASTER = """
+    import os, signal, threading, time
+    from crm import wsgi
+    wsgi.LOOK_EVERY_S = wsgi.LAST_REQUEST_S = 0.1
+    master = os.getpid()
+    if os.fork():
+        time.sleep(0.5)
+        os._exit(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=wsgi._end_after, args=(master,)).start()
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_web_process_that_missed_the_signal_ends_after_its_master() -> None:
+    command = [sys.executable, "-c", textwrap.dedent(DEAF_TO_ITS_MASTER)]
+    master = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    orphan = int(next(master.stdout))  # type: ignore[arg-type]
+
+    assert master.wait(10) == 0
+
+    wait_until(lambda: not psutil.pid_exists(orphan) or psutil.Process(orphan).status() == psutil.STATUS_ZOMBIE)
+
+
 @STOPS
 def test_a_child_that_will_not_listen_is_ended(stop: signal.Signals) -> None:
     parent = parent_of(f"web:{IS_DEAF}")
