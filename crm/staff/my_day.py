@@ -200,7 +200,7 @@ def clocks_of_role(actor: Actor, *, today: date, rulebook: Rulebook) -> dict[str
         wanted["to_decide"] = ("decide_to_assess", "stage_one_decision")
     if not wanted:
         return {}
-    rows = read(_of_rules(), {"rules": [rule for rules in wanted.values() for rule in rules]}).all()
+    rows = read(_of_rules(tuple(rule for rules in wanted.values() for rule in rules))).all()
     say = _Sayer(today=today, rulebook=rulebook)
     return {
         name: tuple(say.clock(row, {}) for row in rows if row.rule in rules)[:ROWS_SHOWN]
@@ -335,8 +335,9 @@ def _team() -> Any:
     return select(_USER.name, counted.scalar_subquery().label("over")).where(_USER.active)
 
 
-@lru_cache(maxsize=1)
-def _of_rules() -> Select[Any]:
+@lru_cache(maxsize=16)
+def _of_rules(rules: tuple[str, ...]) -> Select[Any]:
+    """The running clocks of a few rules, whosever the case is."""
     return (
         select(
             _CLOCK.rule,
@@ -356,7 +357,7 @@ def _of_rules() -> Select[Any]:
         .join(Household.__table__, _HOME.id == _CASE.household_id)
         .where(
             _CLOCK.stopped_on.is_(None),
-            _CLOCK.rule.in_(bindparam("rules", expanding=True)),
+            _CLOCK.rule.in_([our_word(rule) for rule in rules]),
             _CASE.place.in_(("received", "in_assessment", "with_panel", "with_decision_maker")),
         )
         .order_by(_CLOCK.due_on, _CLOCK.id)

@@ -27,9 +27,14 @@ def upgrade() -> None:
     op.drop_index("ix_person_given_key", table_name="person")
     op.drop_index("ix_person_family_key", table_name="person")
     op.create_index("ix_person_given_name", "person", ["given_key", "family_key"])
+    running = sa.text("stopped_on IS NULL")
+    op.create_index(
+        "ix_deadline_of_rule", "deadline", ["rule", "due_on"], sqlite_where=running, postgresql_where=running
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_deadline_of_rule", table_name="deadline")
     op.drop_index("ix_person_given_name", table_name="person")
     op.create_index("ix_person_family_key", "person", ["family_key"])
     op.create_index("ix_person_given_key", "person", ["given_key"])
