@@ -33,7 +33,7 @@ check: setup-test ## style, types and house rules (seconds)
 night: setup-test chromium ## the long versions of the tests: thousands of rounds, kills, both databases
 	@CRM_TEST_TIER=night CRM_NOTHING_SKIPPED=1 $(BIN)/python -m pytest -n 2 --dist worksteal --timeout=7200 $(ARGS)
 
-bench: setup ## the figures, one a line; ONLY=pages for one group, JSON=file to keep them
+bench: setup-test ## the figures, one a line; ONLY=pages for one group, JSON=file to keep them
 	@$(BIN)/crm bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 lock: setup-test ## choose the newest allowed versions again and write their sums to constraints*.txt

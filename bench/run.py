@@ -125,15 +125,18 @@ def service(kind: str, size: int, folder: Path, server: str, report: Report | No
                 leftover.unlink()
     url = f"sqlite:///{file}" if kind == "sqlite" else servers.database(server, name)
     settings = Settings.from_environ({"CRM_ENV": "test", "DATABASE_URL": url, "CRM_DATA": str(data), **SECRETS})
-    app = create_app(settings)
-    settle()  # as each web process does
-    with app.app_context():
-        if not ready.exists():
+    if not ready.exists():
+        with create_app(settings).app_context():
             migrations.upgrade(db.engine)
             with transaction():
                 policy.ensure_defaults(now=now_utc())
             took = load(size, today=today_in_london())
             ready.write_text(f"{took:.1f}\n")
+            db.session.remove()
+            db.engine.dispose()
+    app = create_app(settings)
+    settle()  # as each web process does
+    with app.app_context():
         if report is not None:
             bound = 300 if size == SIZES[-1] else None
             report.add(f"{kind} load {size:,} enquiries s", float(ready.read_text()), bound)
