@@ -15,6 +15,7 @@ from crm.cases.open_case import NewPerson, NewTouch, add_person, join_case, set_
 from crm.cases.tasks import add_task
 from crm.clock import london_date
 from crm.rules.permissions import Actor, Permission
+from crm.rules.quiet_times import keep_quiet, read_quiet
 from crm.rules.rulebook import Rulebook
 from crm.rules.stages import EnquiryStage, TrackName
 from crm.rules.transitions import Evidence
@@ -117,6 +118,10 @@ def _fill_in(
     # A warning is never taken back by a later sheet or form that happens to hold none.
     person.no_calls = person.no_calls or new.no_calls
     person.no_voicemail = person.no_voicemail or new.no_voicemail
+    person.no_texts = person.no_texts or new.no_texts
+    person.no_emails = person.no_emails or new.no_emails
+    person.no_letters = person.no_letters or new.no_letters
+    person.quiet_times = keep_quiet(read_quiet(f"{person.quiet_times or ''},{new.quiet_times or ''}"))
     if new.safe_contact and new.safe_contact not in (person.safe_contact or ""):
         person.safe_contact = "; ".join(part for part in (person.safe_contact, new.safe_contact) if part)
     in_force = consents_in_force([person.id]).get(person.id, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from crm.audit import record
@@ -9,6 +10,7 @@ from crm.cases import summary, timeline
 from crm.cases.change_stage import claim_version
 from crm.cases.models import Case, Person
 from crm.rules.permissions import Actor, Sensitivity
+from crm.rules.quiet_times import keep_quiet, say_quiet
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 
@@ -19,6 +21,17 @@ ATTEMPT_WORDS = {
     "email": "Sent an email",
     "wrong_number": "Rang, wrong number",
 }
+
+
+def not_wanted(person: Person) -> list[str]:
+    """The other ways and the times that somebody ruled out, a sentence each."""
+    ways = (
+        (person.no_texts, "Send no texts."),
+        (person.no_emails, "Send no emails."),
+        (person.no_letters, "Send nothing by post."),
+    )
+    quiet = say_quiet(person.quiet_times)
+    return [words for ruled_out, words in ways if ruled_out] + ([f"{quiet}."] if quiet else [])
 
 
 class TheyAskedUsNotTo(Refusal):
@@ -85,6 +98,10 @@ def set_contact_rules(
     no_calls: bool,
     no_voicemail: bool,
     no_contact: bool,
+    no_texts: bool = False,
+    no_emails: bool = False,
+    no_letters: bool = False,
+    quiet_times: Iterable[str] = (),
     contact_times: str | None,
     safe_contact: str | None,
     actor: Actor,
@@ -92,6 +109,8 @@ def set_contact_rules(
 ) -> None:
     """Change how a person may be reached; in force from the next thing that would have gone out."""
     person.no_calls, person.no_voicemail, person.no_contact = no_calls, no_voicemail, no_contact
+    person.no_texts, person.no_emails, person.no_letters = no_texts, no_emails, no_letters
+    person.quiet_times = keep_quiet(quiet_times)
     person.contact_times = contact_times or None
     person.safe_contact = safe_contact or None
     timeline.add(

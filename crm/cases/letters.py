@@ -191,8 +191,11 @@ def _route(letter: LetterKind, case: Case, person: Person, *, wanted: Channel | 
     if person.no_contact and not letter.statutory:
         return _Route(None, why_not="they asked us not to be in touch")
     shared = letter.contains_sensitive and _shares_email(case, person)
+    # Ways that they ruled out are used for what the law makes us send alone.
     email_ok = bool(person.email) and Channel.EMAIL in letter.channels and not shared
+    email_ok = email_ok and (letter.statutory or not person.no_emails)
     post_ok = bool(case.household.address) and Channel.POST in letter.channels
+    post_ok = post_ok and (letter.statutory or not person.no_letters)
     if wanted == Channel.POST or (wanted is None and person.prefers == "post" and post_ok):
         email_ok = False
     if wanted == Channel.EMAIL:
@@ -201,6 +204,8 @@ def _route(letter: LetterKind, case: Case, person: Person, *, wanted: Channel | 
         return _Route(Channel.EMAIL, Recipient(email=person.email))
     if post_ok:
         return _Route(Channel.POST, Recipient(postal=_postal_lines(case, person)))
+    if (person.email and person.no_emails) or (case.household.address and person.no_letters):
+        return _Route(None, why_not="they asked us not to write to them")
     if shared:
         return _Route(None, why_not="their email is shared and we have no postal address")
     return _Route(None, why_not="we have no email or postal address for them")

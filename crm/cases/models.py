@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
@@ -118,6 +118,12 @@ class Person(RowKey, Base):
     contact_times: Mapped[str | None] = mapped_column(String(200))
     no_calls: Mapped[bool] = mapped_column(default=False)
     no_voicemail: Mapped[bool] = mapped_column(default=False)
+    no_texts: Mapped[bool] = mapped_column(default=False, server_default=false())
+    no_emails: Mapped[bool] = mapped_column(default=False, server_default=false())
+    no_letters: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Nothing by post: somebody else opens it."""
+    quiet_times: Mapped[str | None] = mapped_column(String(60))
+    """When not to be in touch, in the words of ``rules.quiet_times``."""
     no_contact: Mapped[bool] = mapped_column(default=False)
     """They asked us to stop: nothing goes out on any channel but what the law makes us send."""
     safe_contact_sealed: Mapped[str | None] = mapped_column(Text)

@@ -30,6 +30,7 @@ from crm.clock import london_date
 from crm.db import db
 from crm.rules import reference
 from crm.rules.permissions import Actor
+from crm.rules.quiet_times import keep_quiet, read_quiet
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 from crm.rules.transitions import Evidence
@@ -66,6 +67,10 @@ class NewPerson:
     contact_times: str | None = None
     no_calls: bool = False
     no_voicemail: bool = False
+    no_texts: bool = False
+    no_emails: bool = False
+    no_letters: bool = False
+    quiet_times: str | None = None
     safe_contact: str | None = None
     consents: tuple[NewConsent, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
@@ -201,6 +206,8 @@ def add_person(case: Case, new: NewPerson, *, source: str, stated_on: date, acto
     person.contact_times = new.contact_times
     person.no_calls = new.no_calls
     person.no_voicemail = new.no_voicemail
+    person.no_texts, person.no_emails, person.no_letters = new.no_texts, new.no_emails, new.no_letters
+    person.quiet_times = keep_quiet(read_quiet(new.quiet_times))
     person.no_contact = False
     person.safe_contact = new.safe_contact or None
     db.session.add(person)

@@ -80,9 +80,7 @@ def queue() -> str:
     )
 
 
-def _said(
-    lines: list[queries.QueueLine], rulebook: Rulebook, *, actor: Actor, today: date
-) -> list[tuple[Any, ...]]:
+def _said(lines: list[queries.QueueLine], rulebook: Rulebook, *, actor: Actor, today: date) -> list[tuple[Any, ...]]:
     """Each line as it is shown. A page is mostly a few due dates and a few owners, so each is put in words once.
 
     Its last word is whom this person would take the household from; None where they can't, or have it.
@@ -381,6 +379,7 @@ def record_contact(reference: str) -> Response | tuple[str, int]:
         case=case,
         people=people,
         attempts=queries.attempts_since_opening(case),
+        not_wanted=contact.not_wanted,
         now=now,
     ), form.status
 

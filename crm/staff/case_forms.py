@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wtforms import BooleanField, RadioField, SelectField
+from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField
 from wtforms.validators import ValidationError
 
 from crm.cases import keys
@@ -12,6 +12,7 @@ from crm.cases.facts import FACT_WORDS
 from crm.cases.models import ROLE_WORDS, PersonRole
 from crm.delivery.posting import DISPATCH_METHODS
 from crm.rules.permissions import Sensitivity
+from crm.rules.quiet_times import QUIET_WORDS
 from crm.web.forms import BaseForm, DateField, EmailField, LongTextField, Needed, Optional, PhoneField, TextField
 
 NOTE_KINDS = (("note", "Note"), ("contact", "Call or message"))
@@ -20,6 +21,7 @@ NOTE_READERS = (
     (Sensitivity.HEALTH, "About health: kept closely"),
     (Sensitivity.OFFENCE, "About convictions: kept closely"),
 )
+
 
 class NoteForm(BaseForm):
     note = LongTextField("Add a note", [Needed("Write the note before keeping it")], longest=10_000)
@@ -47,6 +49,10 @@ class ContactRulesForm(BaseForm):
     no_contact = BooleanField("They asked us to stop: contact them only where the law makes us")
     no_calls = BooleanField("Do not call")
     no_voicemail = BooleanField("Leave no voicemail")
+    no_texts = BooleanField("Send no texts")
+    no_emails = BooleanField("Send no emails")
+    no_letters = BooleanField("Send nothing by post")
+    quiet_times = SelectMultipleField("Times when nobody should be in touch", choices=list(QUIET_WORDS.items()))
     contact_times = TextField("Good times to be in touch", [Optional()], longest=200)
     safe_contact = LongTextField("What else to mind, and why", [Optional()], longest=2000)
 

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from sqlalchemy import Integer, String, bindparam, cast, null, select, union_all
 
 from crm.access.models import User, UserRole
+from crm.cases.contact import not_wanted
 from crm.cases.facts import FACT_WORDS
 from crm.cases.hand_over import OWNING_ROLES
 from crm.cases.models import (
@@ -161,9 +162,7 @@ class CasePage:
     """Kinds of closely held facts that this person was shown: recorded with the look."""
 
 
-def case_page(
-    case: Case, actor: Actor, *, on_case: bool, now: datetime, today: date, rulebook: Rulebook
-) -> CasePage:
+def case_page(case: Case, actor: Actor, *, on_case: bool, now: datetime, today: date, rulebook: Rulebook) -> CasePage:
     """All the parts of the page of a case. Six queries at most."""
     people = [person for person in case.household.people if person.left_household_on is None]
     due = read(_DUE, {"case_id": case.id}).all()
@@ -305,6 +304,7 @@ def _person(person: Person, given: dict[str, bool], actor: Actor, *, on_case: bo
             heed.append("Do not call.")
         if person.no_voicemail:
             heed.append("Leave no voicemail.")
+        heed += not_wanted(person)
     why = None
     if may_see(actor, Sensitivity.SAFETY, subject_person_id=person.id, on_case=on_case):
         why = person.safe_contact

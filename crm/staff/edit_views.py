@@ -18,6 +18,7 @@ from crm.cases.queries import case_for, case_head, is_on_case
 from crm.clock import now_utc, today_in_london
 from crm.db import db
 from crm.rules.permissions import Permission, Sensitivity, may_see
+from crm.rules.quiet_times import read_quiet
 from crm.rules.refusal import Refusal
 from crm.rules.stages import STAGES, TRACK_WORDS, TrackName, stage_words
 from crm.staff import case_page as pages
@@ -207,6 +208,10 @@ def contact_rules(reference: str, person_id: int) -> Response:
         no_contact=person.no_contact,
         no_calls=person.no_calls,
         no_voicemail=person.no_voicemail,
+        no_texts=person.no_texts,
+        no_emails=person.no_emails,
+        no_letters=person.no_letters,
+        quiet_times=read_quiet(person.quiet_times),
         contact_times=person.contact_times,
         safe_contact=person.safe_contact if may_read else None,
     )
@@ -216,6 +221,10 @@ def contact_rules(reference: str, person_id: int) -> Response:
             case=found,
             no_calls=form.no_calls.data,
             no_voicemail=form.no_voicemail.data,
+            no_texts=form.no_texts.data,
+            no_emails=form.no_emails.data,
+            no_letters=form.no_letters.data,
+            quiet_times=form.quiet_times.data or (),
             no_contact=form.no_contact.data,
             contact_times=form.contact_times.data,
             safe_contact=form.safe_contact.data if may_read else person.safe_contact,

@@ -94,9 +94,7 @@ def test_what_is_held_closely_is_shown_only_to_those_whose_work_it_is(
     assert "One dog" in passing
 
 
-def test_every_look_is_kept_and_shown(
-    app: flask.Flask, make_household: Make, as_member: Browser, cast: Cast
-) -> None:
+def test_every_look_is_kept_and_shown(app: flask.Flask, make_household: Make, as_member: Browser, cast: Cast) -> None:
     """G33."""
     reference = make_household(facts={"offences": "A caution in 2009"})
     as_member(cast.officer).get(f"/cases/{reference}")
@@ -288,3 +286,18 @@ def test_a_task_of_somebody_else_does_not_hide_what_is_next(
     assert lead.text == "Log the call"
     own = as_member(cast.recruiter).get(f"/cases/{reference}").page
     assert own.find("section", id="now").text.startswith("What to do now Tell them another way")
+
+
+def test_ways_and_times_that_are_ruled_out_stand_before_any_number(
+    app: flask.Flask, make_household: Make, as_member: Browser, cast: Cast
+) -> None:
+    reference = make_household()
+    officer = as_member(cast.officer)
+    with app.app_context():
+        person_id = db.session.scalars(sa.select(Case).where(Case.reference == reference)).one().household.people[0].id
+    page = officer.get(f"/cases/{reference}/people/{person_id}/reach").page
+
+    officer.submit(page, button="Keep these rules", no_texts="y", no_emails="y", quiet_times=["weekend", "morning"])
+
+    shown = officer.get(f"/cases/{reference}").page.text
+    assert "Send no texts. Send no emails. Not mornings or weekends." in shown
