@@ -33,6 +33,9 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         # events and sign-up sheets
         "event.created": "Planned an event",
         "event.changed": "Changed an event",
+        "event.check_in": "Checked somebody in at an event",
+        "event.undo": "Took a check-in at an event back",
+        "event.walk_in": "Logged somebody who walked in at an event",
         "sheet.uploaded": "Uploaded a sign-up sheet",
         "sheet.columns_set": "Said what the columns of a sheet hold",
         "sheet.loaded": "Loaded a sign-up sheet",

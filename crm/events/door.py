@@ -49,18 +49,20 @@ def log_enquirer(
     facts: Mapping[str, str] | None = None,
     one_time_id: str | None = None,
     send_letters: bool = True,
+    happened_at: datetime | None = None,
 ) -> Logged:
     """Log a person or a couple from an event.
 
     The same phone or email as a household we know makes it another touch of theirs, so that nobody at the stall has to
     decide anything; a mere likeness is left for later. The same ``one_time_id`` again gives what it led to before.
+    ``happened_at`` is when they left their name, where that was not now (a phone that had no signal).
     """
     require(actor, Permission.LOG_ENQUIRY)
     if one_time_id is not None and (known := case_of_touch(one_time_id)) is not None:
-        return Logged(known, joined=True, may_be_opened=_may_open(known, actor, today=today))
+        return Logged(known, joined=True, may_be_opened=may_open(known, actor, today=today))
     touch = NewTouch(
         channel=Channel.EVENT,
-        received_at=received_at(event, now=now),
+        received_at=received_at(event, now=min(happened_at or now, now)),
         source=event.name,
         campaign_id=event.campaign_id,
         interest=interest,
@@ -70,7 +72,7 @@ def log_enquirer(
     known = household_of(people)
     if known is not None:
         add_touch(known, touch=touch, people=people, facts=facts, actor=actor, now=now, today=today, rulebook=rulebook)
-        return Logged(known, joined=True, may_be_opened=_may_open(known, actor, today=today))
+        return Logged(known, joined=True, may_be_opened=may_open(known, actor, today=today))
     case = open_case(
         people=list(people),
         touch=touch,
@@ -119,7 +121,8 @@ def case_of_touch(one_time_id: str) -> Case | None:
     ).first()
 
 
-def _may_open(case: Case, actor: Actor, *, today: date) -> bool:
+def may_open(case: Case, actor: Actor, *, today: date) -> bool:
+    """Whether whoever logged somebody may open the case that came of it."""
     return (
         db.session.scalars(select(Case.id).where(Case.id == case.id, visible_cases(actor, today=today))).first()
         is not None

@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import select
+
 from crm.audit import record
 from crm.cases.models import Campaign
 from crm.clock import london_date
@@ -14,6 +16,9 @@ from crm.db import db
 from crm.events.models import EventKind, EventStaff, RecruitmentEvent
 from crm.rules.permissions import Actor, Permission, require
 from crm.rules.refusal import Refusal
+
+CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Of short addresses: none that is taken for another when it is typed from a poster."""
 
 
 class EventNotRight(Refusal):
@@ -44,6 +49,8 @@ def create_event(
     db.session.flush()
     event = RecruitmentEvent(
         name=name.strip(),
+        slug=_slug(name, starts_at),
+        code=_short_code(),
         kind=kind,
         place=place or None,
         link=link or None,
@@ -100,6 +107,19 @@ def _check(*, starts_at: datetime, ends_at: datetime, place: str | None, link: s
 def _campaign_name(name: str, starts_at: datetime) -> str:
     on = london_date(starts_at)
     return f"{name.strip()[:170]}, {on.day} {on:%B %Y}"
+
+
+def _slug(name: str, starts_at: datetime) -> str:
+    """Its public address, "coffee-and-questions-11-july-2026". A second one on the same day gets a few letters more."""
+    on = london_date(starts_at)
+    words = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:48].strip("-") or "event"
+    slug = f"{words}-{on.day}-{on:%B-%Y}".lower()
+    taken = db.session.scalar(select(RecruitmentEvent.id).where(RecruitmentEvent.slug == slug))
+    return f"{slug}-{secrets.token_hex(3)}" if taken is not None else slug
+
+
+def _short_code() -> str:
+    return "".join(secrets.choice(CODE_LETTERS) for _ in range(7))
 
 
 def _code(name: str, starts_at: datetime) -> str:
