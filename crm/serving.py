@@ -1,22 +1,22 @@
-"""``crm serve``: the web server and the worker as children of one small parent, which starts again what dies.
+"""``crm serve``: the web server and the worker as children of one parent, which starts again what dies.
 
-The parent holds no request and no database connection, and little memory: it takes the place of the command that
-checked the settings and the database, and knows nothing but this file. Told to stop, it lets both children finish.
-Nothing is left behind: a child ends with its parent, and a web process with its master, however either was killed.
+The parent (wsgi.py) takes the place of the command that checked the settings and the database. Its children are forks of
+it. Told to stop, it lets both finish. Nothing is left behind: a child ends with its parent, and a web process with its
+master, however either was killed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
-from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from typing import NoReturn
 
 STOP_WITHIN_S = 25
@@ -29,7 +29,9 @@ LOOK_EVERY_S = 0.1
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+_forks = multiprocessing.get_context("fork")
 
 
 def end_with_parent(parent: int | None = None) -> None:
@@ -44,13 +46,26 @@ def end_with_parent(parent: int | None = None) -> None:
         os._exit(1)
 
 
+def _be_child(name: str, do: Callable[[], object], parent: int) -> None:
+    """What a child does first: a session of its own, so that Ctrl-C reaches the parent alone and the parent decides the
+    order of stopping; a name of its own in lists of processes; and the signals as a new process has them."""
+    os.setsid()
+    for number in STOPS:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+    end_with_parent(parent)
+    if _libc is not None:
+        _libc.prctl(_PR_SET_NAME, f"crm {name}".encode())
+    do()
+
+
 @dataclass
 class Child:
-    """One child process, and what is left of earlier ones."""
+    """One child process, and what is left of earlier ones. ``do`` is all it does."""
 
     name: str
-    command: Sequence[str]
-    process: subprocess.Popen[bytes] | None = None
+    do: Callable[[], object]
+    process: BaseProcess | None = None
     started_at: float = 0.0
     start_again_at: float | None = None
     early_deaths: int = 0
@@ -58,24 +73,24 @@ class Child:
     """Groups of dead children, some of whose own children may still be finishing, and when those are ended."""
 
     def start(self) -> None:
-        parent = os.getpid()
-        # A session of its own, so that Ctrl-C reaches the parent alone and the parent decides the order of stopping.
-        self.process = subprocess.Popen(
-            self.command,
-            start_new_session=True,
-            preexec_fn=lambda: end_with_parent(parent),
-            # A heap for each of a few threads keeps more memory idle than one lock between them costs time.
-            env={"MALLOC_ARENA_MAX": "1", **os.environ},
-        )
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.process = _forks.Process(target=_be_child, args=(self.name, self.do, os.getpid()), name=self.name)
+        # A stop that comes between the fork and the child's own handlers waits for those.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         self.started_at, self.start_again_at = time.monotonic(), None
 
     @property
     def has_died(self) -> bool:
-        return self.process is not None and self.process.poll() is not None
+        return self.process is not None and self.process.exitcode is not None
 
     def note_death(self, now: float) -> None:
         """Plan the next start: at once after a long life, ever later after short ones."""
-        if self.process is None:
+        if self.process is None or self.process.pid is None:
             return
         _signal_group(self.process.pid, signal.SIGTERM)
         self.left_behind.append((self.process.pid, now + STOP_WITHIN_S))
@@ -89,21 +104,6 @@ class Child:
         self.left_behind = [one for one in self.left_behind if one[1] > now]
 
 
-def web_command(*, host: str, port: int, workers: int) -> list[str]:
-    """The web server's command: as many processes as cores, two threads each, and work turned away when it piles up."""
-    return [
-        sys.executable, "-m", "crm.wsgi", "crm.wsgi:application", "--factory",
-        "--interface", "wsgi", "--host", host, "--port", str(port),
-        "--workers", str(workers), "--blocking-threads", "2", "--backpressure", "64",
-        "--respawn-failed-workers", "--workers-kill-timeout", f"{STOP_WITHIN_S - 5}s",
-        "--no-ws", "--log-level", "warning",
-    ]  # fmt: skip
-
-
-def worker_command() -> list[str]:
-    return [sys.executable, "-m", "crm.cli", "worker"]
-
-
 def become_parent(*, host: str, port: int, workers: int, with_worker: bool) -> NoReturn:
     """Go on as the parent of the web server and the worker, in this very process, with everything else let go."""
     arguments = ["--host", host, "--port", str(port), "--workers", str(workers)]
@@ -113,7 +113,9 @@ def become_parent(*, host: str, port: int, workers: int, with_worker: bool) -> N
     sys.stderr.flush()
     # A stop that is asked for just now waits until there is somebody to hear it.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-    os.execv(sys.executable, [sys.executable, "-m", "crm.serving", *arguments])
+    # A heap for each of a few threads keeps more memory idle than one lock between them costs time.
+    environ = {"MALLOC_ARENA_MAX": "1", **os.environ, "PORT": str(port)}
+    os.execve(sys.executable, [sys.executable, "-m", "crm.wsgi", *arguments], environ)
 
 
 def keep_running(children: Sequence[Child], *, said: Callable[[str], None] = print) -> int:
@@ -155,38 +157,18 @@ def keep_running(children: Sequence[Child], *, said: Callable[[str], None] = pri
 def _stop_all(children: Sequence[Child]) -> None:
     running = [child.process for child in children if child.process is not None]
     for process in running:
-        if process.poll() is None:
-            process.terminate()
+        process.terminate()
     deadline = time.monotonic() + STOP_WITHIN_S
     for process in running:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.1, deadline - time.monotonic()))
+        process.join(max(0.1, deadline - time.monotonic()))
     groups = [process.pid for process in running] + [pid for child in children for pid, _when in child.left_behind]
     for pid in groups:
-        _signal_group(pid, signal.SIGKILL)
+        if pid is not None:
+            _signal_group(pid, signal.SIGKILL)
     for process in running:
-        process.wait()
+        process.join()
 
 
 def _signal_group(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-
-
-def main() -> int:
-    """The parent by itself: started by ``crm serve``, which has checked everything."""
-    parser = ArgumentParser(prog="crm.serving", description=__doc__)
-    parser.add_argument("--host", required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--workers", type=int, required=True)
-    parser.add_argument("--no-worker", action="store_true")
-    asked = parser.parse_args()
-    os.environ["PORT"] = str(asked.port)
-    children = [Child("web", web_command(host=asked.host, port=asked.port, workers=asked.workers))]
-    if not asked.no_worker:
-        children.append(Child("worker", worker_command()))
-    return keep_running(children)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -85,11 +85,11 @@ class Loader:
 def victims(service: Service, what: str) -> list[int]:
     """The processes of a part of the service."""
     children = psutil.Process(service.process.pid).children()
-    masters = [child for child in children if "crm.wsgi" in child.cmdline()]
+    masters = [child for child in children if child.name() == "crm web"]
     parts = {
         "web process": [process for master in masters for process in master.children()],
         "web master": masters,
-        "mail worker": [child for child in children if "worker" in child.cmdline()],
+        "mail worker": [child for child in children if child.name() == "crm worker"],
     }
     return [process.pid for process in parts[what]]
 
