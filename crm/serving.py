@@ -1,8 +1,8 @@
 """``crm serve``: the web server and the worker as children of one parent, which starts again what dies.
 
-The parent (wsgi.py) takes the place of the command that checked the settings and the database. Its children are forks of
-it. Told to stop, it lets both finish. Nothing is left behind: a child ends with its parent, and a web process with its
-master, however either was killed.
+The parent (wsgi.py) takes the place of the command that checked the settings and the database. Its children are forks
+of it. Told to stop, it lets both finish. Nothing is left behind: a child ends with its parent, and a web process with
+its master, however either was killed.
 """
 
 from __future__ import annotations
