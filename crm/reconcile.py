@@ -11,6 +11,7 @@ from sqlalchemy.orm import selectinload
 from crm import policy
 from crm.cases import summary
 from crm.cases.models import Case, CaseAssignment, Track
+from crm.cases.unmerge import merge_faults
 from crm.db import db
 
 BATCH = 500
@@ -18,7 +19,7 @@ BATCH = 500
 
 def find_faults(*, today: date, said: Callable[[str], None] = lambda _line: None) -> list[str]:
     """Every fault found, in plain words; empty when all is well."""
-    faults = [*_database_faults(), *_owner_faults()]
+    faults = [*_database_faults(), *_owner_faults(), *merge_faults()]
     rulebook = policy.rulebook_on(today)
     after = 0
     looked_at = 0

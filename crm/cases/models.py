@@ -13,6 +13,10 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from crm.cases.merge_models import FormerCase as FormerCase
+from crm.cases.merge_models import FormerPerson as FormerPerson
+from crm.cases.merge_models import HouseholdMerge as HouseholdMerge
+from crm.cases.merge_models import MergeRow as MergeRow
 from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
 from crm.rules.permissions import Sensitivity
 from crm.rules.stages import TrackName
@@ -78,6 +82,11 @@ class Band(StrEnum):
     ENDED = "ended"
 
 
+NUMBERS_NEVER_COME_BACK = {"sqlite_autoincrement": True}
+"""SQLite gives the number of the newest row again once that row is gone. A household, person or case that was merged
+into another may be put back, and the trail names it by its number for ever."""
+
+
 class Household(RowKey, Base):
     """People in one home: the unit that Ofsted counts."""
 
@@ -94,6 +103,8 @@ class Household(RowKey, Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
     people: Mapped[list[Person]] = relationship(back_populates="household", order_by="Person.id")
+
+    __table_args__ = NUMBERS_NEVER_COME_BACK
 
 
 class Person(RowKey, Base):
@@ -139,6 +150,7 @@ class Person(RowKey, Base):
         # Names are typed in either order, and the second only begun.
         Index("ix_person_name", "family_key", "given_key"),
         Index("ix_person_given_name", "given_key", "family_key"),
+        NUMBERS_NEVER_COME_BACK,
     )
 
     @property
@@ -211,6 +223,7 @@ class Case(Base):
         Index("ix_case_file_owner_queue", "owner_id", "is_open", "next_action_due_on", "id", "place"),
         Index("ix_case_file_owner_place", "owner_id", "place", "next_action_due_on", "id", "band"),
         Index("ix_case_file_opened", "opened_at", "id"),
+        NUMBERS_NEVER_COME_BACK,
     )
 
     @property

@@ -23,6 +23,7 @@ from crm.cases.models import (
     CaseAssignment,
     Deadline,
     Enquiry,
+    FormerCase,
     Household,
     Person,
     StageChange,
@@ -98,8 +99,20 @@ def _has_part(user_id: int, today: date) -> ColumnElement[bool]:
 
 
 def case_for(actor: Actor, reference: str, *, today: date) -> Case:
-    """The case with this reference, with its household, people and tracks. Raises CaseNotFound, which says no more."""
+    """The case with this reference, with its household, people and tracks. Raises CaseNotFound, which says no more.
+
+    The reference of a case that was merged into another leads to the one that goes on.
+    """
     known = _read_reference(reference)
+    case = _case_with(actor, known, today=today)
+    if case is None and known is not None:
+        case = _case_with(actor, reference_now(known), today=today)
+    if case is None:
+        raise CaseNotFound
+    return case
+
+
+def _case_with(actor: Actor, known: str | None, *, today: date) -> Case | None:
     case: Case | None = None
     if known is not None and actor.kind == ActorKind.STAFF and actor.user_id is not None:
         words = {"reference": known, "me": actor.user_id, "today": today}
@@ -108,9 +121,14 @@ def case_for(actor: Actor, reference: str, *, today: date) -> Case:
             _load_rest(case)
     elif known is not None:
         case = db.session.scalars(_WHOLE_CASE.where(Case.reference == known, visible_cases(actor, today=today))).first()
-    if case is None:
-        raise CaseNotFound
     return case
+
+
+def reference_now(reference: str) -> str | None:
+    """The reference of the case that took up the one with this reference; None where none did."""
+    return db.session.scalars(
+        select(Case.reference).join(FormerCase, FormerCase.case_id == Case.id).where(FormerCase.reference == reference)
+    ).first()
 
 
 _WHOLE_CASE = select(Case).options(joinedload(Case.household).selectinload(Household.people), selectinload(Case.tracks))
@@ -482,8 +500,15 @@ def deadline_of(case: Case, rule: str) -> Deadline | None:
 
 
 def case_by_id(case_id: int) -> Case:
-    """A case by its id, for work that no person asked for (jobs, calendar answers). Raises CaseNotFound."""
+    """A case by its id, for work that no person asked for (jobs, calendar answers). Raises CaseNotFound.
+
+    The id of a case that was merged into another leads to the one that goes on.
+    """
     case = db.session.get(Case, case_id)
+    if case is None:
+        case = db.session.scalars(
+            select(Case).join(FormerCase, FormerCase.case_id == Case.id).where(FormerCase.former_id == case_id)
+        ).first()
     if case is None:
         raise CaseNotFound
     return case
