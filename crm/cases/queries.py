@@ -310,6 +310,8 @@ def search_households(actor: Actor, words: str, *, today: date, limit: int = MAT
     known = _read_reference(text)
     if known:
         found_by.append(("reference", "reference", {"reference": known}))
+        if (now := reference_now(known)) is not None:
+            found_by.append(("reference", "reference", {"reference": now}))
     if "@" in text:
         found_by.append(("email", "email", _range(keys.email_key(text) or text)))
     elif len(digits) >= 5 and not any(c.isalpha() for c in text):

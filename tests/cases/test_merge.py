@@ -147,6 +147,8 @@ def test_the_reference_and_the_number_of_the_other_case_lead_to_the_one_that_goe
     found = queries.case_for(cast.recruiter.actor, old.lower(), today=today_in_london())
     assert found.reference == priya.reference
     assert queries.case_by_id(number).reference == priya.reference
+    matches = queries.search_households(cast.recruiter.actor, old, today=today_in_london())
+    assert [match.reference for match in matches] == [priya.reference]
 
     with transaction():
         undo_merge(made, **by(cast.recruiter))
