@@ -19,6 +19,7 @@ bp = Blueprint("administration", __name__)
 ANY_OF_IT = (
     Permission.MANAGE_SETTINGS,
     Permission.MANAGE_USERS,
+    Permission.TRY_RULES,
     Permission.VIEW_AUDIT,
     Permission.VIEW_OUTBOX,
     Permission.RUN_CHECKS,
@@ -50,6 +51,7 @@ DOORS: tuple[tuple[str, tuple[Door, ...]], ...] = (
         "Rules and their dates",
         (
             Door("Promises", "/admin/settings/promises", "How soon we do what we say", Permission.MANAGE_SETTINGS),
+            Door("Eligibility rules", "/admin/settings/eligibility", "What an answer means", Permission.TRY_RULES),
             Door("One-off holidays", "/admin/settings/holidays", "Days proclaimed since", Permission.MANAGE_SETTINGS),
             Door("Consent wording", "/admin/settings/wording", "The words people agree to", Permission.MANAGE_SETTINGS),
             Door("Panel", "/admin/settings/panel", "Whether the law asks for one", Permission.MANAGE_SETTINGS),
@@ -136,6 +138,7 @@ def brand_css() -> Response:
 # The pages: imported here so that whoever takes the blueprint has them all.
 from crm.administration import (  # noqa: E402
     demo_views,  # noqa: F401
+    eligibility_views,  # noqa: F401
     people_views,  # noqa: F401
     running_views,  # noqa: F401
     settings_views,  # noqa: F401

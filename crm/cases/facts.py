@@ -50,6 +50,15 @@ FACT_SENSITIVITY: dict[str, Sensitivity] = {
 }
 
 
+OWN = "own_"
+"""How the key of an answer to a question of the service's own begins."""
+
+
+def sensitivity_of(key: str) -> Sensitivity:
+    """How closely an answer is held. What a service asks of its own accord may be anything, so it is personal."""
+    return FACT_SENSITIVITY.get(key, Sensitivity.PERSONAL if key.startswith(OWN) else Sensitivity.ORDINARY)
+
+
 def state_fact(
     case: Case,
     *,
@@ -81,7 +90,7 @@ def state_fact(
         key=key,
         source=source,
         stated_on=stated_on,
-        sensitivity=sensitivity or FACT_SENSITIVITY.get(key, Sensitivity.ORDINARY),
+        sensitivity=sensitivity or sensitivity_of(key),
     )
     fact.value = value
     db.session.add(fact)

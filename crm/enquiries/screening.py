@@ -37,7 +37,13 @@ FACT_OF: Mapping[str, str] = {
     "home": "housing",
     "work": "work",
 }
-"""Which fact holds the answer to which criterion. Age is read from dates of birth."""
+"""Which fact holds the answer to which criterion. Age is read from dates of birth; what a service asks of its own
+accord has a fact of its name."""
+
+
+def fact_of(criterion: Criterion) -> str:
+    """The key of the fact that holds a criterion's answer."""
+    return FACT_OF.get(criterion.name, criterion.name)
 
 SOURCE = "Screening call"
 
@@ -84,7 +90,9 @@ class Screening:
         """What is still to ask, a few words each."""
         words = ["Date of birth"] if any(person.born_on is None for person in self.applicants) else []
         return words + [
-            FACT_WORDS[FACT_OF[one.criterion.name]] for one in self.known if one.criterion.name in self.unasked
+            FACT_WORDS.get(fact_of(one.criterion), one.criterion.staff_words)
+            for one in self.known
+            if one.criterion.name in self.unasked
         ]
 
 
@@ -101,11 +109,11 @@ def screening_of(case: Case, actor: Actor, *, on_case: bool, rulebook: Rulebook)
     for criterion in rulebook.criteria:
         if criterion.is_about_age:
             continue
-        found = _known(criterion, facts.get(FACT_OF[criterion.name]), case, actor, on_case=on_case)
+        found = _known(criterion, facts.get(fact_of(criterion)), case, actor, on_case=on_case)
         known.append(found)
         answers[criterion.name] = found.value
         if found.words and not found.is_hidden:
-            sensitivity = FACT_SENSITIVITY.get(FACT_OF[criterion.name], Sensitivity.ORDINARY)
+            sensitivity = FACT_SENSITIVITY.get(fact_of(criterion), Sensitivity.ORDINARY)
             if sensitivity in (Sensitivity.OFFENCE, Sensitivity.HEALTH):
                 shows.add(str(sensitivity))
     hidden = {one.criterion.name for one in known if one.is_hidden}
@@ -170,7 +178,7 @@ def keep_answers(
         option = criterion.option(value) if value else None
         if option is None:
             continue
-        key = FACT_OF[criterion.name]
+        key = fact_of(criterion)
         held = facts.get(key)
         if held is not None and read_answer(criterion, held.value) == option.value:
             continue

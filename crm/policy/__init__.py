@@ -6,7 +6,15 @@
 from crm.policy.changing import ensure_defaults
 from crm.policy.models import OneOffHoliday, PolicyKind, PolicyRow, PolicyVersion
 from crm.policy.profile import Area, ServiceProfile, district_of
-from crm.policy.reading import Wording, policy_version, rulebook_on, service, wording, wording_of_version
+from crm.policy.reading import (
+    Wording,
+    editions_of,
+    policy_version,
+    rulebook_on,
+    service,
+    wording,
+    wording_of_version,
+)
 
 __all__ = [
     "Area",
@@ -17,6 +25,7 @@ __all__ = [
     "ServiceProfile",
     "Wording",
     "district_of",
+    "editions_of",
     "ensure_defaults",
     "policy_version",
     "rulebook_on",

@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -19,9 +19,9 @@ from crm.db import db, rows_changed
 from crm.policy import defaults
 from crm.policy.models import OneOffHoliday, PolicyKind, PolicyRow, PolicyVersion
 from crm.policy.profile import district_of
-from crm.policy.reading import forget_policy, rulebook_on
+from crm.policy.reading import criterion_on, editions_of, forget_policy, rulebook_on
 from crm.rules.deadlines import PROMISES, Unit
-from crm.rules.eligibility import CRITERIA, Outcome
+from crm.rules.eligibility import CRITERIA, Criterion, Outcome, Route
 from crm.rules.permissions import Actor, Permission, require
 from crm.rules.refusal import Refusal
 from crm.rules.retention import RETENTION_RULES
@@ -86,17 +86,37 @@ def change_criterion(
     actor: Actor,
     now: datetime,
     today: date,
+    in_force_until: date | None = None,
     seen: int | None = None,
-) -> None:
-    """Change the service's side of an eligibility criterion, from a day.
+) -> int:
+    """Change the service's side of an eligibility criterion from a day, or to a last day; or add one of its own.
 
-    `changes` may hold ``usual_minimum_age`` (18 to 30) and ``below_usual`` (conversation or not_now) for the age,
-    ``outcomes`` (option to outcome), ``question``, ``hint``, and ``is_asked``. A hard stop in law stays one.
+    `changes` is the whole of it, as `checked_criterion` takes it. A hard stop in law stays one. Gives the version.
     """
     require(actor, Permission.MANAGE_SETTINGS)
-    value = _checked_criterion(name, changes)
+    value = checked_criterion(name, changes)
     _refuse_past(in_force_from, today)
-    _write(PolicyKind.CRITERION, name, value, in_force_from=in_force_from, actor=actor, now=now, seen=seen)
+    if in_force_until is not None:
+        if in_force_until < in_force_from:
+            raise PolicyNotChanged("Its last day is before its first.", field="in_force_until")
+        value["in_force_until"] = in_force_until.isoformat()
+    return _write(PolicyKind.CRITERION, name, value, in_force_from=in_force_from, actor=actor, now=now, seen=seen)
+
+
+def take_back_criterion(*, name: str, version: int, actor: Actor, now: datetime, today: date) -> None:
+    """Take a change of a criterion back before its day: the same day gets what counts the day before."""
+    require(actor, Permission.MANAGE_SETTINGS)
+    edition = next((one for one in editions_of(PolicyKind.CRITERION, name) if one.version == version), None)
+    if edition is None or edition.in_force_from <= today:
+        raise PolicyNotChanged("That has started, so it can't be taken back. Change it from today instead.")
+    before = criterion_on(name, edition.in_force_from - timedelta(days=1))
+    if before is not None:
+        value = before.value
+    elif name.startswith("own_"):
+        value = {**edition.value, "is_asked": False}
+    else:
+        value = {}
+    _write(PolicyKind.CRITERION, name, value, in_force_from=edition.in_force_from, actor=actor, now=now, seen=None)
 
 
 def publish_wording(
@@ -218,7 +238,7 @@ def _write(
     actor: Actor,
     now: datetime,
     seen: int | None,
-) -> None:
+) -> int:
     version = _bump(now=now, seen=seen)
     _add_row(kind, name, value, in_force_from=in_force_from, version=version, now=now, by=actor.user_id)
     db.session.flush()
@@ -229,6 +249,7 @@ def _write(
         subject=f"policy:{kind}.{name}",
         detail={"kind": str(kind), "name": name, "in_force_from": in_force_from.isoformat(), "version": version},
     )
+    return version
 
 
 def _bump(*, now: datetime, seen: int | None) -> int:
@@ -374,31 +395,103 @@ def _checked_areas(value: Any) -> list[dict[str, Any]]:
     return areas
 
 
-def _checked_criterion(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    criterion = next((one for one in CRITERIA if one.name == name), None)
-    if criterion is None:
+_CRITERION_WORDS = {"question": 200, "hint": 300, "staff_words": 160}
+_OPTION_WORDS = {"reason": 300, "what_would_change": 300}
+MOST_OPTIONS = 8
+
+
+def checked_criterion(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What an edition of a criterion may hold. Raises PolicyNotChanged with how to put it right.
+
+    ``question``, ``hint`` (public words), ``staff_words``; ``is_asked``; for the age ``usual_minimum_age`` (18 to 30)
+    and ``below_usual`` (conversation or not_now); ``options``: an answer's value to its ``outcome``, ``reason``,
+    ``what_would_change``, ``months`` (1 to 36) and ``route``. One of the service's own (its name begins ``own_``) gives
+    its question, its words for staff and two to eight options, each with a ``label``.
+    """
+    product = next((one for one in CRITERIA if one.name == name), None)
+    is_own = product is None
+    if is_own and not re.fullmatch(r"own_[a-z0-9_]{2,30}", name):
         raise PolicyNotChanged("There is no such criterion.", field="name")
-    known = {"usual_minimum_age", "below_usual", "outcomes", "question", "hint", "is_asked"}
+    known = {*_CRITERION_WORDS, "is_asked", "options", *(("usual_minimum_age", "below_usual") if not is_own else ())}
     if set(changes) - known:
         raise PolicyNotChanged("That part of the criterion can't be changed.", field="name")
-    is_law = criterion.is_about_age or any(one.outcome is Outcome.NOT_ELIGIBLE for one in criterion.options)
-    if is_law and changes.get("is_asked") is False:
-        raise PolicyNotChanged("The law makes this a question for everybody.", field="is_asked")
+    value: dict[str, Any] = {}
+    for field, longest in _CRITERION_WORDS.items():
+        if changes.get(field) is not None:
+            value[field] = _line(changes[field], longest, field)
+    for field in ("question", "staff_words"):
+        if (is_own or field in value) and not value.get(field):
+            raise PolicyNotChanged("Write the words.", field=field)
+    if changes.get("is_asked") is False:
+        if product is not None and product.is_law:
+            raise PolicyNotChanged("The law makes this a question for everybody.", field="is_asked")
+        value["is_asked"] = False
     age = changes.get("usual_minimum_age")
-    if age is not None and (not criterion.is_about_age or not isinstance(age, int) or not 18 <= age <= 30):
-        raise PolicyNotChanged("Give an age from 18, the law's minimum, to 30.", field="usual_minimum_age")
+    if age is not None:
+        if product is None or not product.is_about_age or not isinstance(age, int) or not 18 <= age <= 30:
+            raise PolicyNotChanged("Give an age from 18, the law's minimum, to 30.", field="usual_minimum_age")
+        value["usual_minimum_age"] = age
     below = changes.get("below_usual")
-    if below is not None and below not in {Outcome.CONVERSATION, Outcome.NOT_NOW}:
-        raise PolicyNotChanged("Choose a conversation or not now.", field="below_usual")
-    for option, outcome in dict(changes.get("outcomes", {})).items():
-        present = criterion.option(option)
-        if present is None or outcome not in set(Outcome):
-            raise PolicyNotChanged("Choose an outcome for one of the answers.", field="outcomes")
-        if present.outcome is Outcome.NOT_ELIGIBLE and outcome != Outcome.NOT_ELIGIBLE:
-            raise PolicyNotChanged("The law makes this a no, so it can't be softened.", field="outcomes")
-        if present.outcome is not Outcome.NOT_ELIGIBLE and outcome == Outcome.NOT_ELIGIBLE:
-            raise PolicyNotChanged("Only the law rules somebody out for good. Choose not now.", field="outcomes")
-    return {key: changes[key] for key in known if changes.get(key) is not None}
+    if below is not None:
+        if below not in {Outcome.CONVERSATION, Outcome.NOT_NOW}:
+            raise PolicyNotChanged("Choose a conversation or not now.", field="below_usual")
+        value["below_usual"] = str(below)
+    options = {
+        str(option): _checked_option(str(option), words, product)
+        for option, words in dict(changes.get("options") or {}).items()
+    }
+    if is_own and not 2 <= len(options) <= MOST_OPTIONS:
+        raise PolicyNotChanged(f"Give from two to {MOST_OPTIONS} answers.", field="options")
+    if is_own and len({one["label"].casefold() for one in options.values()}) < len(options):
+        raise PolicyNotChanged("Two of the answers read the same.", field="options")
+    if options:
+        value["options"] = options
+    return value
+
+
+def _checked_option(option: str, words: Mapping[str, Any], product: Criterion | None) -> dict[str, Any]:
+    present = product.option(option) if product is not None else None
+    known = {"outcome", *_OPTION_WORDS, "months", "route", *(() if product is not None else ("label",))}
+    if (product is not None and present is None) or set(words) - known:
+        raise PolicyNotChanged("Choose an outcome for one of the answers.", field="options")
+    value: dict[str, Any] = {}
+    if product is None:
+        value["label"] = _line(words.get("label"), 120, "options")
+        if not value["label"]:
+            raise PolicyNotChanged("Write each answer.", field="options")
+    outcome = words.get("outcome", present.outcome if present is not None else Outcome.ELIGIBLE)
+    if outcome not in set(Outcome):
+        raise PolicyNotChanged("Choose an outcome for one of the answers.", field="options")
+    is_stop = present is not None and present.outcome is Outcome.NOT_ELIGIBLE
+    if is_stop and outcome != Outcome.NOT_ELIGIBLE:
+        raise PolicyNotChanged("The law makes this a no, so it can't be softened.", field="options")
+    if not is_stop and outcome == Outcome.NOT_ELIGIBLE:
+        raise PolicyNotChanged("Only the law rules somebody out for good. Choose not now.", field="options")
+    value["outcome"] = str(outcome)
+    for field, longest in _OPTION_WORDS.items():
+        if words.get(field) is not None:
+            value[field] = _line(words[field], longest, "options")
+    said = value.get("reason", present.reason if present is not None else "")
+    if outcome != Outcome.ELIGIBLE and not said:
+        raise PolicyNotChanged("Say why, in words for the household, where it is not simply fine.", field="options")
+    if "months" in words:
+        months = words["months"]
+        if months is not None and (not isinstance(months, int) or isinstance(months, bool) or not 1 <= months <= 36):
+            raise PolicyNotChanged("Give from 1 to 36 months until we are in touch again.", field="options")
+        value["months"] = months
+    route = words.get("route")
+    if route is not None:
+        if route not in set(Route):
+            raise PolicyNotChanged("Choose the usual way or a transfer.", field="options")
+        value["route"] = str(route)
+    return value
+
+
+def _line(text: Any, longest: int, field: str) -> str:
+    words = " ".join(str(text or "").split())
+    if len(words) > longest:
+        raise PolicyNotChanged(f"Use at most {longest} characters.", field=field)
+    return words
 
 
 def _checked_check(item: str, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from threading import Lock
 from types import MappingProxyType
@@ -24,7 +24,7 @@ from crm.policy.models import OneOffHoliday, PolicyKind, PolicyRow, PolicyVersio
 from crm.policy.profile import ServiceProfile, profile_from
 from crm.rules import working_days
 from crm.rules.deadlines import DEADLINE_RULES, DeadlineRule, rules_in_force
-from crm.rules.eligibility import CRITERIA, Criterion, Outcome, criteria_in_force
+from crm.rules.eligibility import CRITERIA, Criterion, Option, Outcome, Route, criteria_in_force
 from crm.rules.panel import PANEL_EDITIONS, PanelEdition, panel_required
 from crm.rules.retention import RETENTION_RULES, RetentionRule, retention_in_force
 from crm.rules.rulebook import Rulebook
@@ -49,6 +49,16 @@ class Edition:
     version: int
     value: Any
 
+    @property
+    def in_force_until(self) -> date | None:
+        """The last day it counts, where that was set with it: from the day after, what counted before counts again."""
+        until = self.value.get("in_force_until") if self.kind == PolicyKind.CRITERION else None
+        return date.fromisoformat(until) if until else None
+
+    def counts_on(self, day: date) -> bool:
+        """Whether the day lies between its first and its last."""
+        return self.in_force_from <= day and (self.in_force_until is None or day <= self.in_force_until)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
@@ -64,7 +74,7 @@ class Policy:
         """Of each name of a kind, the edition in force on a day (None: the newest of all)."""
         chosen: dict[str, Edition] = {}
         for edition in self.editions:
-            if edition.kind != kind or (on is not None and edition.in_force_from > on):
+            if edition.kind != kind or (on is not None and not edition.counts_on(on)):
                 continue
             present = chosen.get(edition.name)
             if present is None or edition.in_force_from >= present.in_force_from:
@@ -251,28 +261,86 @@ def _panel_editions(policy: Policy) -> tuple[PanelEdition, ...]:
 
 
 def _criteria(changes: Mapping[str, Edition], day: date) -> tuple[Criterion, ...]:
-    return tuple(
-        _changed_criterion(criterion, changes[criterion.name]) if criterion.name in changes else criterion
-        for criterion in criteria_in_force(CRITERIA, day)
-        if criterion.name not in changes or changes[criterion.name].value.get("is_asked", True)
-    )
+    """The product's criteria as the service has changed them, then the service's own."""
+    product = criteria_in_force(CRITERIA, day)
+    names = {criterion.name for criterion in product}
+    changed = (criterion_of(changes.get(criterion.name), criterion) for criterion in product)
+    own = (criterion_of(edition, None) for name, edition in changes.items() if name not in names)
+    return tuple(criterion for criterion in (*changed, *own) if criterion is not None)
 
 
-def _changed_criterion(criterion: Criterion, edition: Edition) -> Criterion:
+def criteria_with(name: str, value: Mapping[str, Any], on: date) -> tuple[Criterion, ...]:
+    """The criteria of a day as they would be with this edition of one of them: what a trial runs."""
+    changes = dict(_policy().in_force(PolicyKind.CRITERION, on))
+    changes[name] = Edition(PolicyKind.CRITERION, name, on, 0, value)
+    return _criteria(changes, on)
+
+
+def criteria_without(name: str, on: date) -> tuple[Criterion, ...]:
+    """The criteria as they are up to the day before, where an edition of one of them is to begin: what it is compared
+    with."""
+    changes = dict(_policy().in_force(PolicyKind.CRITERION, on))
+    present = criterion_on(name, on - timedelta(days=1))
+    changes.pop(name, None)
+    if present is not None:
+        changes[name] = present
+    return _criteria(changes, on)
+
+
+def criterion_on(name: str, day: date) -> Edition | None:
+    """The edition of a criterion that counts on a day; None where the service has said nothing of its own."""
+    return _policy().in_force(PolicyKind.CRITERION, day).get(name)
+
+
+def criterion_editions() -> Mapping[str, tuple[Edition, ...]]:
+    """Every edition of every criterion that the service has changed or added, the newest first."""
+    names = dict.fromkeys(one.name for one in _policy().editions if one.kind == PolicyKind.CRITERION)
+    return {name: editions_of(PolicyKind.CRITERION, name) for name in names}
+
+
+def criterion_of(
+    edition: Edition | None, product: Criterion | None, *, even_unasked: bool = False
+) -> Criterion | None:
+    """What an edition makes of a criterion of the product's (or of none: then it is the service's own). None where it
+    is not asked, unless that is wanted too."""
+    if edition is None:
+        return product
     value = edition.value
-    outcomes: Mapping[str, str] = value.get("outcomes", {})
-    options = tuple(
-        replace(option, outcome=Outcome(outcomes[option.value])) if option.value in outcomes else option
-        for option in criterion.options
-    )
+    if not value.get("is_asked", True) and not even_unasked:
+        return None
+    options: Mapping[str, Mapping[str, Any]] = value.get("options", {})
+    if product is None:
+        return Criterion(
+            name=edition.name,
+            question=value["question"],
+            hint=value.get("hint", ""),
+            staff_words=value["staff_words"],
+            source="The service's own policy",
+            certainty="CP",
+            options=tuple(_changed_option(Option(name, one["label"]), one) for name, one in options.items()),
+            in_force_from=edition.in_force_from,
+            is_own=True,
+        )
     return replace(
-        criterion,
-        question=value.get("question", criterion.question),
-        hint=value.get("hint", criterion.hint),
-        usual_minimum_age=value.get("usual_minimum_age", criterion.usual_minimum_age),
-        below_usual=Outcome(value.get("below_usual", criterion.below_usual)),
-        options=options,
+        product,
+        question=value.get("question", product.question),
+        hint=value.get("hint", product.hint),
+        staff_words=value.get("staff_words", product.staff_words),
+        usual_minimum_age=value.get("usual_minimum_age", product.usual_minimum_age),
+        below_usual=Outcome(value.get("below_usual", product.below_usual)),
+        options=tuple(_changed_option(option, options.get(option.value, {})) for option in product.options),
         in_force_from=edition.in_force_from,
+    )
+
+
+def _changed_option(option: Option, value: Mapping[str, Any]) -> Option:
+    return replace(
+        option,
+        outcome=Outcome(value.get("outcome", option.outcome)),
+        reason=value.get("reason", option.reason),
+        what_would_change=value.get("what_would_change", option.what_would_change),
+        months=value.get("months", option.months),
+        route=Route(value.get("route", option.route)),
     )
 
 

@@ -37,6 +37,16 @@ OUTCOME_WORDS: Mapping[Outcome, str] = MappingProxyType(
 _SEVERITY: Mapping[Outcome, int] = MappingProxyType({outcome: rank for rank, outcome in enumerate(Outcome)})
 
 
+class Route(StrEnum):
+    """A way of its own that an answer leads to, whatever the answers amount to."""
+
+    ORDINARY = ""
+    TRANSFER = "transfer"
+
+
+ROUTE_WORDS: Mapping[Route, str] = MappingProxyType({Route.ORDINARY: "The usual way", Route.TRANSFER: "Transfer"})
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One answer to a criterion's question, and what it means.
@@ -51,6 +61,7 @@ class Option:
     reason: str = ""
     what_would_change: str = ""
     months: int | None = None
+    route: Route = Route.ORDINARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,12 @@ class Criterion:
     below_usual: Outcome = Outcome.NOT_NOW
     in_force_from: date = date(2011, 4, 1)
     in_force_until: date | None = None  # the first day on which it no longer counts
+    is_own: bool = False  # the service's own question, beside those the product came with
+
+    @property
+    def is_law(self) -> bool:
+        """Whether the law makes it a question for everybody."""
+        return self.is_about_age or any(one.outcome is Outcome.NOT_ELIGIBLE for one in self.options)
 
     @property
     def is_about_age(self) -> bool:
@@ -94,6 +111,7 @@ class Finding:
     what_would_change: str = ""
     come_back_on: date | None = None
     source: str = ""
+    route: Route = Route.ORDINARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +126,11 @@ class EligibilityAdvice:
     def words(self) -> str:
         """The outcome in words."""
         return OUTCOME_WORDS[self.outcome]
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The ways of their own that the answers lead to."""
+        return tuple(sorted({one.route for one in self.findings if one.route is not Route.ORDINARY}))
 
     @property
     def to_talk_about(self) -> tuple[Finding, ...]:
@@ -251,6 +274,7 @@ CRITERIA: tuple[Criterion, ...] = (
                 _C,
                 "You can move to us. You can be approved by one service at a time, so we plan the dates with you.",
                 "Telling your service in writing before we start.",
+                route=Route.TRANSFER,
             ),
         ),
     ),
@@ -457,6 +481,7 @@ def _option_finding(criterion: Criterion, answer: Answer, on: date) -> Finding:
         option.what_would_change,
         add_months(on, option.months) if option.months is not None else None,
         criterion.source,
+        option.route,
     )
 
 

@@ -98,6 +98,7 @@ class Permission(StrEnum):
     ASSIGN_CASES = "assign_cases"
     MANAGE_USERS = "manage_users"
     MANAGE_SETTINGS = "manage_settings"
+    TRY_RULES = "try_rules"  # read the eligibility rules and what a change of them would have meant
     VIEW_AUDIT = "view_audit"
     VIEW_OUTBOX = "view_outbox"
     RUN_CHECKS = "run_checks"
@@ -165,6 +166,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.CORRECT_STAGE,
             P.ASSIGN_CASES,
             P.VIEW_AUDIT,
+            P.TRY_RULES,
         },
         Role.PANEL_ADMINISTRATOR: _READ
         | {
@@ -176,7 +178,9 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         },
         Role.PANEL_MEMBER: frozenset({P.VIEW_CASES, P.SIT_ON_PANEL}),
         Role.DECISION_MAKER: frozenset({P.VIEW_CASES, P.MAKE_DECISION, P.GIVE_NOTICE}),
-        Role.ADMINISTRATOR: frozenset({P.MANAGE_USERS, P.MANAGE_SETTINGS, P.VIEW_AUDIT, P.VIEW_OUTBOX, P.RUN_CHECKS}),
+        Role.ADMINISTRATOR: frozenset(
+            {P.MANAGE_USERS, P.MANAGE_SETTINGS, P.TRY_RULES, P.VIEW_AUDIT, P.VIEW_OUTBOX, P.RUN_CHECKS}
+        ),
     }
 )
 

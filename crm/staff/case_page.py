@@ -10,9 +10,10 @@ from datetime import date, datetime
 
 from sqlalchemy import Integer, String, bindparam, cast, null, select, union_all
 
+from crm import policy
 from crm.access.models import User, UserRole
 from crm.cases.contact import not_wanted
-from crm.cases.facts import FACT_WORDS
+from crm.cases.facts import FACT_WORDS, OWN
 from crm.cases.hand_over import OWNING_ROLES
 from crm.cases.models import (
     CHANNEL_WORDS,
@@ -289,6 +290,8 @@ def _home(case: Case) -> list[FactShown]:
 
 def fact_label(key: str) -> str:
     """What a fact is called; one whose name is no longer in use reads as itself."""
+    if key.startswith(OWN) and (editions := policy.editions_of(policy.PolicyKind.CRITERION, key)):
+        return str(editions[0].value.get("staff_words", "")) or FACT_WORDS.get(key, key)
     return FACT_WORDS.get(key) or key.replace("_", " ").capitalize()
 
 

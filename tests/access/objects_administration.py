@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from crm import policy
-from crm.clock import now_utc
+from crm.clock import now_utc, today_in_london
 from crm.policy import changing
 from tests.access.objects_cases import letter_of_case
 from tests.access.world import World
@@ -42,6 +42,23 @@ def holiday(world: World) -> dict[str, dict[str, Any]]:
         return {"own": {"holiday_id": made.id}, "missing": {"holiday_id": 999_999}}
 
 
+def criterion(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"name": "spare_room"}, "missing": {"name": "no_such_rule"}}
+
+
+def criterion_edition(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        made = changing.change_criterion(
+            name="driving",
+            changes={"options": {"no": {"outcome": "not_now", "months": 6}}},
+            in_force_from=today_in_london() + timedelta(days=30),
+            actor=world.cast.administrator.actor,
+            now=now_utc(),
+            today=today_in_london(),
+        )
+    return {"own": {"name": "driving", "version": made}, "missing": {"name": "driving", "version": 999_999}}
+
+
 def letter_in_outbox(world: World) -> dict[str, dict[str, Any]]:
     made = letter_of_case(world)["own"]["letter_id"]
     return {"own": {"letter_id": made}, "missing": {"letter_id": 999_999}}
@@ -53,5 +70,7 @@ OBJECTS = {
     "promise": promise,
     "wording": wording,
     "holiday": holiday,
+    "criterion": criterion,
+    "criterion_edition": criterion_edition,
     "letter_in_outbox": letter_in_outbox,
 }

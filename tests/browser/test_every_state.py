@@ -64,6 +64,9 @@ administrator /admin/checks
 administrator /admin/rules
 administrator /admin/audit
 administrator /admin/settings/areas
+administrator /admin/settings/eligibility
+administrator /admin/settings/eligibility/age
+administrator /admin/settings/eligibility/new
 administrator /admin/settings/wording
 """
 WITH_MISTAKES = """

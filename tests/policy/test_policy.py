@@ -121,7 +121,7 @@ def test_the_minimum_age_is_the_services_to_set_but_not_below_the_law(policied):
 
 
 def test_a_hard_stop_of_the_law_can_be_neither_softened_nor_dropped(policied):
-    for changes in ({"outcomes": {"yes": "conversation"}}, {"is_asked": False}):
+    for changes in ({"options": {"yes": {"outcome": "conversation"}}}, {"is_asked": False}):
         with transaction(), pytest.raises(changing.PolicyNotChanged):
             changing.change_criterion(
                 name="specified_offence", changes=changes, in_force_from=TODAY, actor=ADMIN, now=NOW, today=TODAY

@@ -119,6 +119,9 @@ administrator /admin/settings/promises/first_contact
 administrator /admin/settings/holidays
 administrator /admin/settings/wording/consent.email
 administrator /admin/settings/panel
+administrator /admin/settings/eligibility/age
+administrator /admin/settings/eligibility/spare_room
+administrator /admin/settings/eligibility/new
 """
 """Where each form of the product stands on the estate, and who may send it. A form that is on none of these pages fails
 the walks: put it here."""
