@@ -67,6 +67,7 @@ administrator /admin/settings/areas
 administrator /admin/settings/eligibility
 administrator /admin/settings/eligibility/age
 administrator /admin/settings/eligibility/new
+administrator /admin/settings/eligibility/driving/trial/{rule_version}
 administrator /admin/settings/wording
 """
 WITH_MISTAKES = """

@@ -343,6 +343,10 @@ class Builder:
             things |= {"colleague": colleague.id, "invited_colleague": invited.id, "switched_off": switched_off.id}
             day_off = changing.add_one_off_holiday(day=date(2027, 9, 15), name="A day of thanks", actor=admin, now=now)
             things["holiday_id"] = day_off.id
+            things["rule_version"] = changing.change_criterion(
+                name="driving", changes={"options": {"no": {"outcome": "eligible"}}}, in_force_from=date(2027, 9, 15),
+                actor=admin, now=now, today=today,
+            )  # fmt: skip
             busy = hours.add_time_away(
                 cast.officer.id, first_day=today + timedelta(days=90), last_day=today + timedelta(days=91),
                 kind=BusyKind.LEAVE, actor=cast.officer.actor, now=now,

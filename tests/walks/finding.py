@@ -122,6 +122,7 @@ administrator /admin/settings/panel
 administrator /admin/settings/eligibility/age
 administrator /admin/settings/eligibility/spare_room
 administrator /admin/settings/eligibility/new
+administrator /admin/settings/eligibility/driving/trial/{rule_version}
 """
 """Where each form of the product stands on the estate, and who may send it. A form that is on none of these pages fails
 the walks: put it here."""
