@@ -32,6 +32,7 @@ BLUEPRINTS: tuple[str, ...] = (
     "crm.enquiries.public_views:bp",
     "crm.enquiries.staff_views:bp",
     "crm.events.event_views:bp",
+    "crm.events.kit_views:bp",
     "crm.access.views:bp",
     "crm.health:bp",
     "crm.staff.views:bp",

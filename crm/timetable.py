@@ -15,7 +15,7 @@ from crm.clock import london_date
 from crm.db import db
 from crm.delivery import worker as delivery_worker
 from crm.enquiries import drafts
-from crm.events import sheet_import
+from crm.events import kit, sheet_import
 from crm.jobs import Job, Timetable
 from crm.rules.permissions import SYSTEM
 from crm.settings import Settings
@@ -63,6 +63,11 @@ def forget_sheets(now: datetime) -> int:
     return sheet_import.forget_old_uploads(now=now)
 
 
+def close_doors(now: datetime) -> int:
+    """End the devices of events that are over, and destroy the keys of those long past."""
+    return kit.close_and_forget(now=now)
+
+
 def forget_drafts(now: datetime) -> int:
     """Drop public forms that were begun and not sent, past their time."""
     return drafts.forget_old_drafts(now=now)
@@ -100,6 +105,7 @@ TIMETABLE = Timetable(
         Job(name="forget_one_time_ids", title="Forget old form ids", every=timedelta(hours=6), do=forget_one_time_ids),
         Job(name="forget_tries", title="Forget old counts of tries", every=timedelta(hours=1), do=forget_tries),
         Job(name="forget_drafts", title="Forget forms never sent", every=timedelta(hours=1), do=forget_drafts),
+        Job(name="close_doors", title="Close the doors of past events", every=timedelta(hours=1), do=close_doors),
         Job(name="forget_sheets", title="Forget uploaded sheets", every=timedelta(hours=1), do=forget_sheets),
         Job(
             name="checks_after_birthdays",

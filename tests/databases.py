@@ -157,7 +157,7 @@ def only_one(name: str) -> Iterator[None]:
 def import_models() -> None:
     """Load every table, so that the metadata is whole."""
     for module in pkgutil.walk_packages(crm.__path__, "crm."):
-        if module.name.rpartition(".")[2] == "models":
+        if module.name.endswith("models"):
             importlib.import_module(module.name)
 
 

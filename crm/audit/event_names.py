@@ -46,6 +46,15 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "sheet.uploaded": "Uploaded a sign-up sheet",
         "sheet.columns_set": "Said what the columns of a sheet hold",
         "sheet.loaded": "Loaded a sign-up sheet",
+        # the door kit
+        "kit.device_set_up": "Set a device up for the door",
+        "kit.device_withdrawn": "Withdrew a device from the door",
+        "kit.closed": "Closed the door of an event",
+        "kit.opened_again": "Opened the door of an event again",
+        "kit.entry_aside": "Kept an entry from the door aside",
+        "kit.aside_settled": "Saw to an entry that was kept aside",
+        "kit.file_loaded": "Loaded a file of entries from the door",
+        "kit.key_destroyed": "Destroyed the key of an event’s door",
         # visits and calendars
         "visit.booked": "Booked a visit",
         "visit.moved": "Moved a visit",

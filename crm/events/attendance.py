@@ -129,11 +129,12 @@ def walk_in(
     said: str | None = None,
     facts: Mapping[str, str] | None = None,
     send_letters: bool = True,
+    wants_no_call: bool = False,
 ) -> WalkedIn:
     """One or two adults who came without signing up, over capacity or not. Nobody is turned away at the door.
 
-    Whoever left a way to reach them is logged as an enquiry, whose clock runs from the event; whoever left none is
-    counted. Raises NotAtTheDoor, and what ``door.log_enquirer`` raises.
+    Whoever left a way to reach them is logged as an enquiry, whose clock runs from the event; whoever left none, or
+    asked not to be rung, is counted. Raises NotAtTheDoor, and what ``door.log_enquirer`` raises.
     """
     require(actor, Permission.LOG_ENQUIRY)
     _be_open(event)
@@ -143,7 +144,7 @@ def walk_in(
         sign_up = db.session.get_one(EventGuest, earlier.guest_id).sign_up
         return WalkedIn(sign_up, _logged_before(entry_id, actor, today=today), repeated=True)
     logged, enquiry_id = None, None
-    if any(person.email or person.phone for person in people):
+    if not wants_no_call and any(person.email or person.phone for person in people):
         logged = log_enquirer(
             event,
             people=people,
@@ -198,6 +199,12 @@ def add_guest(sign_up: EventSignUp, person: NewPerson, *, position: int, now: da
     )
     sign_up.guests.append(guest)
     db.session.flush()
+    add_consents(guest, person, now=now)
+    return guest
+
+
+def add_consents(guest: EventGuest, person: NewPerson, *, now: datetime) -> None:
+    """What somebody said to news, as they came."""
     for consent in person.consents:
         db.session.add(
             EventConsent(
@@ -208,7 +215,6 @@ def add_guest(sign_up: EventSignUp, person: NewPerson, *, position: int, now: da
                 recorded_at=now,
             )
         )
-    return guest
 
 
 def _be_open(event: RecruitmentEvent) -> None:

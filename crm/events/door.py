@@ -55,14 +55,15 @@ def log_enquirer(
 
     The same phone or email as a household we know makes it another touch of theirs, so that nobody at the stall has to
     decide anything; a mere likeness is left for later. The same ``one_time_id`` again gives what it led to before.
-    ``happened_at`` is when they left their name, where that was not now (a phone that had no signal).
+    ``happened_at`` is when they left their name, where that was not now (a phone that had no signal); the clock counts
+    from inside the event's own hours.
     """
     require(actor, Permission.LOG_ENQUIRY)
     if one_time_id is not None and (known := case_of_touch(one_time_id)) is not None:
         return Logged(known, joined=True, may_be_opened=may_open(known, actor, today=today))
     touch = NewTouch(
         channel=Channel.EVENT,
-        received_at=received_at(event, now=min(happened_at or now, now)),
+        received_at=received_at(event, now=min(max(happened_at or now, event.starts_at), now)),
         source=event.name,
         campaign_id=event.campaign_id,
         interest=interest,

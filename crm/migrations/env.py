@@ -17,9 +17,9 @@ import crm
 from crm.db import metadata, writing
 from crm.migrations import DanglingReferences
 
-for module in pkgutil.iter_modules(crm.__path__, "crm."):
-    if module.ispkg and importlib.util.find_spec(f"{module.name}.models"):
-        importlib.import_module(f"{module.name}.models")
+for module in pkgutil.walk_packages(crm.__path__, "crm."):
+    if module.name.endswith("models"):
+        importlib.import_module(module.name)
 
 
 WAIT_FOR_ANOTHER_MS = 600_000

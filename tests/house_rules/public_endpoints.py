@@ -15,7 +15,11 @@ PUBLIC: set[str] = {
     "enquire.step",
     "enquire.where_you_stand",
     "health.healthz",
+    "kit.at_the_door",
+    "kit.kiosk",
+    "kit.manifest",
+    "kit.worker",
 }
 
 # These check a secret of their own, which no cookie can stand for.
-OWN_KEY: set[str] = {"calendars.feed"}
+OWN_KEY: set[str] = {"calendars.feed", "kit.names", "kit.take_entries"}

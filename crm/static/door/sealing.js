@@ -1,0 +1,43 @@
+// Sealing what is typed to the public key of the event, and signing it with the key of this device. The page can seal
+// and can't open: the other half is on the server. crm/events/kit_sealing.py is the other end of this.
+
+const INFO = new TextEncoder().encode('doorstep door entry 1')
+const CURVE = { namedCurve: 'P-256' }
+// A sealed text is as long as what is in it. Filled up to steps of this many characters, it tells less.
+const STEP = 512
+
+const bytes = (text) => new TextEncoder().encode(text)
+export const toBase64 = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)))
+const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
+
+// The private half can be used by this page and copied out by nobody's script, ours included.
+export const newSigningKey = () => crypto.subtle.generateKey({ name: 'ECDSA', ...CURVE }, false, ['sign', 'verify'])
+
+export const publicHalf = async (pair) => toBase64(await crypto.subtle.exportKey('raw', pair.publicKey))
+
+export async function seal(said, { event, device, publicKey, signing, number, at }) {
+  const entry = { v: 1, event, device, id: crypto.randomUUID(), n: number, at }
+  const label = ['doorstep-door-1', event, device, entry.id, number, at].join('|')
+  const recipientPoint = fromBase64(publicKey)
+  const recipient = await crypto.subtle.importKey('raw', recipientPoint, { name: 'ECDH', ...CURVE }, false, [])
+  const once = await crypto.subtle.generateKey({ name: 'ECDH', ...CURVE }, false, ['deriveBits'])
+  const point = new Uint8Array(await crypto.subtle.exportKey('raw', once.publicKey))
+  const shared = await crypto.subtle.deriveBits({ name: 'ECDH', public: recipient }, once.privateKey, 256)
+  const key = await crypto.subtle.deriveKey(
+    { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array([...point, ...recipientPoint]), info: INFO },
+    await crypto.subtle.importKey('raw', shared, 'HKDF', false, ['deriveKey']),
+    { name: 'AES-GCM', length: 256 },
+    false,
+    ['encrypt'],
+  )
+  const nonce = crypto.getRandomValues(new Uint8Array(12))
+  const text = JSON.stringify(said)
+  const filled = bytes(text.padEnd(Math.ceil(text.length / STEP) * STEP))
+  const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv: nonce, additionalData: bytes(label) }, key, filled)
+  entry.key = toBase64(point)
+  entry.nonce = toBase64(nonce)
+  entry.sealed = toBase64(sealed)
+  const signed = bytes([label, entry.key, entry.nonce, entry.sealed].join('|'))
+  entry.signature = toBase64(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, signing.privateKey, signed))
+  return entry
+}
