@@ -66,6 +66,7 @@ DOORS: tuple[tuple[str, tuple[Door, ...]], ...] = (
         "Running it",
         (
             Door("Letters", "/admin/letters", "What waits, is held or failed", Permission.VIEW_OUTBOX),
+            Door("Large files", "/enquiries/exports", "Exports to look at with somebody", Permission.APPROVE_EXPORT),
             Door("Jobs", "/admin/jobs", "What runs by itself", Permission.RUN_CHECKS),
             Door("Checks", "/admin/checks", "Is everything stored as it should be?", Permission.RUN_CHECKS),
             Door("Audit trail", "/admin/audit", "Who did what, and when", Permission.VIEW_AUDIT),

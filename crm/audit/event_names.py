@@ -37,6 +37,13 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "household.address_changed": "Changed where a household lives",
         "person.born_on": "Entered a date of birth",
         "person.contact_rules": "Changed how somebody may be reached",
+        # rows taken away as a file
+        "export.asked": "Asked for rows as a file",
+        "export.approved": "Said yes to a large file",
+        "export.refused": "Said no to a large file",
+        "export.fetched": "Fetched rows as a file",
+        "view.saved": "Kept a view of the enquiries",
+        "view.forgotten": "Took a view of the enquiries away",
         # events and sign-up sheets
         "event.created": "Planned an event",
         "event.changed": "Changed an event",

@@ -99,7 +99,7 @@ class QueueLine(NamedTuple):
 
 
 def queue_page(
-    actor: Actor, filters: Filters, *, today: date, after: tuple[date, int] | None = None
+    actor: Actor, filters: Filters, *, today: date, after: tuple[date, int] | None = None, size: int = QUEUE_PAGE
 ) -> tuple[list[QueueLine], tuple[date, int] | None]:
     """The enquiries of a view, what is due first first, and the place to go on from. One statement, always."""
     asked: dict[str, Any] = {
@@ -118,11 +118,12 @@ def queue_page(
         bool(filters.channel),
         bool(filters.owner_id),
         after is not None,
+        size,
     )
     lines = [QueueLine._make(row) for row in read(statement, asked).all()]
     more = None
-    if len(lines) > QUEUE_PAGE:
-        lines = lines[:QUEUE_PAGE]
+    if len(lines) > size:
+        lines = lines[:size]
         more = (lines[-1].due_on, lines[-1].id)
     return lines, more
 
@@ -182,7 +183,9 @@ def _in_view(view: str, sort: Sort) -> list[ColumnElement[bool]]:
 
 
 @lru_cache(maxsize=256)
-def _queue(sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bool, goes_on: bool) -> Select[Any]:
+def _queue(
+    sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bool, goes_on: bool, size: int
+) -> Select[Any]:
     """The statement of one page of the queue: the cases first, then what is said of those few."""
     # Cases in these places are open enquiries all: saying so lets the index of the queue, or of what somebody owns, be
     # read in the order of the due dates.
@@ -214,7 +217,7 @@ def _queue(sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bo
         )
         .where(*wanted)
         .order_by(Case.next_action_due_on, Case.id)
-        .limit(no_more_than(QUEUE_PAGE + 1))
+        .limit(no_more_than(size + 1))
         .subquery("page")
     )
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,7 @@ from markupsafe import Markup
 
 from crm import policy
 from crm.access.guards import current_actor, requires
+from crm.access.queries import names_of
 from crm.cases import contact, facts
 from crm.cases.add_touch import may_take_a_touch
 from crm.cases.duplicates import LookAlike, look_alikes
@@ -19,7 +21,7 @@ from crm.cases.models import CHANNEL_WORDS, Case, Channel, PersonRole
 from crm.cases.open_case import NewConsent, NewPerson, NewTouch
 from crm.cases.queries import case_for, case_head, is_on_case
 from crm.clock import LONDON, now_utc, today_in_london
-from crm.enquiries import queries, screening, triage
+from crm.enquiries import queries, saved_views, screening, triage
 from crm.enquiries.questions import SAFE_WORDS, TIMES_WORDS
 from crm.enquiries.staff_forms import (
     CloseForm,
@@ -62,7 +64,7 @@ NEWS_CHANNELS = ("email", "text", "phone", "post")
 def queue() -> str:
     actor, today = current_actor(), today_in_london()
     rulebook = policy.rulebook_on(today)
-    filters, after = _filters(), _after()
+    filters, after = filters_in(request.args), _after()
     lines, more = queries.queue_page(actor, filters, today=today, after=after)
     counts, owners = queries.beside_the_queue(actor, today=today)
     return render(
@@ -72,6 +74,11 @@ def queue() -> str:
         here_address=request.full_path.rstrip("?"),
         filters=filters,
         views=_views(counts, filters.view),
+        kept_views=[
+            (name, f"/enquiries?{query}", query == query_of(filters))
+            for _, name, query in saved_views.views_of(actor)
+        ],
+        filters_query=query_of(filters),
         title=VIEW_WORDS[filters.view],
         filter_lists=_filter_lists(filters, owners),
         promise=rulebook.deadline("first_contact").length_words,
@@ -142,8 +149,8 @@ def _views(counts: dict[str, int], open_view: str) -> list[tuple[str, str, bool,
     ]
 
 
-def _filters() -> queries.Filters:
-    given = request.args
+def filters_in(given: Mapping[str, str]) -> queries.Filters:
+    """The filters in the words of an address; what is not one of them is left out."""
     view = given.get("view", "open")
     owner = given.get("owner", "")
     return queries.Filters(
@@ -164,6 +171,12 @@ def _after() -> tuple[date, int] | None:
 
 def _address(filters: queries.Filters, **changes: Any) -> str:
     """The address of the queue with some filters changed; None takes one away."""
+    query = query_of(filters, **changes)
+    return "/enquiries" + (f"?{query}" if query else "")
+
+
+def query_of(filters: queries.Filters, **changes: Any) -> str:
+    """Filters as they stand in an address; empty for all that is open."""
     chosen = {
         "view": filters.view if filters.view != "open" else None,
         "place": filters.place,
@@ -171,8 +184,19 @@ def _address(filters: queries.Filters, **changes: Any) -> str:
         "owner": filters.owner_id,
         **changes,
     }
-    query = urlencode({name: value for name, value in chosen.items() if value})
-    return "/enquiries" + (f"?{query}" if query else "")
+    return urlencode({name: value for name, value in chosen.items() if value})
+
+
+def words_of(filters: queries.Filters) -> str:
+    """Filters in words: "Over, web form, Nadia Rahman"."""
+    parts = [VIEW_WORDS[filters.view]]
+    if filters.place:
+        parts.append(stages.PLACE[filters.place].label)
+    if filters.channel:
+        parts.append(CHANNEL_WORDS[Channel(filters.channel)])
+    if filters.owner_id:
+        parts.append(names_of([filters.owner_id]).get(filters.owner_id, "Somebody who left"))
+    return ", ".join([parts[0], *(part[0].lower() + part[1:] if n < 2 else part for n, part in enumerate(parts[1:]))])
 
 
 @lru_cache(maxsize=256)
@@ -589,3 +613,7 @@ def _day_asked_for() -> date | None:
         return date.fromisoformat(request.args.get("on", ""))
     except ValueError:
         return None
+
+
+# The other pages: imported here so that whoever takes the blueprint has them all.
+from crm.enquiries import export_views  # noqa: E402, F401

@@ -68,6 +68,7 @@ class Permission(StrEnum):
     DECIDE_ELIGIBILITY = "decide_eligibility"
     CLOSE_ENQUIRY = "close_enquiry"
     MERGE_CASES = "merge_cases"
+    EXPORT_LISTS = "export_lists"  # take rows of a list away as a file
     MANAGE_EVENTS = "manage_events"
     IMPORT_SHEET = "import_sheet"
 
@@ -96,6 +97,7 @@ class Permission(StrEnum):
     # Running the service
     CORRECT_STAGE = "correct_stage"
     ASSIGN_CASES = "assign_cases"
+    APPROVE_EXPORT = "approve_export"  # be the second person for a large file
     MANAGE_USERS = "manage_users"
     MANAGE_SETTINGS = "manage_settings"
     TRY_RULES = "try_rules"  # read the eligibility rules and what a change of them would have meant
@@ -119,6 +121,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.DECIDE_ELIGIBILITY,
             P.CLOSE_ENQUIRY,
             P.MERGE_CASES,
+            P.EXPORT_LISTS,
             P.MANAGE_EVENTS,
             P.IMPORT_SHEET,
             P.BOOK_VISIT,
@@ -149,6 +152,8 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.DECIDE_ELIGIBILITY,
             P.CLOSE_ENQUIRY,
             P.MERGE_CASES,
+            P.EXPORT_LISTS,
+            P.APPROVE_EXPORT,
             P.MANAGE_EVENTS,
             P.IMPORT_SHEET,
             P.BOOK_VISIT,
@@ -179,7 +184,15 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.PANEL_MEMBER: frozenset({P.VIEW_CASES, P.SIT_ON_PANEL}),
         Role.DECISION_MAKER: frozenset({P.VIEW_CASES, P.MAKE_DECISION, P.GIVE_NOTICE}),
         Role.ADMINISTRATOR: frozenset(
-            {P.MANAGE_USERS, P.MANAGE_SETTINGS, P.TRY_RULES, P.VIEW_AUDIT, P.VIEW_OUTBOX, P.RUN_CHECKS}
+            {
+                P.MANAGE_USERS,
+                P.MANAGE_SETTINGS,
+                P.APPROVE_EXPORT,
+                P.TRY_RULES,
+                P.VIEW_AUDIT,
+                P.VIEW_OUTBOX,
+                P.RUN_CHECKS,
+            }
         ),
     }
 )

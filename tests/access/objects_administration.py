@@ -7,6 +7,9 @@ from typing import Any
 
 from crm import policy
 from crm.clock import now_utc, today_in_london
+from crm.db import db
+from crm.enquiries.models import ListExport
+from crm.enquiries.saved_views import save_view
 from crm.policy import changing
 from tests.access.objects_cases import letter_of_case
 from tests.access.world import World
@@ -59,6 +62,30 @@ def criterion_edition(world: World) -> dict[str, dict[str, Any]]:
     return {"own": {"name": "driving", "version": made}, "missing": {"name": "driving", "version": 999_999}}
 
 
+def list_export(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        made = ListExport(
+            query="",
+            columns="reference",
+            format="csv",
+            row_count=1,
+            reason="A count",
+            asked_by_id=world.cast.recruiter.id,
+            asked_at=now_utc(),
+            second_id=world.cast.manager.id,
+            expires_at=now_utc() + timedelta(days=1),
+        )
+        db.session.add(made)
+        db.session.flush()
+        return {"own": {"export_id": made.id}, "missing": {"export_id": 999_999}}
+
+
+def saved_view(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        made = save_view(name="Late", query="view=over", actor=world.cast.recruiter.actor, now=now_utc())
+        return {"own": {"view_id": made.id}, "missing": {"view_id": 999_999}}
+
+
 def letter_in_outbox(world: World) -> dict[str, dict[str, Any]]:
     made = letter_of_case(world)["own"]["letter_id"]
     return {"own": {"letter_id": made}, "missing": {"letter_id": 999_999}}
@@ -70,6 +97,8 @@ OBJECTS = {
     "promise": promise,
     "wording": wording,
     "holiday": holiday,
+    "list_export": list_export,
+    "saved_view": saved_view,
     "criterion": criterion,
     "criterion_edition": criterion_edition,
     "letter_in_outbox": letter_in_outbox,

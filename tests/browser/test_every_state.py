@@ -51,6 +51,11 @@ manager /visits/new
 officer /account/calendar
 officer /account/hours
 recruiter /enquiries
+recruiter /enquiries/export
+recruiter /enquiries/exports
+recruiter /enquiries/exports/{export_id}
+manager /enquiries/exports/{large_export_id}
+recruiter /enquiries/views?view=over
 recruiter /cases/{contacted}/screening
 recruiter /events
 recruiter /events/{event_id}

@@ -29,6 +29,8 @@ from crm.cases.tasks import add_task, complete_task
 from crm.clock import now_utc, today_in_london
 from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
+from crm.enquiries.list_exports import ALONE_UP_TO, ask_for_export
+from crm.enquiries.saved_views import save_view
 from crm.events.models import EventKind
 from crm.events.planning import create_event
 from crm.events.sheet_import import keep_upload
@@ -343,6 +345,14 @@ class Builder:
             things |= {"colleague": colleague.id, "invited_colleague": invited.id, "switched_off": switched_off.id}
             day_off = changing.add_one_off_holiday(day=date(2027, 9, 15), name="A day of thanks", actor=admin, now=now)
             things["holiday_id"] = day_off.id
+            save_view(name="Late", query="view=over", actor=cast.recruiter.actor, now=now)
+            for name, rows, second in (("export_id", 3, None), ("large_export_id", ALONE_UP_TO + 1, cast.manager.id)):
+                asked = ask_for_export(
+                    query="", row_count=rows, columns=["reference"], format="csv", reason="A count",
+                    second=db.session.get(User, second) if second else None,
+                    actor=cast.recruiter.actor, now=now, today=today,
+                )  # fmt: skip
+                things[name] = asked.id
             things["rule_version"] = changing.change_criterion(
                 name="driving", changes={"options": {"no": {"outcome": "eligible"}}}, in_force_from=date(2027, 9, 15),
                 actor=admin, now=now, today=today,

@@ -36,6 +36,10 @@ officer /account/calendar
 manager /account/calendar
 officer /account/hours
 recruiter /enquiries/new
+recruiter /enquiries/export
+recruiter /enquiries/views?view=over
+recruiter /enquiries/exports/{export_id}
+manager /enquiries/exports/{large_export_id}
 recruiter /cases/{new}/contact
 recruiter /cases/{contacted}/screening
 recruiter /cases/{contacted}/not-now
