@@ -1,6 +1,6 @@
 """Views of the queue are kept under a name, and what leaves it as a file is on record
 
-Revision: 0006, after 0005.
+Revision: 0007, after 0006.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from crm.db import UTCDateTime
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
