@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from crm import audit, delivery, reconcile, timetable
 from crm.access import guards, people
 from crm.calendars.feeds import end_for_leaver
+from crm.cases import person_keys
 from crm.cases.assignment import hand_over_cases
 from crm.cases.effects import bind_effects
 from crm.cases.letters import task_for_given_up
@@ -108,6 +109,7 @@ def bind_process(settings: Settings) -> None:
     delivery.configure(settings)
     people.ON_LEAVING[:] = ON_LEAVING
     bind_effects(EFFECTS)
+    person_keys.keep_up_to_date()
     delivery_worker.ON_GIVEN_UP["letter_given_up"] = task_for_given_up
 
 

@@ -6,9 +6,14 @@ Each key is a lossy, repeatable form of what was typed; what was typed is always
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections.abc import Iterable
+from datetime import date
+from itertools import product
 
 import phonenumbers
+
+from crm.rules import names
+from crm.rules.likeness import mailbox
 
 _POSTCODE = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})")
 _DISTRICT = re.compile(r"[A-Z]{1,2}[0-9][A-Z0-9]?")
@@ -16,11 +21,7 @@ _DISTRICT = re.compile(r"[A-Z]{1,2}[0-9][A-Z0-9]?")
 
 def name_key(name: str | None) -> str | None:
     """Lower case, without accents, apostrophes or doubled spaces: "Zoë  O’Connell" is "zoe oconnell"."""
-    if not name:
-        return None
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    plain = "".join(c for c in plain if not unicodedata.combining(c) and c not in "'’`‘")
-    return re.sub(r"[^\w]+", " ", plain).strip()[:120] or None
+    return names.plain(name)
 
 
 def email_key(email: str | None) -> str | None:
@@ -95,3 +96,59 @@ def say_phone(phone: str | None) -> str | None:
     if digits.startswith("44"):
         digits = "0" + digits[2:]
     return f"{digits[:5]} {digits[5:]}" if len(digits) == 11 and digits.startswith("0") else phone.strip()
+
+
+# --- What somebody is found by when the spelling is not theirs --------------------------------------------------------
+
+NAMES, WORD, MAILBOX, BORN = "names", "word", "mailbox", "born"
+KEY_KINDS = (NAMES, WORD, MAILBOX, BORN)
+LONGEST_KEY = 120
+
+
+def person_keys(
+    *,
+    given_key: str,
+    family_key: str | None,
+    other_names: Iterable[tuple[str | None, str | None]] = (),
+    email: str | None = None,
+    born_on: date | None = None,
+) -> frozenset[tuple[str, str]]:
+    """Every (kind, key) of a person beside the columns that are indexed as they are. Names come as name keys.
+
+    names: how two names sound, both ways round, so that "Kate Smyth" and "Smith, Catherine" meet ("KTRN SMT").
+    word: a word of a name that begins no indexed column: a middle name, half of a double surname, a former name.
+    mailbox: where an email leads, however it is written.
+    born: a birthday with how the first name sounds; day and month in one order, so that changed about they still meet.
+    """
+    found: set[tuple[str, str]] = set()
+    pairs = [(given_key, family_key), *((given or given_key, family or family_key) for given, family in other_names)]
+    for at, (given, family) in enumerate(pairs):
+        given_words, family_words = (given or "").split(), (family or "").split()
+        found |= {(NAMES, key) for key in sound_keys(given, family)}
+        # The first words of the name itself are found by the columns given_key and family_key.
+        found |= {(WORD, word) for word in (given_words[at == 0 :] + family_words[at == 0 :])}
+    if email and (where := mailbox(email)):
+        found.add((MAILBOX, where[:LONGEST_KEY]))
+    if born_on is not None:
+        found |= {(BORN, key) for key in born_keys(born_on, given_key)}
+    return frozenset(found)
+
+
+def sound_keys(given: str | None, family: str | None) -> frozenset[str]:
+    """How a name sounds, in either order of its two halves; of a name that is one word, that word."""
+    firsts = [code for word in (given or "").split()[:2] for code in names.codes(word)]
+    lasts = [code for word in (family or "").split() for code in names.codes(word)]
+    if len((family or "").split()) > 1:
+        lasts.append(names.sound(family or ""))
+    if not firsts or not lasts:
+        return frozenset(firsts or lasts)
+    pairs = set(product(firsts, lasts))
+    return frozenset(f"{a} {b}"[:LONGEST_KEY] for a, b in pairs | {(b, a) for a, b in pairs})
+
+
+def born_keys(born_on: date, given: str | None) -> frozenset[str]:
+    """A birthday, the smaller of day and month first, with how the first name sounds."""
+    low, high = sorted((born_on.day, born_on.month))
+    day = f"{born_on.year:04d}-{low:02d}-{high:02d}"
+    first = (given or "").split()[:1]
+    return frozenset(f"{day} {code}" for word in first for code in names.codes(word))

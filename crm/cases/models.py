@@ -10,7 +10,19 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false, text
+from sqlalchemy import (
+    CheckConstraint,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm.cases.merge_models import FormerCase as FormerCase
@@ -141,8 +153,15 @@ class Person(RowKey, Base):
     safe_contact = EncryptedText("safe_contact_sealed")
     """Why, and what else to mind, in words for staff."""
     left_household_on: Mapped[date | None] = mapped_column(Date)
+    is_to_compare: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """New or changed since they were last compared with everybody else on file."""
 
     household: Mapped[Household] = relationship(back_populates="people")
+    other_names: Mapped[list[OtherName]] = relationship(
+        back_populates="person", order_by="OtherName.id", cascade="all, delete-orphan"
+    )
+    keys: Mapped[list[PersonKey]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+    """Kept right by ``person_keys``; nobody else writes them."""
 
     __table_args__ = (
         one_of("role", PersonRole),
@@ -150,6 +169,12 @@ class Person(RowKey, Base):
         # Names are typed in either order, and the second only begun.
         Index("ix_person_name", "family_key", "given_key"),
         Index("ix_person_given_name", "given_key", "family_key"),
+        Index(
+            "ix_person_to_compare",
+            "id",
+            sqlite_where=text("is_to_compare"),
+            postgresql_where=text("is_to_compare"),
+        ),
         NUMBERS_NEVER_COME_BACK,
     )
 
@@ -160,6 +185,99 @@ class Person(RowKey, Base):
     @property
     def is_applicant(self) -> bool:
         return self.role in APPLICANT_ROLES
+
+
+class OtherNameKind(StrEnum):
+    """Why somebody has another name."""
+
+    FORMER = "former"
+    KNOWN_AS = "known_as"
+
+
+OTHER_NAME_WORDS = {OtherNameKind.FORMER: "A name they had before", OtherNameKind.KNOWN_AS: "A name they go by"}
+
+
+class OtherName(Base):
+    """Another name of somebody: a surname before marriage, what friends call them. They are found by it, too."""
+
+    __tablename__ = "other_name"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    given_name: Mapped[str | None] = mapped_column(String(120))
+    """Empty where only the surname was another."""
+    family_name: Mapped[str | None] = mapped_column(String(120))
+
+    person: Mapped[Person] = relationship(back_populates="other_names")
+
+    __table_args__ = (
+        one_of("kind", OtherNameKind),
+        CheckConstraint("given_name IS NOT NULL OR family_name IS NOT NULL", name="is_a_name"),
+    )
+
+    @property
+    def words(self) -> str:
+        return " ".join(part for part in (self.given_name, self.family_name) if part)
+
+
+class PersonKey(Base):
+    """What somebody is found by when a name is spelled another way: see ``keys.person_keys``."""
+
+    __tablename__ = "person_key"
+
+    kind: Mapped[str] = mapped_column(KeyText(8), primary_key=True)
+    key: Mapped[str] = mapped_column(KeyText(120), primary_key=True)
+    person_id: Mapped[int] = mapped_column(
+        ForeignKey("person.id", ondelete="CASCADE"), primary_key=True, index=True, autoincrement=False
+    )
+
+    # One tree holds the rows in the order in which they are looked up.
+    __table_args__ = (one_of("kind", ("names", "word", "mailbox", "born")), {"sqlite_with_rowid": False})
+
+
+class PairState(StrEnum):
+    """What a person made of two households that may be one."""
+
+    OPEN = "open"
+    NOT_SAME = "not_same"
+    MERGED = "merged"
+
+
+class LikenessPair(Base):
+    """Two households that may be one, with what speaks for it, until a person has said."""
+
+    __tablename__ = "likeness_pair"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    one_id: Mapped[int] = mapped_column(ForeignKey("household.id", ondelete="CASCADE"))
+    other_id: Mapped[int] = mapped_column(ForeignKey("household.id", ondelete="CASCADE"), index=True)
+    """The younger of the two: its id is the greater."""
+    standing: Mapped[str] = mapped_column(String(12))
+    score: Mapped[float] = mapped_column(Float)
+    """Bits: see ``rules.likeness``."""
+    reasons: Mapped[str] = mapped_column(Text)
+    """One on a line."""
+    state: Mapped[str] = mapped_column(String(10), default=PairState.OPEN)
+    found_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+
+    one: Mapped[Household] = relationship(foreign_keys=[one_id])
+    other: Mapped[Household] = relationship(foreign_keys=[other_id])
+
+    __table_args__ = (
+        UniqueConstraint("one_id", "other_id"),
+        CheckConstraint("one_id < other_id", name="once_a_pair"),
+        one_of("state", PairState),
+        one_of("standing", ("same_people", "one_home", "shared")),
+        CheckConstraint("(state = 'open') = (decided_at IS NULL)", name="decided_says_when"),
+        Index("ix_likeness_pair_list", "state", "score", "id"),
+    )
+
+    @property
+    def reason_list(self) -> list[str]:
+        return self.reasons.splitlines()
 
 
 class Campaign(Base):
