@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from crm.access.models import User, UserRole
 from crm.db import db, keyring, place_of_value, seal, transaction
-from crm.rules import reference
+from crm.rules import names, reference
 from crm.rules.permissions import Role
 
 STAFF = 4
@@ -63,7 +63,7 @@ def load(enquiries: int, *, today: date) -> float:
     began = time.monotonic()
     on_sqlite = db.engine.dialect.name == "sqlite"
     chunks = [(low, min(low + CHUNK, enquiries)) for low in range(0, enquiries, CHUNK)]
-    progress = Progress(f"Loading {enquiries:,}", len(chunks) + 2)
+    progress = Progress(f"Loading {enquiries:,}", len(chunks) + 3)
     now = datetime.combine(today, datetime.min.time(), UTC) + timedelta(hours=9)
     with transaction():
         users = _staff(now)
@@ -87,7 +87,22 @@ def load(enquiries: int, *, today: date) -> float:
         progress.step(f"{high:,} enquiries")
     with transaction():
         connection = db.session.connection()
-        for table in ("bench_key", "bench_day", "bench_given", "bench_family", "bench_district", "bench_user"):
+        if not on_sqlite:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        for statement in _KEYS_OF_PEOPLE:
+            connection.exec_driver_sql(statement)
+    progress.step("keys of people")
+    with transaction():
+        connection = db.session.connection()
+        for table in (
+            "bench_code",
+            "bench_key",
+            "bench_day",
+            "bench_given",
+            "bench_family",
+            "bench_district",
+            "bench_user",
+        ):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         if not on_sqlite:
             for table in ("household", "person", "case_file"):
@@ -101,7 +116,9 @@ def load(enquiries: int, *, today: date) -> float:
     driver: Any = pooled.driver_connection
     if not on_sqlite:
         driver.autocommit = True
-    for statement in ("ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)") if on_sqlite else ("VACUUM (ANALYZE)", "CHECKPOINT"):
+    for statement in (
+        ("ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)") if on_sqlite else ("VACUUM (ANALYZE)", "CHECKPOINT")
+    ):
         driver.execute(statement)
     pooled.invalidate()
     progress.step("statistics")
@@ -146,6 +163,9 @@ def _small_tables(connection: sa.Connection, today: date, users: list[int]) -> N
     # As many surnames as a real register has: a name of a million people shared by forty would flatter no index.
     surnames = FAMILY + [f"{a}{b}{c}".capitalize() for a in SYLLABLES for b in SYLLABLES for c in SYLLABLES[:10]]
     _fill(connection, "bench_family", list(enumerate(surnames)))
+    run("CREATE TABLE bench_code (name VARCHAR(60) NOT NULL, code VARCHAR(8) NOT NULL, PRIMARY KEY (name, code))")
+    words = {name.lower() for name in (*GIVEN, *surnames)}
+    _fill(connection, "bench_code", sorted((word, code) for word in words for code in names.codes(word)))
     _fill(connection, "bench_district", list(enumerate(DISTRICTS)))
     _fill(connection, "bench_user", list(enumerate(users)))
 
@@ -164,6 +184,16 @@ def _fill(connection: sa.Connection, table: str, rows: list[tuple[Any, ...]]) ->
 def _keys(connection: sa.Connection, low: int, high: int, numbers: list[int]) -> None:
     connection.exec_driver_sql("DELETE FROM bench_key")
     _fill(connection, "bench_key", [(i + 1, reference.new_reference("KF", numbers[i])) for i in range(low, high)])
+
+
+_BOTH_CODES = "FROM person p JOIN bench_code g ON g.name = p.given_key JOIN bench_code f ON f.name = p.family_key"
+# Once at the end and in order: a tree that is filled in its own order is filled at its edge.
+_KEYS_OF_PEOPLE = (
+    "INSERT INTO person_key (kind, key, person_id) "
+    f"SELECT 'names', g.code || ' ' || f.code, p.id {_BOTH_CODES} UNION "
+    f"SELECT 'names', f.code || ' ' || g.code, p.id {_BOTH_CODES} ORDER BY 2, 3",
+    "INSERT INTO person_key (kind, key, person_id) SELECT 'mailbox', email_key, id FROM person ORDER BY 2, 3",
+)
 
 
 def _statements(now: datetime) -> list[str]:

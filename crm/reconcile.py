@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import date
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 
 from crm import policy
-from crm.cases import summary
+from crm.cases import person_keys, summary
 from crm.cases.models import Case, CaseAssignment, Track
 from crm.cases.unmerge import merge_faults
 from crm.db import db
@@ -19,7 +20,12 @@ BATCH = 500
 
 def find_faults(*, today: date, said: Callable[[str], None] = lambda _line: None) -> list[str]:
     """Every fault found, in plain words; empty when all is well."""
-    faults = [*_database_faults(), *_owner_faults(), *merge_faults()]
+    faults = [
+        *_database_faults(),
+        *_owner_faults(),
+        *merge_faults(),
+        *itertools.islice(person_keys.drift(), 20),
+    ]
     rulebook = policy.rulebook_on(today)
     after = 0
     looked_at = 0

@@ -96,7 +96,9 @@ class Settings:
         lock_wait_ms = _whole_number(env, "CRM_LOCK_WAIT_MS", 10_000, faults)
         if production:
             if url.scheme != "https":
-                faults.append("CRM_BASE_URL must be the https address people type, for example https://foster.example.org")
+                faults.append(
+                    "CRM_BASE_URL must be the https address people type, for example https://foster.example.org"
+                )
             if transport != "smtp":
                 faults.append("letters can't go to files in production: set CRM_SMTP_HOST")
             for key in ("CRM_MAIL_FROM", "CRM_VISITS_MAILBOX"):

@@ -11,6 +11,7 @@ from crm import policy
 from crm.access import sessions
 from crm.assessments.checks import work_out_after_birthdays
 from crm.audit import chain
+from crm.cases import suggest_pairs as pairs
 from crm.clock import london_date
 from crm.db import db
 from crm.delivery import worker as delivery_worker
@@ -79,6 +80,11 @@ def checks_after_birthdays(now: datetime) -> int:
     return work_out_after_birthdays(actor=SYSTEM, now=now, today=today, rulebook=policy.rulebook_on(today))
 
 
+def suggest_pairs(now: datetime) -> int:
+    """Compare those who are new or changed with everybody on file."""
+    return pairs.suggest_pairs(now=now)
+
+
 def deliver(stop: threading.Event) -> None:
     """Send letters, all the time."""
     delivery_worker.run_worker(stop)
@@ -107,6 +113,14 @@ TIMETABLE = Timetable(
         Job(name="forget_drafts", title="Forget forms never sent", every=timedelta(hours=1), do=forget_drafts),
         Job(name="close_doors", title="Close the doors of past events", every=timedelta(hours=1), do=close_doors),
         Job(name="forget_sheets", title="Forget uploaded sheets", every=timedelta(hours=1), do=forget_sheets),
+        Job(
+            name="suggest_pairs",
+            title="Find households that may be the same",
+            every=timedelta(seconds=20),
+            do=suggest_pairs,
+            has_work=lambda _now: pairs.has_people_to_compare(),
+            again_when=pairs.BATCH,
+        ),
         Job(
             name="checks_after_birthdays",
             title="Work out checks where somebody has turned 18",

@@ -81,7 +81,6 @@ def _change_all(form: BaseForm, values: Mapping[str, Any]) -> bool:
     return True
 
 
-
 @bp.route("/admin/settings", methods=["GET", "POST"])
 @requires(Permission.MANAGE_SETTINGS)
 @writes
@@ -199,9 +198,7 @@ def _area(number: int | None) -> Response:
     )
     form.owner.choices = [(0, "Whoever takes the rest"), *_owners()]
     if form.is_sent_and_right():
-        rows = [
-            {"name": one.name, "districts": list(one.districts), "owner_id": one.owner_id} for one in service.areas
-        ]
+        rows = [{"name": one.name, "districts": list(one.districts), "owner_id": one.owner_id} for one in service.areas]
         row = {
             "name": form.name.data,
             "districts": form.districts.data.replace(",", " ").split(),
@@ -231,9 +228,7 @@ def remove_area(number: int) -> Response:
         for one in service.areas
         if one is not gone
     ]
-    changing.change_setting(
-        name="areas", value=rows, actor=current_actor(), now=now_utc(), today=today_in_london()
-    )
+    changing.change_setting(name="areas", value=rows, actor=current_actor(), now=now_utc(), today=today_in_london())
     tell(f"{gone.name} is taken away. Enquiries from there go to whoever takes the rest.")
     return see_other(url_for("administration.areas"))
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from crm.cases import keys
 from crm.cases.change_stage import change_stage
 from crm.cases.consents import consents_in_force, record_consent
+from crm.cases.duplicates import known_as
 from crm.cases.facts import state_fact
 from crm.cases.models import Case, Enquiry, Person, PersonRole
 from crm.cases.open_case import NewPerson, NewTouch, add_person, join_case, set_contact_points
@@ -57,7 +57,7 @@ def add_touch(
     received_on = london_date(touch.received_at)
     added = []
     for new in people:
-        known = _same_person(case, new)
+        known = known_as(case, new)
         if known is None:
             added.append(_add(case, new, source=touch.source, stated_on=received_on, actor=actor, now=now))
         else:
@@ -89,15 +89,6 @@ def add_touch(
         )
     enquiry = join_case(case, touch, actor=actor, now=now, today=today, rulebook=rulebook)
     return Joined(enquiry, tuple(added), reopened)
-
-
-def _same_person(case: Case, new: NewPerson) -> Person | None:
-    """The person of the household who is meant: the same first name, and no other surname."""
-    given, family = keys.name_key(new.given_name) or "", keys.name_key(new.family_name)
-    for person in case.household.people:
-        if person.given_key == given and (family is None or person.family_key in (None, family)):
-            return person
-    return None
 
 
 def _add(case: Case, new: NewPerson, *, source: str, stated_on: date, actor: Actor, now: datetime) -> Person:

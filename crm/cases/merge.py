@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import Table
 
 from crm.audit import record
-from crm.cases import keys, summary, timeline
+from crm.cases import keys, person_keys, summary, timeline
 from crm.cases import merge_journal as journals
 from crm.cases.change_stage import CaseHasMovedOn, claim_version
 from crm.cases.consents import consents_in_force
@@ -315,6 +315,7 @@ def _keep(
     line = timeline.add(kept, kind="fact", title=title, actor=work.actor, occurred_at=work.now)
     work.journal.added(line)
     summary.refresh(kept, today=work.today, rulebook=work.rulebook)
+    person_keys.refresh(kept.household.people)
     _note_summaries(work, kept.id, before)
     merge = asked or HouseholdMerge(kind=kind, rows_touched=0)
     merge.state = MergeState.MADE

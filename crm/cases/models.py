@@ -241,7 +241,6 @@ class PairState(StrEnum):
 
     OPEN = "open"
     NOT_SAME = "not_same"
-    MERGED = "merged"
 
 
 class LikenessPair(Base):

@@ -11,8 +11,8 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import event, inspect, select
-from sqlalchemy.orm import selectinload
 from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.orm import selectinload
 
 from crm.cases import keys
 from crm.cases.models import Household, OtherName, Person, PersonKey
@@ -48,6 +48,14 @@ def _before_flush(session: OrmSession, _context: Any, _instances: Any) -> None:
                 person.is_to_compare = True
     for person in to_key.values():
         _set_keys(person, gone={row for row in session.deleted if isinstance(row, OtherName)})
+
+
+def refresh(people: Iterable[Person]) -> None:
+    """Give people the keys that fit, and let them be compared, after rows of theirs were written as rows."""
+    for person in people:
+        _set_keys(person, gone=set())
+        person.is_to_compare = True
+    db.session.flush()
 
 
 def _has_changed(row: Any, names: tuple[str, ...]) -> bool:

@@ -24,10 +24,9 @@ from sqlalchemy import (
     true,
     tuple_,
 )
-from sqlalchemy.orm import aliased
 
 from crm.access.models import User, UserRole
-from crm.cases.models import Band, Campaign, Case, Channel, Deadline, Household, Person, TimelineEntry
+from crm.cases.models import Band, Campaign, Case, Channel, Deadline, Household, LikenessPair, PairState, TimelineEntry
 from crm.cases.queries import visible_cases
 from crm.db import db, no_more_than, our_word, read
 from crm.rules.permissions import ROLE_PERMISSIONS, Actor, ActorKind, Permission, Role
@@ -93,9 +92,8 @@ class QueueLine(NamedTuple):
     owner: str | None
     rule: str | None
     """The rule of the nearest running clock."""
-    same_phone: str | None
-    """Another case with somebody's phone, by its reference."""
-    same_email: str | None
+    alike: str | None
+    """The reference of another household that may be the same."""
 
 
 def queue_page(
@@ -236,8 +234,7 @@ def _queue(
             page.c.owner_id,
             User.name,
             page.c.next_action_rule,
-            _other_case(page, sort, "phone_key"),
-            _other_case(page, sort, "email_key"),
+            func.coalesce(_other_case(page, sort, "one_id", "other_id"), _other_case(page, sort, "other_id", "one_id")),
         )
         .select_from(page)
         .join(Household, Household.id == page.c.household_id)
@@ -247,18 +244,14 @@ def _queue(
     )
 
 
-def _other_case(page: Subquery, sort: Sort, key: str) -> ScalarSelect[str]:
-    """A case this person may open of another household where somebody has the same phone or email."""
-    here, there = aliased(Person), aliased(Person)
+def _other_case(page: Subquery, sort: Sort, mine: str, theirs: str) -> ScalarSelect[str]:
+    """A case this person may open of another household that may be the same as this one."""
+    pair = LikenessPair.__table__.c
     return (
         select(func.min(Case.reference))  # always the same one, and nothing is sorted to find it
-        .select_from(here)
-        .join(
-            there,
-            and_(getattr(there, key) == getattr(here, key), there.household_id != here.household_id),
-        )
-        .join(Case, Case.household_id == there.household_id)
-        .where(here.household_id == page.c.household_id, _visible(sort))
+        .select_from(LikenessPair.__table__)
+        .join(Case, Case.household_id == pair[theirs])
+        .where(pair[mine] == page.c.household_id, pair.state == our_word(PairState.OPEN), _visible(sort))
         .correlate(page)
         .scalar_subquery()
     )

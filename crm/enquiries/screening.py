@@ -45,6 +45,7 @@ def fact_of(criterion: Criterion) -> str:
     """The key of the fact that holds a criterion's answer."""
     return FACT_OF.get(criterion.name, criterion.name)
 
+
 SOURCE = "Screening call"
 
 

@@ -108,13 +108,12 @@ def _said(lines: list[queries.QueueLine], rulebook: Rulebook, *, actor: Actor, t
         if owner is None:
             name = line.owner or ""
             owner = people[line.owner] = (initials(name), name.split(" ")[0])
-        alike = ("phone", line.same_phone) if line.same_phone else ("email", line.same_email)
         said.append(
             (
                 line.household,
                 f"{line.reference}, {line.postcode}" if line.postcode else line.reference,
                 f"/cases/{line.reference}",
-                alike if alike[1] else None,
+                line.alike,
                 stages.PLACE[line.place].label,
                 clock,
                 line.next_action or "",
@@ -239,7 +238,7 @@ def new() -> Response | tuple[str, int]:
     alike: list[LookAlike] = []
     if form.is_sent_and_right():
         people = _people(form, today=today)
-        alike = _alike(people, form.postcode.data)
+        alike = _alike(people, form.postcode.data, actor=actor, today=today)
         form.join.choices = [
             *((one.reference, f"Yes: {one.household}, {one.reference}") for one in alike),
             ("new", "No, a household we do not know"),
@@ -319,7 +318,7 @@ def _people(form: Any, *, today: date) -> list[NewPerson]:
     return people
 
 
-def _alike(people: list[NewPerson], postcode: str | None) -> list[LookAlike]:
+def _alike(people: list[NewPerson], postcode: str | None, *, actor: Actor, today: date) -> list[LookAlike]:
     found: dict[int, LookAlike] = {}
     for person in people:
         for one in look_alikes(
@@ -328,9 +327,11 @@ def _alike(people: list[NewPerson], postcode: str | None) -> list[LookAlike]:
             given_name=person.given_name,
             family_name=person.family_name,
             postcode=postcode,
+            actor=actor,
+            today=today,
         ):
             found.setdefault(one.case_id, one)
-    return list(found.values())
+    return sorted(found.values(), key=lambda one: (not one.is_strong, -one.score))
 
 
 def _touch(form: Any, *, now: datetime, today: date) -> NewTouch:

@@ -9,10 +9,11 @@ from datetime import date, datetime
 from sqlalchemy import select
 
 from crm.cases.add_touch import add_touch, may_take_a_touch
-from crm.cases.duplicates import LookAlike, look_alikes
+from crm.cases.duplicates import LookAlike, is_of_household, look_alikes
 from crm.cases.models import Case, Channel, Enquiry
 from crm.cases.open_case import NewPerson, NewTouch, open_case
 from crm.cases.queries import visible_cases
+from crm.cases.suggest_pairs import compare_people
 from crm.db import db
 from crm.events.models import RecruitmentEvent
 from crm.rules.permissions import Actor, Permission, require
@@ -20,8 +21,6 @@ from crm.rules.rulebook import Rulebook
 
 OwnerFor = Callable[[str | None], int | None]
 """Who takes a new enquiry from a postcode: the owner of its area, or whoever takes the rest."""
-
-SAME_HOUSEHOLD = ("same phone", "same email")
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class Logged:
     joined: bool
     may_be_opened: bool
     """Whether whoever logged it may open the case: one in assessment belongs to others."""
+    shares_with: tuple[LookAlike, ...] = ()
+    """Households that gave the same phone or email under another name: whether they are one is asked later."""
 
 
 def log_enquirer(
@@ -53,8 +54,10 @@ def log_enquirer(
 ) -> Logged:
     """Log a person or a couple from an event.
 
-    The same phone or email as a household we know makes it another touch of theirs, so that nobody at the stall has to
-    decide anything; a mere likeness is left for later. The same ``one_time_id`` again gives what it led to before.
+    Somebody we know, with a phone or an email of theirs, is another touch of their household, so that nobody at the
+    stall has to decide anything. The same phone under another name is a question (a couple, a mother and her son, a
+    worker's phone): it is kept as a pair to look at, and a mere likeness is left for later. The same ``one_time_id``
+    again gives what it led to before.
     ``happened_at`` is when they left their name, where that was not now (a phone that had no signal); the clock counts
     from inside the event's own hours.
     """
@@ -86,7 +89,10 @@ def log_enquirer(
         facts=dict(facts or {}),
         send_letters=send_letters,
     )
-    return Logged(case, joined=False, may_be_opened=True)
+    shares_with = tuple(alike for alike in _shares(people) if alike.case_id != case.id)
+    if shares_with:
+        compare_people([person.id for person in case.household.people], now=now)
+    return Logged(case, joined=False, may_be_opened=True, shares_with=shares_with)
 
 
 def received_at(event: RecruitmentEvent, *, now: datetime) -> datetime:
@@ -95,24 +101,40 @@ def received_at(event: RecruitmentEvent, *, now: datetime) -> datetime:
 
 
 def household_of(people: Sequence[NewPerson]) -> Case | None:
-    """The case that these people belong to beyond doubt: the same phone or the same email."""
-    for person in people:
-        if not (person.phone or person.email):
-            continue
-        for alike in look_alikes(email=person.email, phone=person.phone):
-            case = db.session.get(Case, alike.case_id)
-            if case is not None and may_take_a_touch(case):
-                return case
+    """The case that these people belong to beyond doubt: a phone or email of somebody there, and a name of theirs."""
+    for alike in _shares(people):
+        case = db.session.get(Case, alike.case_id)
+        if case is not None and may_take_a_touch(case) and any(is_of_household(case, one) for one in people):
+            return case
     return None
 
 
-def likenesses(people: Sequence[NewPerson], *, postcode: str | None) -> list[LookAlike]:
-    """Households that may be the same by name or address alone: for a person to compare, later."""
+def _shares(people: Sequence[NewPerson]) -> list[LookAlike]:
+    """Households that gave a phone or an email of one of these people, the likeliest first."""
     found: dict[int, LookAlike] = {}
     for person in people:
-        for alike in look_alikes(given_name=person.given_name, family_name=person.family_name, postcode=postcode):
-            found.setdefault(alike.case_id, alike)
+        if person.phone or person.email:
+            for alike in look_alikes(
+                email=person.email, phone=person.phone, given_name=person.given_name, family_name=person.family_name
+            ):
+                if alike.shares is not None or alike.has_contact:
+                    found.setdefault(alike.case_id, alike)
     return list(found.values())
+
+
+def likenesses(people: Sequence[NewPerson], *, postcode: str | None) -> list[LookAlike]:
+    """Households that may be the same, and are not so beyond doubt: for a person to compare, later."""
+    found: dict[int, LookAlike] = {}
+    for person in people:
+        for alike in look_alikes(
+            email=person.email,
+            phone=person.phone,
+            given_name=person.given_name,
+            family_name=person.family_name,
+            postcode=postcode,
+        ):
+            found.setdefault(alike.case_id, alike)
+    return sorted(found.values(), key=lambda alike: (not alike.is_strong, -alike.score))
 
 
 def case_of_touch(one_time_id: str) -> Case | None:

@@ -145,7 +145,7 @@ def dry_run(
     ]
     there_already = _fingerprints_here([sign_up.fingerprint for sign_up in sign_ups])
     first_line: dict[str, int] = {}
-    by_contact: dict[str, int] = {}
+    by_contact: dict[str, SignUp] = {}
     by_surname: dict[tuple[str, str], int] = {}
     verdicts = []
     for sign_up in sign_ups:
@@ -157,7 +157,7 @@ def _verdict(
     sign_up: SignUp,
     there_already: frozenset[str],
     first_line: dict[str, int],
-    by_contact: dict[str, int],
+    by_contact: dict[str, SignUp],
     by_surname: dict[tuple[str, str], int],
 ) -> Verdict:
     if sign_up.fingerprint in first_line:
@@ -172,31 +172,34 @@ def _verdict(
     first = sign_up.people[0]
     contacts = [key for key in (keys.phone_key(first.phone), keys.email_key(first.email)) if key]
     same = next((by_contact[key] for key in contacts if key in by_contact), None)
-    if same is not None:
+    if same is not None and not _first_names(same).isdisjoint(_first_names(sign_up)):
         joined = True
-        notes.append(f"The same phone or email as line {same}: joins that household.")
+        notes.append(f"The same phone or email as line {same.number}: joins that household.")
+    elif same is not None:
+        notes.append(
+            f"The same phone or email as line {same.number}, and other names: a couple, or two strangers? They are "
+            "logged apart, for somebody to look at."
+        )
     elif (known := household_of(sign_up.people)) is not None:
         joined = True
-        notes.append(_joins(known, sign_up))
+        notes.append(_joins(known))
     else:
         notes.extend(_likeness_notes(sign_up, by_surname))
     for key in contacts:
-        by_contact.setdefault(key, sign_up.number)
+        by_contact.setdefault(key, sign_up)
     if (place := _surname_and_postcode(sign_up)) is not None:
         by_surname.setdefault(place, sign_up.number)
     return Verdict(sign_up, ATTENTION if notes else GOOD, tuple(notes), joined=joined)
 
 
-def _joins(known: Case, sign_up: SignUp) -> str:
+def _first_names(sign_up: SignUp) -> set[str | None]:
+    return {keys.name_key(person.given_name) for person in sign_up.people}
+
+
+def _joins(known: Case) -> str:
     """Whose household a line joins. Whoever loads a sheet may open enquiries, so it is named."""
     if TrackName.APPLICATION in known.stages:
         return f"The same phone or email as {known.reference}, in assessment: joins that household."
-    here = {keys.name_key(person.given_name) for person in known.household.people}
-    if here.isdisjoint(keys.name_key(person.given_name) for person in sign_up.people):
-        return (
-            f"The same phone or email as {known.household.name}, {known.reference}, but another name: joins that "
-            "household. If they are strangers to each other, put the number right first."
-        )
     return f"The same phone or email as {known.household.name}, {known.reference}: joins that household."
 
 

@@ -298,9 +298,7 @@ def criterion_editions() -> Mapping[str, tuple[Edition, ...]]:
     return {name: editions_of(PolicyKind.CRITERION, name) for name in names}
 
 
-def criterion_of(
-    edition: Edition | None, product: Criterion | None, *, even_unasked: bool = False
-) -> Criterion | None:
+def criterion_of(edition: Edition | None, product: Criterion | None, *, even_unasked: bool = False) -> Criterion | None:
     """What an edition makes of a criterion of the product's (or of none: then it is the service's own). None where it
     is not asked, unless that is wanted too."""
     if edition is None:

@@ -41,7 +41,7 @@ bernard | bernie
 bethany bethan | beth
 brendan brendon
 bridget brigid bridgit brighid | bridie biddy bride
-caitlin kaitlin caitlyn kaitlyn catlin | cait kate katie
+caitlin kaitlin caitlyn kaitlyn catlin | cait
 cameron | cam
 caroline carolyn carolina karolina | carol caz carrie lina
 carol carole caryl
@@ -389,6 +389,11 @@ abdulrahman abdurrahman abdirahman abdulrehman | abdul
 ali aly
 amina aminah ameena aamina
 amir ameer aamir
+amira ameera
+andrea
+carl karl
+martina
+simone
 asif aasif
 farah farrah
 fatuma
@@ -556,7 +561,8 @@ _COMMON_FAMILY = """
 smith jones taylor brown williams wilson johnson davies robinson wright thompson evans walker white roberts green hall
 wood jackson clarke clark patel khan lewis james phillips mason mitchell rose davis rodgers morris ward martin morgan
 cooper king harris hughes turner hill edwards moore scott ali ahmed hussain begum singh kaur adams baker allen anderson
-bell carter collins cook kelly lee parker shah watson young bennett murphy simpson campbell stewart shaw graham murray
+bell carter collins mensah osei boateng owusu asante adeyemi okafor okeke nowak kowalski obrien oconnor ryan walsh byrne
+rahman chowdhury malik iqbal miah akhtar bibi uddin mohamed islam thomas rahim sharma hassan adams cook kelly lee parker shah watson young bennett murphy simpson campbell stewart shaw graham murray
 """
 
 

@@ -1,9 +1,9 @@
 """How alike two people on file are, and whether two households may be one: a score that says its reasons.
 
 Each sign adds or takes away bits, the logarithm (to base 2) of how much oftener it is seen of one person entered twice
-than of two people, after Fellegi and Sunter, "A theory for record linkage" (1969). The weights were set by hand from how
-common names, birthdays, numbers and postcodes are, and are held to figures by ``bench/duplicates.py``. Signs that come
-together by themselves (a family has one surname, one postcode and one landline) are capped as one.
+than of two people, after Fellegi and Sunter, "A theory for record linkage" (1969). The weights were set by hand from
+how common names, birthdays, numbers and postcodes are, and are held to figures by ``bench/duplicates.py``. Signs that
+come together by themselves (a family has one surname, one postcode and one landline) are capped as one.
 
 Nothing here decides anything: whoever reads the reasons does.
 """
@@ -15,16 +15,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from crm.rules import names
 
 SAME_AT = 20.0
 """Bits from which two entries are taken to be one person."""
-LOOK_AT = 12.0
+LOOK_AT = 10.0
 """Bits from which two entries are worth a person's look."""
 FAMILY_CAP = 16.0
 """All that surname, home and landline can say together: brothers and sisters share the three."""
-BOTH_CAP = 8.0
+BOTH_CAP = 6.0
 """What a second pair of people who agree adds: partners come together."""
 MANY = 4
 """A phone or an email that so many households gave says nothing: it is a worker's, or a hostel's."""
@@ -159,12 +160,13 @@ def _names(one: Sketch, other: Sketch) -> tuple[Sign | None, Sign | None]:
 def _turned_round(one: Name, other: Name) -> tuple[Sign | None, Sign | None]:
     """Osei Priya and Priya Osei: each first name against the other's last."""
     first, second = _given(one.given, other.family), _given(other.given, one.family)
-    if first is None or second is None or first.bits < 4 or second.bits < 4:
+    if first is None or second is None or first.bits < 3.5 or second.bits < 3.5:
         return Sign("", -20.0, "given"), None
     both = (first.bits + second.bits) / 2
     return Sign("first and last name the other way round", both, "given"), Sign("", both + 1, "family")
 
 
+@lru_cache(maxsize=20_000)
 def _given(one: str | None, other: str | None) -> Sign | None:
     """Two first names. A short form, a spelling, an initial, a second first name: all may be one person's."""
     if not one or not other:
@@ -188,7 +190,9 @@ def _given_word(one: str, other: str) -> Sign | None:
         return Sign(f"both are called {_say(one)}", 5.0, "given")
     if min(len(one), len(other)) == 1:
         if one[0] == other[0]:
-            return Sign(f"{_say(min(one, other, key=len))} may stand for {_say(max(one, other, key=len))}", 1.0, "given")
+            return Sign(
+                f"{_say(min(one, other, key=len))} may stand for {_say(max(one, other, key=len))}", 1.0, "given"
+            )
         return None
     related = names.how_related(one, other)
     if related is not None:
@@ -204,10 +208,11 @@ def _given_word(one: str, other: str) -> Sign | None:
         return None  # Paul and Paula: two names, however near
     if _is_near(one, other):
         first, second = sorted((one, other))
-        return Sign(f"{_say(first)} and {_say(second)} are spelled nearly alike", 4.0, "given")
+        return Sign(f"{_say(first)} and {_say(second)} are spelled nearly alike", 3.5, "given")
     return None
 
 
+@lru_cache(maxsize=20_000)
 def _family(one: str | None, other: str | None, *, former: bool) -> Sign | None:
     """Two last names. Another one takes little away: people marry."""
     if not one or not other:
@@ -226,7 +231,7 @@ def _family(one: str | None, other: str | None, *, former: bool) -> Sign | None:
     if _is_near(one, other):
         first, second = sorted((one, other))
         return Sign(f"{_say(first)} and {_say(second)} are spelled nearly alike", 6.0, "family")
-    return Sign(f"{_say(one)} is not {_say(other)}", -2.0, "family")
+    return Sign(f"{_say(one)} is not {_say(other)}", -3.0, "family")
 
 
 def _is_near(one: str, other: str) -> bool:
@@ -253,7 +258,7 @@ def _phone(one: str | None, other: str | None, *, given_by: int) -> Sign | None:
     if one == other:
         if given_by >= MANY:
             return Sign(f"same {what}, which {given_by} households gave", 1.0, "phone")
-        return Sign(f"same {what}", (18.0 if mobile else 10.0) - (6.0 if given_by > 2 else 0.0), "phone")
+        return Sign(f"same {what}", (20.0 if mobile else 10.0) - (6.0 if given_by > 2 else 0.0), "phone")
     if len(one) >= 10 and len(other) >= 10:
         from rapidfuzz.distance import OSA
 
@@ -287,18 +292,18 @@ def mailbox(email: str | None) -> str | None:
 def _email(one: str | None, other: str | None, *, given_by: int) -> Sign | None:
     if not one or not other:
         return None
-    mine, theirs = mailbox(one), mailbox(other)
+    mine, theirs = mailbox(one) or one, mailbox(other) or other
     if mine == theirs:
         words = "same email" if one == other else "same mailbox, written another way"
         if given_by >= MANY:
             return Sign(f"same email, which {given_by} households gave", 1.0, "email")
-        return Sign(words, 18.0 - (6.0 if given_by > 2 else 0.0), "email")
+        return Sign(words, 20.0 - (6.0 if given_by > 2 else 0.0), "email")
     from rapidfuzz.distance import OSA
 
     # In a short address a letter apart is another person's: jo1@ and jo2@.
-    local = min(len((mine or "").partition("@")[0]), len((theirs or "").partition("@")[0]))
-    if local >= 6 and OSA.distance(mine, theirs, score_cutoff=1) == 1 and not _digits_differ(mine or "", theirs or ""):
-        return Sign("emails a letter apart", 9.0, "email")
+    local = min(len(mine.partition("@")[0]), len(theirs.partition("@")[0]))
+    if local >= 6 and OSA.distance(mine, theirs, score_cutoff=1) == 1 and not _digits_differ(mine, theirs):
+        return Sign("emails a letter apart", 5.0, "email")
     return Sign("", -1.0, "email")
 
 
@@ -344,7 +349,7 @@ def _born(one: date | None, other: date | None) -> Sign | None:
     if one == other:
         return Sign("born the same day", 13.0, "born")
     if one.year == other.year and (one.day, one.month) == (other.month, other.day):
-        return Sign("born the same day, with day and month changed about", 9.0, "born")
+        return Sign("born the same day, with day and month changed about", 10.0, "born")
     parts = (one.year != other.year) + (one.month != other.month) + (one.day != other.day)
     if parts == 1 and abs(one.year - other.year) < GENERATION_YEARS:
         return Sign("birth dates that differ in one number", 3.0, "born")
@@ -419,12 +424,13 @@ def compare_households(
     ]
     matches = _one_to_one(pair for pair in all_pairs if pair.likeness.outcome is not Outcome.DIFFERENT)
     score = matches[0].likeness.score if matches else 0.0
-    if len(matches) > 1:
+    if len(matches) > 1:  # partners come together
         score += min(sum(match.likeness.score for match in matches[1:]), BOTH_CAP)
     is_same = any(match.likeness.outcome is Outcome.SAME for match in matches)
-    if is_same or (len(matches) > 1 and score >= SAME_AT):
+    both_agree = len(matches) > 1 and all(_agree_by_name(match.likeness) for match in matches[:2])
+    if is_same or (both_agree and score >= SAME_AT):
         reasons = list(matches[0].likeness.reasons)
-        if len(matches) > 1:
+        if both_agree:
             reasons.append("both people agree")
         return HouseholdLikeness(Standing.SAME_PEOPLE, round(score, 1), tuple(dict.fromkeys(reasons)), matches)
     for pair in sorted(all_pairs, key=lambda pair: -pair.likeness.score):
@@ -442,6 +448,10 @@ def compare_households(
         reasons = [str(best.shares), *(words for words in best.reasons if words not in str(best.shares))]
         return HouseholdLikeness(Standing.SHARED, round(max(best.score, 0.0), 1), tuple(reasons), matches)
     return HouseholdLikeness(Standing.DIFFERENT, round(score, 1), (), matches)
+
+
+def _agree_by_name(likeness: Likeness) -> bool:
+    return all(sign.bits > 0 for sign in likeness.signs if sign.kind in ("given", "family"))
 
 
 def _one_to_one(pairs: Iterable[Match]) -> tuple[Match, ...]:

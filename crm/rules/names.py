@@ -31,7 +31,8 @@ def plain(name: str | None) -> str | None:
 # What stands on the left is heard as what stands on the right. Capital letters are sounds and are read once only.
 _BEGINNINGS = (
     ("mac", "mK"), ("mc", "mK"), ("wr", "r"), ("wh", "w"), ("kn", "n"), ("gn", "n"), ("ps", "s"), ("pf", "f"),
-    ("gh", "g"), ("h", "H"), ("bh", "b"), ("dj", "J"), ("x", "s"), ("th", "t"), ("chr", "Kr"), ("cz", "S"), ("fitz", "fits"),
+    ("gh", "g"), ("h", "H"), ("bh", "b"), ("dj", "J"), ("x", "s"), ("th", "t"), ("chr", "Kr"), ("cz", "S"),
+    ("fitz", "fits"),
 )  # fmt: skip
 _ANYWHERE = (
     ("sch", "S"), ("tch", "S"), ("szcz", "S"), ("sz", "S"), ("cz", "S"), ("ch", "S"), ("sh", "S"), ("rz", "S"),

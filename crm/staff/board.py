@@ -403,9 +403,7 @@ def _stages(tracks: Mapping[TrackName, str]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _moves(
-    tracks: tuple[tuple[TrackName, str], ...], permissions: frozenset[Any]
-) -> tuple[tuple[str, str], ...]:
+def _moves(tracks: tuple[tuple[TrackName, str], ...], permissions: frozenset[Any]) -> tuple[tuple[str, str], ...]:
     stands = dict(tracks)
     applied = TrackName.APPLICATION in stands
     found = []

@@ -13,6 +13,7 @@ from sqlalchemy import Integer, String, bindparam, cast, null, select, union_all
 from crm import policy
 from crm.access.models import User, UserRole
 from crm.cases.contact import not_wanted
+from crm.cases.duplicates import AlikeCase, alike_cases
 from crm.cases.facts import FACT_WORDS, OWN
 from crm.cases.hand_over import OWNING_ROLES
 from crm.cases.models import (
@@ -31,7 +32,7 @@ from crm.cases.queries import clock_words, first_source
 from crm.clock import london_date
 from crm.db import db, read, unseal
 from crm.rules.deadlines import ClockKind
-from crm.rules.permissions import Actor, Sensitivity, may_see
+from crm.rules.permissions import Actor, Permission, Sensitivity, may_see
 from crm.rules.rulebook import Rulebook
 from crm.staff.move_pages import CLOCK_PAGES, MovePage
 from crm.staff.my_day import ids_of
@@ -161,10 +162,12 @@ class CasePage:
     """For the moves that are about a visit: the one booked or, failing that, the one not signed off yet."""
     sensitive_seen: tuple[str, ...]
     """Kinds of closely held facts that this person was shown: recorded with the look."""
+    alike: tuple[AlikeCase, ...] = ()
+    """Other households that may be the same, for those who may say so."""
 
 
 def case_page(case: Case, actor: Actor, *, on_case: bool, now: datetime, today: date, rulebook: Rulebook) -> CasePage:
-    """All the parts of the page of a case. Six queries at most."""
+    """All the parts of the page of a case. Seven queries at most."""
     people = [person for person in case.household.people if person.left_household_on is None]
     due = read(_DUE, {"case_id": case.id}).all()
     running = [
@@ -192,6 +195,7 @@ def case_page(case: Case, actor: Actor, *, on_case: bool, now: datetime, today: 
         has_visits=bool(visits),
         visit_ids={"visit_id": subject.id} if subject is not None else {},
         sensitive_seen=seen,
+        alike=alike_cases(case, actor, today=today) if actor.has(Permission.MERGE_CASES) else (),
     )
 
 

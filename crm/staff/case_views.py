@@ -145,9 +145,7 @@ def _overview(reference: str, form: NoteForm) -> Response:
 # --- What to do now ---------------------------------------------------------------------------------------------------
 
 
-def what_to_do_now(
-    found: Case, page: pages.CasePage, actor: Actor, *, today: date, rulebook: Rulebook
-) -> Now:
+def what_to_do_now(found: Case, page: pages.CasePage, actor: Actor, *, today: date, rulebook: Rulebook) -> Now:
     """The next thing, and every move with its page, from what all features know of the case."""
     evidence = evidence_of(found, today=today, has_visits=page.has_visits)
     question: dict[str, Any] = {
@@ -177,9 +175,7 @@ def what_to_do_now(
     return Now(what, rule, state, words, button, tuple(others), tuple(shut[:SHUT_SHOWN]), tuple(shut[SHUT_SHOWN:]))
 
 
-def _next_thing(
-    found: Case, page: pages.CasePage, actor: Actor
-) -> tuple[str, str, str, str, Button | None]:
+def _next_thing(found: Case, page: pages.CasePage, actor: Actor) -> tuple[str, str, str, str, Button | None]:
     """One's own task or the nearest clock, whichever is due first. A task of somebody else is theirs to do."""
     clock = page.clocks[0] if page.clocks else None
     task = next((task for task in page.tasks if task.assigned_to_id == actor.user_id), None)

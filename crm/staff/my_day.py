@@ -153,8 +153,7 @@ def my_day(actor: Actor, *, today: date, rulebook: Rulebook) -> MyDay:
     over, due_today, week = (
         Group(
             tuple(
-                say.clock(clock[row.id], care) if is_clock else say.task(row)
-                for _, is_clock, row in group[:ROWS_SHOWN]
+                say.clock(clock[row.id], care) if is_clock else say.task(row) for _, is_clock, row in group[:ROWS_SHOWN]
             ),
             min(len(group), COUNT_STOPS_AT + 1),
         )

@@ -173,9 +173,7 @@ _TO_SIGN = (
 )
 
 _WRITTEN, _SECTION, _USER = AssessmentReport.__table__.c, ReportSection.__table__.c, User.__table__.c
-_SECTIONS = select(func.count(_SECTION.id)).where(
-    _SECTION.report_id == _WRITTEN.id, _SECTION.text_sealed.is_not(None)
-)
+_SECTIONS = select(func.count(_SECTION.id)).where(_SECTION.report_id == _WRITTEN.id, _SECTION.text_sealed.is_not(None))
 _TO_COUNTERSIGN = (
     select(_CASE.reference, _HOME.name.label("names"), _USER.name.label("written_by"), _WRITTEN.changed_on)
     .select_from(AssessmentReport.__table__)

@@ -62,9 +62,7 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
             "check_id": journey.checks()[0].id,
             "person_id": journey.case.household.people[0].id,
         }
-        journey.do(
-            withdrawal.withdraw, journey.case, code="AW3", withdrawn_on=today_in_london(), by=world.cast.manager
-        )
+        journey.do(withdrawal.withdraw, journey.case, code="AW3", withdrawn_on=today_in_london(), by=world.cast.manager)
     found["missing"] = {"reference": MISSING, "meeting_id": 999_999, "check_id": 999_999, "person_id": 999_999}
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm import policy
-from crm.cases.models import Case, Channel
+from crm.cases.models import Case, Channel, LikenessPair, PairState
 from crm.cases.open_case import NewPerson, NewTouch, open_case
 from crm.cases.tasks import add_task, complete_task
 from crm.clock import now_utc, today_in_london
@@ -124,6 +124,31 @@ def done_task_of_officer(world: World) -> dict[str, dict[str, Any]]:
     return {**ids, "missing": {"task_id": 999_999}}
 
 
+def open_pair(world: World) -> dict[str, dict[str, Any]]:
+    """Two households that may be the same; the other pair is of another officer's."""
+    found = {}
+    for relation, owner in (("own", world.cast.officer), ("other", world.cast.other_officer)):
+        homes = [new_case(world, owner, name=f"Pair{relation}{number}") for number in (1, 2)]
+        with world.writing():
+            low, high = sorted(db.session.get_one(Case, case_id).household_id for case_id in homes)
+            pair = LikenessPair(
+                one_id=low, other_id=high, standing="shared", score=14.0, reasons="same mobile", found_at=now_utc()
+            )
+            db.session.add(pair)
+            db.session.flush()
+            found[relation] = {"pair_id": pair.id}
+    return {**found, "missing": {"pair_id": 999_999}}
+
+
+def pair_kept_apart(world: World) -> dict[str, dict[str, Any]]:
+    found = open_pair(world)
+    with world.writing():
+        for relation in ("own", "other"):
+            pair = db.session.get_one(LikenessPair, found[relation]["pair_id"])
+            pair.state, pair.decided_at = PairState.NOT_SAME, now_utc()
+    return found
+
+
 def board_place(world: World) -> dict[str, dict[str, Any]]:
     return {"own": {"place": "new"}, "missing": {"place": "nowhere"}}
 
@@ -135,4 +160,6 @@ OBJECTS = {
     "task_of_officer": task_of_officer,
     "done_task_of_officer": done_task_of_officer,
     "board_place": board_place,
+    "open_pair": open_pair,
+    "pair_kept_apart": pair_kept_apart,
 }

@@ -143,9 +143,7 @@ def test_a_notice_by_post_counts_its_28_days_from_its_date_and_is_met_once_poste
     assert j.due("qd_response") == date(2026, 10, 29)
     assert j.due("written_notice") == date(2026, 10, 8)
 
-    j.on("2026-10-02").do(
-        notices.record_posting, j.case, posted_on=j.today, method="signed_for", by=j.cast.manager
-    )
+    j.on("2026-10-02").do(notices.record_posting, j.case, posted_on=j.today, method="signed_for", by=j.cast.manager)
 
     assert j.due("written_notice") is None
     assert j.due("qd_response") == date(2026, 10, 29)

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from crm.cases.models import Case, Deadline, Enquiry, Fact, Person, StageChange, TimelineEntry
 from crm.cases.queries import visible_cases
+from crm.cases.suggest_pairs import suggest_pairs
 from crm.db import transaction
 from crm.rules.stages import TrackName
 from tests.case_factory import PRIYA, couple, make_case
@@ -72,13 +73,14 @@ def test_the_queue_shows_the_nearest_clock_first_and_hints_at_a_look_alike(clien
         first = make_case(cast, people=couple("Sooner", number=310), received_at=freeze("2026-07-10 09:00"))
         freeze(MORNING)
         twin = make_case(cast, people=couple("Twin", number=310))
+        suggest_pairs(now=freeze(MORNING))
     client.sign_in(cast.recruiter)
 
     page = client.get("/enquiries")
 
     assert page.text.index("Sooner") < page.text.index("Later")
-    assert f"Same phone as {twin.reference}?" in page.text
-    assert f"Same phone as {first.reference}?" in page.text
+    assert f"The same as {twin.reference}?" in page.text
+    assert f"The same as {first.reference}?" in page.text
     assert "1 working day over" in page.text
 
 
@@ -176,7 +178,7 @@ def test_somebody_we_may_know_is_asked_about_before_anything_is_stored(client, s
     asked = client.submit(client.get("/enquiries/new").page, button="Log this enquiry", **typed)
     assert asked.status_code == 422
     assert "We may know them already" in asked.text
-    assert "same phone" in asked.text
+    assert "same mobile" in asked.text
     assert "Rang about his wife" in asked.text
     assert session.scalar(select(func.count()).select_from(Enquiry)) == 1
 

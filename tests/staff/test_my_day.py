@@ -105,9 +105,7 @@ def test_a_long_list_is_cut_short_and_says_how_many_more(
     assert "And 3 more" in section.text
 
 
-def test_a_manager_sees_how_the_team_stands(
-    make_household: Make, as_member: Browser, cast: Cast, freeze: Any
-) -> None:
+def test_a_manager_sees_how_the_team_stands(make_household: Make, as_member: Browser, cast: Cast, freeze: Any) -> None:
     freeze("2026-07-14 10:40")
     make_household(owner=cast.officer, days_ago=4)
     make_household(owner=cast.officer, days_ago=4)

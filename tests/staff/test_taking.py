@@ -108,8 +108,7 @@ def test_of_many_who_tap_at_once_exactly_one_gets_it(
     reference = make_household(owner=cast.officer)
     with transaction():
         takers = [
-            make_user(Member(f"taker_{number}", f"Taker {number}", frozenset({Role.RECRUITER})))
-            for number in range(6)
+            make_user(Member(f"taker_{number}", f"Taker {number}", frozenset({Role.RECRUITER}))) for number in range(6)
         ]
 
     def tap(taker: Any) -> str:

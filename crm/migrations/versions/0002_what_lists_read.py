@@ -21,9 +21,7 @@ def upgrade() -> None:
         "AND deadline.stopped_on IS NULL ORDER BY deadline.due_on, deadline.id LIMIT 1) WHERE next_action IS NOT NULL"
     )
     op.drop_index("ix_case_assignment_user_id", table_name="case_assignment")
-    op.create_index(
-        "ix_case_assignment_part", "case_assignment", ["user_id", "role", "until_on", "from_on", "case_id"]
-    )
+    op.create_index("ix_case_assignment_part", "case_assignment", ["user_id", "role", "until_on", "from_on", "case_id"])
     op.drop_index("ix_person_given_key", table_name="person")
     op.drop_index("ix_person_family_key", table_name="person")
     op.create_index("ix_person_given_name", "person", ["given_key", "family_key"])

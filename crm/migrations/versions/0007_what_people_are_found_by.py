@@ -1,6 +1,6 @@
 """People are found by how their names sound, by names they had, and by their mailbox; pairs that may be one are kept
 
-Revision: 0006, after 0005.
+Revision: 0007, after 0006.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from alembic import op
 from crm.cases import keys
 from crm.db import KeyText, UTCDateTime
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -41,9 +41,7 @@ def upgrade() -> None:
         sa.Column("kind", KeyText(8), nullable=False),
         sa.Column("key", KeyText(120), nullable=False),
         sa.Column("person_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.CheckConstraint(
-            "kind IN ('names', 'word', 'mailbox', 'born')", name=op.f("ck_person_key_kind_is_known")
-        ),
+        sa.CheckConstraint("kind IN ('names', 'word', 'mailbox', 'born')", name=op.f("ck_person_key_kind_is_known")),
         sa.ForeignKeyConstraint(
             ["person_id"], ["person.id"], name=op.f("fk_person_key_person_id_person"), ondelete="CASCADE"
         ),
@@ -64,13 +62,11 @@ def upgrade() -> None:
         sa.Column("decided_at", UTCDateTime(), nullable=True),
         sa.Column("decided_by_id", sa.Integer(), nullable=True),
         sa.CheckConstraint("one_id < other_id", name=op.f("ck_likeness_pair_once_a_pair")),
-        sa.CheckConstraint("state IN ('open', 'not_same', 'merged')", name=op.f("ck_likeness_pair_state_is_known")),
+        sa.CheckConstraint("state IN ('open', 'not_same')", name=op.f("ck_likeness_pair_state_is_known")),
         sa.CheckConstraint(
             "standing IN ('same_people', 'one_home', 'shared')", name=op.f("ck_likeness_pair_standing_is_known")
         ),
-        sa.CheckConstraint(
-            "(state = 'open') = (decided_at IS NULL)", name=op.f("ck_likeness_pair_decided_says_when")
-        ),
+        sa.CheckConstraint("(state = 'open') = (decided_at IS NULL)", name=op.f("ck_likeness_pair_decided_says_when")),
         sa.ForeignKeyConstraint(
             ["decided_by_id"], ["staff_user.id"], name=op.f("fk_likeness_pair_decided_by_id_staff_user")
         ),
