@@ -32,6 +32,8 @@ OPENED = """
 manager /my-day
 manager /board/new
 manager /search?q=Zqname
+manager /enquiries/look-alikes
+manager /enquiries/look-alikes?view=not_same
 manager /cases/{contacted}
 manager /cases/{contacted}/timeline
 manager /cases/{new}/facts

@@ -11,7 +11,7 @@ from tests.house_rules.sources import Module, called, dotted, modules, planted
 
 # --- Pure rules -------------------------------------------------------------------------------------------------------
 
-RULES_MAY_USE = {"crm.rules.working_days": {"holidays"}}
+RULES_MAY_USE = {"crm.rules.likeness": {"rapidfuzz"}, "crm.rules.working_days": {"holidays"}}
 WRITES_THE_HANDBOOK = "crm.rules.handbook"  # run by hand; no rule imports it
 
 
