@@ -1,6 +1,6 @@
 """People are found by how their names sound, by names they had, and by their mailbox; pairs that may be one are kept
 
-Revision: 0007, after 0006.
+Revision: 0008, after 0007.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from alembic import op
 from crm.cases import keys
 from crm.db import KeyText, UTCDateTime
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
