@@ -20,6 +20,7 @@ from crm.events import kit, sheet_import
 from crm.jobs import Job, Timetable
 from crm.rules.permissions import SYSTEM
 from crm.settings import Settings
+from crm.staff import digest
 from crm.web import limits, once
 
 SESSIONS_KEPT = timedelta(days=30)
@@ -120,6 +121,14 @@ TIMETABLE = Timetable(
             do=suggest_pairs,
             has_work=lambda _now: pairs.has_people_to_compare(),
             again_when=pairs.BATCH,
+        ),
+        Job(
+            name="morning_digest",
+            title="Write to staff about their day",
+            every=timedelta(minutes=5),
+            do=digest.send_digests,
+            has_work=digest.anybody_to_write_to,
+            again_when=digest.SO_MANY,
         ),
         Job(
             name="checks_after_birthdays",

@@ -34,6 +34,10 @@ class User(Base):
     """Argon2id; empty until the invitation is taken up."""
     password_set_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    wants_digest: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
+    """Whether a letter about their day goes to them each morning."""
+    digest_on: Mapped[date | None] = mapped_column(sa.Date)
+    """The day whose letter was last thought of, whether or not there was anything to say."""
 
     role_rows: Mapped[list[UserRole]] = relationship(
         back_populates="user", cascade="all, delete-orphan", order_by="UserRole.role"

@@ -180,6 +180,16 @@ def leave(*, user: User, handed_to: User | None, actor: Actor, now: datetime, to
     )
 
 
+def choose_digest(user: User, *, wanted: bool, now: datetime) -> None:
+    """Say whether one gets a letter about one's day each morning."""
+    if user.wants_digest == wanted:
+        return
+    user.wants_digest = wanted
+    recording.record(
+        "access.digest_chosen", actor=user.as_actor(), at=now, subject=f"user:{user.id}", detail={"wanted": wanted}
+    )
+
+
 def _shut_out(user: User, now: datetime) -> None:
     user.active = False
     db.session.flush()

@@ -6,7 +6,7 @@ import time
 
 from flask import Blueprint, Response, current_app, g, make_response, request, url_for
 
-from crm.access import letters, links, passwords, queries, sessions, sign_in
+from crm.access import letters, links, passwords, people, queries, sessions, sign_in
 from crm.access.account_forms import (
     ChangePasswordForm,
     ForgottenPasswordForm,
@@ -255,6 +255,17 @@ def _tell_next_session(token: str, words: str) -> None:
     if signed_in is not None:
         g.notice_reader = signed_in.binding
     tell(words)
+
+
+@bp.post("/account/digest")
+@requires_staff
+@writes
+def choose_digest() -> Response:
+    """Say whether the morning letter about one's day is wanted."""
+    wanted = request.form.get("wanted") == "yes"
+    people.choose_digest(queries.user_with(g.signed_in.actor.user_id), wanted=wanted, now=now_utc())
+    tell("You get a letter about your day each morning." if wanted else "No more letters about your day.")
+    return see_other(url_for("access.account"))
 
 
 @bp.post("/account/sessions/<int:session_id>/end")

@@ -118,6 +118,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "policy.holiday_added": "Entered a one-off holiday",
         "policy.holiday_withdrawn": "Took back a one-off holiday",
         # accounts
+        "access.digest_chosen": "Chose whether to get a morning letter",
         "access.signed_in": "Signed in",
         "access.signed_out": "Signed out",
         "access.sign_in_failed": "Failed to sign in",

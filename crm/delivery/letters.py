@@ -223,6 +223,14 @@ _CATALOGUE = (
         fields=("withdrawn_on",),
         optional={"was_application": True},
     ),
+    # --- staff
+    LetterKind(
+        kind="morning_digest",
+        title="Your day",
+        audience=Audience.STAFF,
+        fields=("on", "visits", "over", "over_count", "over_more", "due", "due_count", "due_more", "my_day_url"),
+        channels=EMAIL_ONLY,
+    ),
     # --- staff accounts
     LetterKind(
         kind="staff_invitation",

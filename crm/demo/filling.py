@@ -22,6 +22,7 @@ from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
 from crm.demo import people as cast
 from crm.demo.lives import Fate, Life, Team
+from crm.enquiries.saved_views import save_view
 from crm.events import planning
 from crm.events.models import EventKind, RecruitmentEvent
 from crm.rules.permissions import SYSTEM, Actor
@@ -117,7 +118,23 @@ def fill(
     with transaction():
         _settle_letters(now)
         _tick_off_old_tasks(now)
+        # This morning's letters have been thought of: nothing goes out because somebody looks at a demonstration.
+        db.session.execute(sa.update(User).values(digest_on=today))
+        save_view(name="Late from the web", query="view=over&channel=web", actor=users["recruiter"].as_actor(), now=now)
+        _plan_a_rule(_administrator(users), now=now, today=today)
         record("demo.filled", actor=SYSTEM, at=now, detail={"households": households})
+
+
+def _plan_a_rule(administrator: Actor, *, now: datetime, today: date) -> None:
+    """A change of the eligibility rules that is to come, to be seen tried on last year."""
+    policy.changing.change_criterion(
+        name="spare_room",
+        changes={"options": {"not_yet": {"outcome": "conversation", "reason": "Let’s talk about when it will be free."}}},
+        in_force_from=(today.replace(day=1) + timedelta(days=62)).replace(day=1),
+        actor=administrator,
+        now=now,
+        today=today,
+    )
 
 
 def _administrator(users: dict[str, User]) -> Actor:

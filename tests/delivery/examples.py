@@ -32,6 +32,17 @@ REASONS = (
 LINK = "https://kestrel.example.org/my"
 
 FIELDS: dict[str, dict[str, Any]] = {
+    "morning_digest": {
+        "on": date(2026, 7, 14),
+        "visits": [(VISIT_AT, "KF-7Q3M9X")],
+        "over": ["KF-7Q3M9X, was due Fri 10 July", "A task of the service, was due Mon 13 July"],
+        "over_count": "14",
+        "over_more": "12 more",
+        "due": ["KF-2B8T4C"],
+        "due_count": "1",
+        "due_more": "",
+        "my_day_url": "https://kestrel.example.org/my-day",
+    },
     "enquiry_acknowledgement": {"call_by": date(2026, 7, 9), "call_time": "in the evening"},
     "information_pack": {},
     "event_thank_you": {
