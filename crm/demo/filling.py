@@ -129,7 +129,7 @@ def _plan_a_rule(administrator: Actor, *, now: datetime, today: date) -> None:
     """A change of the eligibility rules that is to come, to be seen tried on last year."""
     policy.changing.change_criterion(
         name="spare_room",
-        changes={"options": {"not_yet": {"outcome": "conversation", "reason": "Let’s talk about when it will be free."}}},
+        changes={"options": {"not_yet": {"outcome": "conversation", "reason": "Let’s talk about when."}}},
         in_force_from=(today.replace(day=1) + timedelta(days=62)).replace(day=1),
         actor=administrator,
         now=now,
