@@ -14,6 +14,7 @@ from crm.cases import person_keys, summary
 from crm.cases.models import Case, CaseAssignment, Track
 from crm.cases.unmerge import merge_faults
 from crm.db import db
+from crm.events import costing, places
 
 BATCH = 500
 
@@ -24,6 +25,8 @@ def find_faults(*, today: date, said: Callable[[str], None] = lambda _line: None
         *_database_faults(),
         *_owner_faults(),
         *merge_faults(),
+        *places.drift(),
+        *costing.drift(),
         *itertools.islice(person_keys.drift(), 20),
     ]
     rulebook = policy.rulebook_on(today)

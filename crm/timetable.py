@@ -16,7 +16,7 @@ from crm.clock import london_date
 from crm.db import db
 from crm.delivery import worker as delivery_worker
 from crm.enquiries import drafts
-from crm.events import kit, sheet_import
+from crm.events import after, kit, sheet_import
 from crm.jobs import Job, Timetable
 from crm.rules.permissions import SYSTEM
 from crm.settings import Settings
@@ -113,6 +113,36 @@ TIMETABLE = Timetable(
         Job(name="forget_tries", title="Forget old counts of tries", every=timedelta(hours=1), do=forget_tries),
         Job(name="forget_drafts", title="Forget forms never sent", every=timedelta(hours=1), do=forget_drafts),
         Job(name="close_doors", title="Close the doors of past events", every=timedelta(hours=1), do=close_doors),
+        Job(
+            name="queue_event_askers",
+            title="Put those who asked at an event into the queue",
+            every=timedelta(minutes=2),
+            do=after.queue_those_who_asked,
+            has_work=after.has_askers,
+            again_when=after.BATCH,
+        ),
+        Job(
+            name="follow_up_events",
+            title="Follow events up on the next working day",
+            every=timedelta(minutes=10),
+            do=after.follow_up_events,
+            has_work=after.has_event_to_follow_up,
+            again_when=1,
+        ),
+        Job(
+            name="remind_event_guests",
+            title="Remind those who have a place tomorrow",
+            every=timedelta(minutes=15),
+            do=after.remind_for_tomorrow,
+            again_when=after.BATCH,
+        ),
+        Job(
+            name="forget_event_guests",
+            title="Forget guests of old events",
+            every=timedelta(hours=6),
+            do=after.forget_guests,
+            again_when=after.BATCH,
+        ),
         Job(name="forget_sheets", title="Forget uploaded sheets", every=timedelta(hours=1), do=forget_sheets),
         Job(
             name="suggest_pairs",

@@ -89,7 +89,7 @@ def enter(
     """Put a visit into somebody's calendar and send them nothing: nobody is invited to what has already been."""
     existing = _object_of(visit_id, _mailbox_key(owner))
     facts = EventFacts(
-        uid=existing.uid if existing else _new_uid(organiser),
+        uid=existing.uid if existing else new_uid(organiser),
         sequence=sequence,
         starts_at=starts_at,
         ends_at=ends_at,
@@ -131,6 +131,15 @@ def cancel(
     )
     _keep(existing, owner, visit_id=visit_id, facts=facts, now=now)
     return _told(facts, "CANCEL", owner, organiser=organiser, now=now)
+
+
+def tell(facts: EventFacts, *, email: str, name: str, organiser: Mailbox, now: datetime) -> Told:
+    """The message that puts an event which is no visit into a guest's calendar, moves it there, or takes it out.
+
+    Whoever asks keeps the UID and the sequence: nothing of it stands in a feed of ours.
+    """
+    method = "CANCEL" if facts.cancelled else "REQUEST"
+    return _told(facts, method, Owner(email=email, name=name), organiser=organiser, now=now)
 
 
 def objects_of_visit(visit_id: int) -> list[CalendarObject]:
@@ -176,7 +185,8 @@ def _mailbox_key(owner: Owner) -> str:
     return recipient_key(Channel.EMAIL, f"{owner.user_id}|{owner.person_id}|{sendable_address(owner.email)}")
 
 
-def _new_uid(organiser: Mailbox) -> str:
+def new_uid(organiser: Mailbox) -> str:
+    """A UID that no other event has, under the domain of whoever sends it."""
     return f"{secrets.token_hex(16)}@{organiser.email.rpartition('@')[2]}"
 
 

@@ -23,12 +23,15 @@ class Audience(StrEnum):
     OFFICER = "officer"
     STAFF = "staff"
     REFEREE = "referee"
+    VISITOR = "visitor"
+    """A guest of an event, who has no case."""
 
 
 HOUSEHOLD_FIELDS = ("service", "first_name", "reference", "owner_name")
 STAFF_FIELDS = ("service", "first_name")
 BOTH = (Channel.EMAIL, Channel.POST)
 EMAIL_ONLY = (Channel.EMAIL,)
+WITHOUT_CASE = frozenset({Audience.OFFICER, Audience.STAFF, Audience.VISITOR})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,7 @@ class LetterKind:
     @property
     def common_fields(self) -> tuple[str, ...]:
         """Merge fields that every letter to this audience has."""
-        return STAFF_FIELDS if self.audience in (Audience.OFFICER, Audience.STAFF) else HOUSEHOLD_FIELDS
+        return STAFF_FIELDS if self.audience in WITHOUT_CASE else HOUSEHOLD_FIELDS
 
     @property
     def all_fields(self) -> tuple[str, ...]:
@@ -64,6 +67,8 @@ class LetterKind:
         return (*self.common_fields, *self.fields)
 
 
+_EVENT = ("event_name", "starts_at")
+_EVENT_PLACE = (*_EVENT, "ends_at", "where")
 _VISIT = ("starts_at", "minutes", "officers")
 _OFFICER_VISIT = ("reference", "starts_at", "minutes", "town", "case_url")
 
@@ -83,6 +88,86 @@ _CATALOGUE = (
         optional={"call_by": None, "call_time": None, "start_url": None, "stop_url": None},
         marketing=True,
     ),
+    # --- the guests of an event
+    LetterKind(
+        kind="event_place",
+        title="A place at an event",
+        audience=Audience.VISITOR,
+        fields=_EVENT_PLACE,
+        optional={"getting_in": None, "join_url": None, "place_url": None},
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="event_waiting",
+        title="On the waiting list of an event",
+        audience=Audience.VISITOR,
+        fields=_EVENT_PLACE,
+        optional={"getting_in": None, "place_url": None},
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="event_place_free",
+        title="A place has come free",
+        audience=Audience.VISITOR,
+        fields=_EVENT_PLACE,
+        optional={"getting_in": None, "join_url": None, "place_url": None},
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="event_changed",
+        title="The event has changed",
+        audience=Audience.VISITOR,
+        fields=(*_EVENT_PLACE, "is_waiting"),
+        optional={"join_url": None, "place_url": None, "old_starts_at": None, "old_where": None},
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="event_cancelled",
+        title="The event is off",
+        audience=Audience.VISITOR,
+        fields=_EVENT,
+        optional={"reason": None},
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="event_given_up",
+        title="A place was given back",
+        audience=Audience.VISITOR,
+        fields=_EVENT,
+        channels=EMAIL_ONLY,
+        calls_off=True,
+    ),
+    LetterKind(
+        kind="event_reminder",
+        title="The event is tomorrow",
+        audience=Audience.VISITOR,
+        fields=_EVENT_PLACE,
+        optional={"getting_in": None, "join_url": None, "place_url": None},
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="event_thanks",
+        title="Thank you for coming",
+        audience=Audience.VISITOR,
+        fields=_EVENT,
+        optional={"start_url": None},
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="event_missed",
+        title="Sorry that we missed you",
+        audience=Audience.VISITOR,
+        fields=(*_EVENT, "events_url"),
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="event_staff_cancelled",
+        title="An event of yours is off",
+        audience=Audience.STAFF,
+        fields=(*_EVENT, "event_url"),
+        channels=EMAIL_ONLY,
+    ),
+    # --- what came of the enquiry
     LetterKind(
         kind="not_now",
         title="Not the right time",

@@ -185,6 +185,25 @@ def walk_in(
     return WalkedIn(sign_up, logged, repeated=False)
 
 
+def note_asked(
+    row: EventSignUp,
+    *,
+    interest: str | None,
+    wants_call: bool,
+    question: str | None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Keep what somebody on the list asked. If they came, they are in the queue a little later. Raises NotAtTheDoor."""
+    require(actor, Permission.MANAGE_EVENTS)
+    _be_open(row.event)
+    if row.enquiry_id is not None:
+        raise NotAtTheDoor("They are in the queue already. Write it down in their case instead.")
+    row.interest, row.wants_call, row.question = interest, wants_call, question
+    db.session.flush()
+    record("event.asked", actor=actor, at=now, subject=f"event:{row.event_id}", detail={"sign_up": row.id})
+
+
 def add_guest(sign_up: EventSignUp, person: NewPerson, *, position: int, now: datetime) -> EventGuest:
     """One adult of a sign-up, with what they said to news."""
     guest = EventGuest(

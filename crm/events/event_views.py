@@ -9,13 +9,15 @@ from flask import Blueprint, Response, make_response, request, url_for
 
 from crm import policy
 from crm.access.guards import current_actor, requires
+from crm.cases.brought import OUTCOME_WORDS, TOUCH_WORDS
 from crm.cases.models import PersonRole
 from crm.cases.open_case import NewConsent, NewPerson
 from crm.cases.owners import owner_for
 from crm.clock import LONDON, london, london_date, now_utc, today_in_london
+from crm.events import after, brought, costing, planning, queries, sheet_import
 from crm.events import columns as columns_
-from crm.events import planning, queries, sheet_import
-from crm.events.door import log_enquirer, received_at
+from crm.events.attendance import walk_in
+from crm.events.door import received_at
 from crm.events.event_forms import EnquirerForm, EventForm, LoadForm, SheetForm, columns_form
 from crm.events.models import KIND_WORDS, EventKind, RecruitmentEvent, SheetImport
 from crm.events.sheets import SheetNotRead, read_sheet
@@ -36,7 +38,7 @@ NEWS_CHANNELS = ("email", "text", "phone")
 # --- The list and one event -------------------------------------------------------------------------------------------
 
 
-@bp.get("/events")
+@bp.get("/events/all")
 @requires(Permission.MANAGE_EVENTS)
 def index() -> str:
     now = now_utc()
@@ -70,13 +72,14 @@ def new() -> Response | tuple[str, int]:
     actor, now = current_actor(), now_utc()
     form = EventForm(staff=[actor.user_id])
     form.staff.choices = queries.staff_to_choose()
+    form.part_of.choices = queries.campaigns_to_choose()
     if form.is_sent_and_right():
         try:
-            event = planning.create_event(**_answers(form), actor=actor, now=now)
+            event = planning.create_event(**_answers(form), cost_pence=form.cost_pence, actor=actor, now=now)
         except Refusal as refusal:
             form.take_refusal(refusal)
         else:
-            tell(f"{event.name} is on the list. At the stall, open it on a phone and press “Log somebody”.")
+            tell(f"{event.name} is a draft. Publish it when it is ready to be seen.")
             return see_other(url_for("events.show", event_id=event.id))
     return render("events/edit.html", here="events", form=form, event=None), form.status
 
@@ -94,22 +97,40 @@ def edit(event_id: int) -> Response | tuple[str, int]:
         on=starts.date(),
         starts=starts.time(),
         ends=ends.time(),
+        summary=event.summary,
         place=event.place,
+        town=event.town,
+        postcode=event.postcode,
         link=event.link,
+        meet=event.meet,
+        getting_in=event.getting_in,
+        takes_sign_ups="yes" if event.takes_sign_ups else "no",
         capacity=event.capacity,
-        cost=event.campaign.cost_pence / 100 if event.campaign.cost_pence else None,
+        part_of=event.part_of_id or 0,
         staff=[row.user_id for row in event.staff],
+        materials=event.materials,
+        notes=event.notes,
     )
     form.staff.choices = queries.staff_to_choose(row.user_id for row in event.staff)
+    form.part_of.choices = queries.campaigns_to_choose()
     if form.is_sent_and_right():
         try:
-            planning.change_event(event, **_answers(form), actor=actor, now=now)
+            changed = planning.change_event(event, **_answers(form), actor=actor, now=now)
         except Refusal as refusal:
             form.take_refusal(refusal)
         else:
-            tell(f"{event.name} is changed.")
+            tell(_what_changed(event, changed))
             return see_other(url_for("events.show", event_id=event.id))
     return render("events/edit.html", here="events", form=form, event=event), form.status
+
+
+def _what_changed(event: RecruitmentEvent, changed: planning.Changed) -> str:
+    said = f"{event.name} is changed."
+    if changed.told:
+        said += f" {many(changed.told, 'person has', 'people have')} been sent the change."
+    if changed.moved_up:
+        said += f" {many(changed.moved_up, 'sign-up')} moved up from the waiting list."
+    return said
 
 
 def _answers(form: Any) -> dict[str, Any]:
@@ -119,11 +140,19 @@ def _answers(form: Any) -> dict[str, Any]:
         "kind": EventKind(form.kind.data),
         "starts_at": datetime.combine(on, form.starts.data, LONDON),
         "ends_at": datetime.combine(on, form.ends.data, LONDON),
+        "summary": form.summary.data or None,
         "place": form.place.data or None,
+        "town": form.town.data or None,
+        "postcode": form.postcode.data or None,
         "link": form.link.data or None,
+        "meet": form.meet.data or None,
+        "getting_in": form.getting_in.data or None,
+        "takes_sign_ups": {"yes": True, "no": False}.get(form.takes_sign_ups.data or ""),
         "capacity": form.capacity.data,
-        "cost_pence": form.cost_pence,
+        "part_of_id": form.part_of.data or None,
         "staff_ids": form.staff.data or (),
+        "materials": form.materials.data or None,
+        "notes": form.notes.data or None,
     }
 
 
@@ -138,13 +167,12 @@ def show(event_id: int) -> str:
     figures = queries.event_figures(event)
     lines, more = queries.follow_up(event, actor, today=today, show=chosen, after=_after_line())
     called_by = rulebook.due_on("first_contact", london_date(event.starts_at))
-    after = f"{more[0]}.{more[1]}" if more else None
+    next_page = f"{more[0]}.{more[1]}" if more else None
     return render(
         "events/show.html",
         here="events",
         event=event,
-        kind=KIND_WORDS[EventKind(event.kind)],
-        staff=queries.staff_names([row.user_id for row in event.staff]),
+        frame=queries.event_frame(event, now=now),
         figures=figures,
         lines=lines,
         readings={
@@ -155,9 +183,17 @@ def show(event_id: int) -> str:
         call_rule=rulebook.deadline("first_contact"),
         place_words={name: place.label for name, place in PLACE.items()},
         show=chosen,
-        next_address=url_for("events.show", event_id=event.id, show=chosen, after=after) if after else "",
+        next_address=url_for("events.show", event_id=event.id, show=chosen, after=next_page) if next_page else "",
         first_address=url_for("events.show", event_id=event.id, show=chosen) if request.args.get("after") else "",
         has_begun=event.starts_at <= now,
+        brought=brought.brought_by_event(event),
+        touch_words=TOUCH_WORDS,
+        outcome_words=OUTCOME_WORDS,
+        costed=brought.COSTED,
+        staff_pounds=costing.staff_pence(event) / 100,
+        staff_minutes=costing.staff_minutes(event),
+        checklist=after.checklist(event),
+        follow_up_due=after.follow_up_due(event, rulebook),
         sheet=queries.latest_upload(event),
     )
 
@@ -184,9 +220,11 @@ def log_somebody(event_id: int) -> Response | tuple[str, int]:
     form.news.choices = [(channel, policy.wording(f"consent.{channel}", today).text) for channel in NEWS_CHANNELS]
     if form.is_sent_and_right():
         try:
-            logged = log_enquirer(
+            came = walk_in(
                 event,
+                entry_id=f"web:{form.one_time_id.data}"[:64],
                 people=_people(form, today=today),
+                happened_at=received_at(event, now=now),
                 actor=actor,
                 now=now,
                 today=today,
@@ -195,12 +233,11 @@ def log_somebody(event_id: int) -> Response | tuple[str, int]:
                 postcode=form.postcode.data or None,
                 interest=form.interest.data or None,
                 said=form.note.data or None,
-                one_time_id=f"door:{form.one_time_id.data}"[:80],
             )
         except Refusal as refusal:
             form.take_refusal(refusal)
         else:
-            tell(_what_happened(form, logged, event))
+            tell(_what_happened(form, came.logged, event))
             if request.form.get("done"):
                 return see_other(url_for("events.show", event_id=event.id))
             return see_other(url_for("events.log_enquirer", event_id=event.id))

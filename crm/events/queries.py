@@ -11,10 +11,20 @@ from sqlalchemy.orm import selectinload
 
 from crm.access.models import User
 from crm.access.queries import staff_who_may
-from crm.cases.models import Case, Consent, Deadline, Enquiry, Household, Person, Track
+from crm.cases.models import Campaign, Case, Consent, Deadline, Enquiry, Household, Person, Track
 from crm.cases.queries import visible_cases
 from crm.db import db
-from crm.events.models import RecruitmentEvent, SheetImport
+from crm.events.models import (
+    KIND_WORDS,
+    EventGuest,
+    EventKind,
+    EventSignUp,
+    EventStatus,
+    RecruitmentEvent,
+    SheetImport,
+    SignUpSource,
+    SignUpStatus,
+)
 from crm.events.sign_ups import SHEET_MARK
 from crm.rules.permissions import Actor, Permission
 from crm.rules.refusal import Refusal
@@ -43,11 +53,63 @@ def event_by_id(event_id: int) -> RecruitmentEvent:
     event = db.session.scalars(
         select(RecruitmentEvent)
         .where(RecruitmentEvent.id == event_id)
-        .options(selectinload(RecruitmentEvent.campaign), selectinload(RecruitmentEvent.staff))
+        .options(
+            selectinload(RecruitmentEvent.campaign),
+            selectinload(RecruitmentEvent.part_of),
+            selectinload(RecruitmentEvent.staff),
+            selectinload(RecruitmentEvent.costs),
+        )
     ).first()
     if event is None:
         raise EventNotFound
     return event
+
+
+def public_event(slug: str) -> RecruitmentEvent:
+    """An event as the public may see it: published, or called off after it was. Raises EventNotFound."""
+    event = db.session.scalars(select(RecruitmentEvent).where(RecruitmentEvent.slug == slug)).first()
+    if event is None or event.published_at is None:
+        raise EventNotFound
+    return event
+
+
+def event_by_code(code: str) -> RecruitmentEvent:
+    """The event behind the short address of a poster, however it was typed. Raises EventNotFound."""
+    event = db.session.scalars(
+        select(RecruitmentEvent).where(RecruitmentEvent.code == code[:20].strip().upper())
+    ).first()
+    if event is None or event.published_at is None:
+        raise EventNotFound
+    return event
+
+
+PUBLIC_EVENTS_SHOWN = 60
+
+
+def public_events(*, now: datetime, at_most: int = PUBLIC_EVENTS_SHOWN) -> list[RecruitmentEvent]:
+    """Published events that are not over, the next first."""
+    return list(
+        db.session.scalars(
+            select(RecruitmentEvent)
+            .where(RecruitmentEvent.status == EventStatus.PUBLISHED, RecruitmentEvent.ends_at > now)
+            .order_by(RecruitmentEvent.starts_at, RecruitmentEvent.id)
+            .limit(at_most)
+        )
+    )
+
+
+FEW_LEFT = 5
+
+
+def say_room(event: RecruitmentEvent) -> str:
+    """How full an event is: "open", "few" or "full"; "" where places are not counted.
+
+    Never the number: whoever signs somebody else up and sees whether it falls would learn that we know them.
+    """
+    if event.capacity is None or not event.takes_sign_ups:
+        return ""
+    left = event.capacity - event.places_taken
+    return "full" if left <= 0 else "few" if left <= FEW_LEFT else "open"
 
 
 def upload_of(event: RecruitmentEvent, upload_id: int) -> SheetImport:
@@ -71,6 +133,235 @@ def staff_to_choose(on_duty: Iterable[int] = ()) -> list[tuple[int, str]]:
     return sorted({**able, **staff_names(list(on_duty))}.items(), key=lambda pair: (pair[1].casefold(), pair[0]))
 
 
+def campaigns_to_choose() -> list[tuple[int, str]]:
+    """Campaigns that an event can be part of: those that are no event's own."""
+    own = select(RecruitmentEvent.campaign_id)
+    rows = db.session.execute(
+        select(Campaign.id, Campaign.name).where(Campaign.id.not_in(own)).order_by(Campaign.id.desc()).limit(200)
+    ).all()
+    return [(0, "No"), *((row.id, row.name) for row in rows)]
+
+
+def event_of_campaign(campaign_id: int) -> int | None:
+    """The event whose own campaign this is."""
+    return db.session.scalar(select(RecruitmentEvent.id).where(RecruitmentEvent.campaign_id == campaign_id))
+
+
+@dataclass(frozen=True)
+class EventFrame:
+    """What stands at the head of every page of one event."""
+
+    kind: str
+    staff: dict[int, str]
+    standing: tuple[str, str]
+    """The mark and the words of where it stands."""
+    where: str
+    signed_up: int
+    """Adults with a place, and those who wait, came in unasked or gave theirs back not among them."""
+    waiting: int
+    came: int
+    has_begun: bool
+    is_over: bool
+    is_draft: bool
+    is_off: bool
+
+
+def event_frame(event: RecruitmentEvent, *, now: datetime) -> EventFrame:
+    """The head of an event's pages: two statements, whatever its size."""
+    waiting = (
+        select(func.coalesce(func.sum(EventSignUp.adults), 0))
+        .where(EventSignUp.event_id == event.id, EventSignUp.status == SignUpStatus.WAITING)
+        .scalar_subquery()
+    )
+    came = (
+        select(func.count())
+        .select_from(EventGuest)
+        .where(EventGuest.event_id == event.id, EventGuest.attended_at.is_not(None))
+        .scalar_subquery()
+    )
+    row = db.session.execute(select(waiting.label("waiting"), came.label("came"))).one()
+    is_over, is_off = event.is_over(now), event.status == EventStatus.CANCELLED
+    is_draft = event.status == EventStatus.DRAFT
+    standing = (
+        ("closed", "Cancelled")
+        if is_off
+        else ("closed", "Over")
+        if is_over
+        else ("none", "Draft")
+        if is_draft
+        else ("ok", "Today" if event.starts_at <= now else "Published")
+    )
+    return EventFrame(
+        kind=KIND_WORDS[EventKind(event.kind)],
+        staff=staff_names([one.user_id for one in event.staff]),
+        standing=standing,
+        where=event.place or "Online",
+        signed_up=event.places_taken,
+        waiting=row.waiting,
+        came=row.came,
+        has_begun=event.starts_at <= now,
+        is_over=is_over,
+        is_draft=is_draft,
+        is_off=is_off,
+    )
+
+
+@dataclass(frozen=True)
+class GuestLine:
+    """One adult on the list of an event."""
+
+    id: int
+    sign_up_id: int
+    name: str
+    reach: str
+    with_whom: str | None
+    status: str
+    source: str
+    interest: str | None
+    wants_call: bool
+    asked: str | None
+    needs: str | None
+    came_at: datetime | None
+    signed_up_at: datetime
+    is_first: bool
+    case: str | None
+    """The reference of the case that came of it, for those who may open it."""
+
+
+GUESTS_SHOWN = 50
+GUEST_LISTS = ("coming", "here", "waiting", "not_here", "given_up", "all")
+
+
+def guest_lines(
+    event: RecruitmentEvent,
+    actor: Actor,
+    *,
+    today: date,
+    show: str = "coming",
+    find: str = "",
+    after: tuple[str, int] | None = None,
+) -> tuple[list[GuestLine], tuple[str, int] | None]:
+    """The adults on an event's list, by first name. ``show`` is one of GUEST_LISTS; ``find`` begins a name."""
+    name = func.lower(EventGuest.given_name)
+    query = (
+        select(EventGuest)
+        .join(EventSignUp, EventSignUp.id == EventGuest.sign_up_id)
+        .where(EventGuest.event_id == event.id)
+        .order_by(name, EventGuest.id)
+        .options(selectinload(EventGuest.sign_up).selectinload(EventSignUp.guests))
+    )
+    expected = and_(EventSignUp.status == SignUpStatus.CONFIRMED, EventSignUp.source != SignUpSource.WALK_IN)
+    conditions: dict[str, ColumnElement[bool]] = {
+        "coming": or_(expected, EventGuest.attended_at.is_not(None)),
+        "here": EventGuest.attended_at.is_not(None),
+        "waiting": EventSignUp.status == SignUpStatus.WAITING,
+        "not_here": and_(expected, EventGuest.attended_at.is_(None)),
+        "given_up": and_(EventSignUp.status == SignUpStatus.CANCELLED, EventGuest.attended_at.is_(None)),
+    }
+    if show in conditions:
+        query = query.where(conditions[show])
+    if show == "waiting":
+        query = query.order_by(None).order_by(EventSignUp.signed_up_at, EventSignUp.id, EventGuest.position)
+    wanted = find.strip().casefold()
+    if wanted:
+        query = query.where(
+            or_(
+                name.startswith(wanted, autoescape=True),
+                func.lower(EventGuest.family_name).startswith(wanted, autoescape=True),
+            )
+        )
+    if after and show != "waiting":
+        query = query.where(tuple_(name, EventGuest.id) > after)
+    rows = list(db.session.scalars(query.limit(GUESTS_SHOWN + 1)))
+    more = len(rows) > GUESTS_SHOWN and show != "waiting"
+    rows = rows[:GUESTS_SHOWN]
+    enquiries = [row.sign_up.enquiry_id for row in rows if row.sign_up.enquiry_id]
+    references = (
+        dict(
+            db.session.execute(
+                select(Enquiry.id, Case.reference)
+                .join(Case, Case.id == Enquiry.case_id)
+                .where(Enquiry.id.in_(enquiries), visible_cases(actor, today=today))
+            ).all()
+        )
+        if enquiries
+        else {}
+    )
+    lines = [_guest_line(row, references) for row in rows]
+    return lines, (rows[-1].given_name.lower(), rows[-1].id) if more else None
+
+
+def guest_counts(event: RecruitmentEvent) -> dict[str, int]:
+    """How many adults are on each of GUEST_LISTS."""
+    expected = and_(EventSignUp.status == SignUpStatus.CONFIRMED, EventSignUp.source != SignUpSource.WALK_IN)
+    here = EventGuest.attended_at.is_not(None)
+    row = db.session.execute(
+        select(
+            _count(or_(expected, here)),
+            _count(here),
+            _count(EventSignUp.status == SignUpStatus.WAITING),
+            _count(and_(expected, ~here)),
+            _count(and_(EventSignUp.status == SignUpStatus.CANCELLED, ~here)),
+            func.count(),
+            _count(and_(here, EventSignUp.source == SignUpSource.WALK_IN)),
+        )
+        .select_from(EventGuest)
+        .join(EventSignUp, EventSignUp.id == EventGuest.sign_up_id)
+        .where(EventGuest.event_id == event.id)
+    ).one()
+    return dict(zip((*GUEST_LISTS, "walk_in"), row, strict=True))
+
+
+def _guest_line(row: EventGuest, references: dict[int, str]) -> GuestLine:
+    sign_up = row.sign_up
+    other = next((guest for guest in sign_up.guests if guest.id != row.id), None)
+    return GuestLine(
+        id=row.id,
+        sign_up_id=sign_up.id,
+        name=row.full_name,
+        reach=row.phone or row.email or "",
+        with_whom=other.full_name if other else None,
+        status=sign_up.status,
+        source=sign_up.source,
+        interest=sign_up.interest,
+        wants_call=sign_up.wants_call,
+        asked=sign_up.question if row.position == 1 else None,
+        needs=sign_up.needs if row.position == 1 else None,
+        came_at=row.attended_at,
+        signed_up_at=sign_up.signed_up_at,
+        is_first=row.position == 1,
+        case=references.get(sign_up.enquiry_id) if sign_up.enquiry_id else None,
+    )
+
+
+def sign_up_of(event: RecruitmentEvent, sign_up_id: int) -> EventSignUp:
+    """A sign-up of an event, with its people. Raises EventNotFound."""
+    row = db.session.get(EventSignUp, sign_up_id)
+    if row is None or row.event_id != event.id:
+        raise EventNotFound
+    return row
+
+
+@dataclass(frozen=True)
+class SheetName:
+    """A line of the printed list: no more than is needed to tick somebody off."""
+
+    name: str
+    adults: int
+
+
+def names_for_sheet(event: RecruitmentEvent) -> list[SheetName]:
+    """Those who signed up and have a place, by name, without any way to reach them."""
+    rows = db.session.scalars(
+        select(EventGuest)
+        .join(EventSignUp, EventSignUp.id == EventGuest.sign_up_id)
+        .where(EventGuest.event_id == event.id, EventSignUp.status == SignUpStatus.CONFIRMED, EventGuest.position == 1)
+        .order_by(func.lower(EventGuest.given_name), EventGuest.id)
+        .options(selectinload(EventGuest.sign_up))
+    )
+    return [SheetName(f"{row.given_name} {(row.family_name or '')[:1]}".strip(), row.sign_up.adults) for row in rows]
+
+
 @dataclass(frozen=True)
 class EventLine:
     """One event of the list: what it is, and how many households its enquiries belong to."""
@@ -83,6 +374,9 @@ class EventLine:
     ends_at: datetime
     households: int
     not_called: int
+    status: str
+    signed_up: int
+    capacity: int | None
 
 
 EVENTS_SHOWN = 25
@@ -126,6 +420,9 @@ def event_lines(
             event.starts_at,
             event.ends_at,
             *brought.get(event.campaign_id, (0, 0)),
+            event.status,
+            event.places_taken,
+            event.capacity,
         )
         for event in events
     ]

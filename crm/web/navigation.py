@@ -24,7 +24,7 @@ PLACES: tuple[Place, ...] = (
     Place("enquiries", "Enquiries", "/enquiries", (Permission.LOG_ENQUIRY, Permission.VIEW_ALL_ENQUIRIES)),
     Place("board", "Board", "/board", (Permission.VIEW_BOARD,)),
     Place("visits", "Visits", "/visits", (Permission.BOOK_VISIT, Permission.RECORD_VISIT)),
-    Place("events", "Events", "/events", (Permission.MANAGE_EVENTS,)),
+    Place("events", "Events", "/events/all", (Permission.MANAGE_EVENTS,)),
     Place("assessments", "Assessments", "/assessments", (Permission.RECORD_CHECK, Permission.WRITE_ASSESSMENT)),
     Place(
         "panel",

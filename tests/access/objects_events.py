@@ -8,16 +8,21 @@ from typing import Any
 
 from sqlalchemy import select
 
+from crm.cases.campaigns import create_campaign
+from crm.cases.open_case import NewPerson
 from crm.clock import now_utc
 from crm.db import db
 from crm.events import kit
 from crm.events.kit_entries import NotTaken, keep_aside
 from crm.events.kit_models import AsideReason, KitAside
 from crm.events.kit_sealing import new_key_pair
-from crm.events.models import EventKind
+from crm.events.models import EventKind, RecruitmentEvent
+from crm.events.places import NewSignUp, sign_up
 from crm.events.planning import create_event
+from crm.events.publishing import publish
 from crm.events.queries import event_by_id
 from crm.events.sheet_import import keep_upload
+from crm.rules.permissions import PUBLIC
 from tests.access.world import World
 
 SHEET = b"Name,Phone\nKofi Mensah,07700 900745\n"
@@ -39,6 +44,78 @@ def sheet_upload(world: World) -> dict[str, dict[str, Any]]:
         "other": {"event_id": other[0], "upload_id": other[1]},
         "missing": {"event_id": own[0], "upload_id": 999_999},
     }
+
+
+def public_event(world: World) -> dict[str, dict[str, Any]]:
+    own, other = (published(world, name) for name in ("Coffee", "Tea"))
+    draft = new_event(world, "Kept to ourselves")[0]
+    with world.writing():
+        slug = db.session.get_one(RecruitmentEvent, draft).slug
+    return {"own": {"slug": own["slug"]}, "other": {"slug": other["slug"]}, "missing": {"slug": slug}}
+
+
+def event_code(world: World) -> dict[str, dict[str, Any]]:
+    own, other = (published(world, name) for name in ("Coffee", "Tea"))
+    return {"own": {"code": own["code"]}, "other": {"code": other["code"]}, "missing": {"code": "2222222"}}
+
+
+def event_place(world: World) -> dict[str, dict[str, Any]]:
+    own, other = (published(world, name) for name in ("Coffee", "Tea"))
+    return {"own": {"token": own["token"]}, "other": {"token": other["token"]}, "missing": {"token": "A" * 43}}
+
+
+def campaign(world: World) -> dict[str, dict[str, Any]]:
+    actor, now = world.cast.recruiter.actor, now_utc()
+    with world.writing():
+        own, other = (
+            create_campaign(name=name, code=None, cost_pence=100, actor=actor, now=now).id
+            for name in ("Leaflet", "Radio")
+        )
+    return {"own": {"campaign_id": own}, "other": {"campaign_id": other}, "missing": {"campaign_id": 999_999}}
+
+
+def event_guest(world: World) -> dict[str, dict[str, Any]]:
+    own, other = (published(world, name) for name in ("Coffee", "Tea"))
+    return {
+        "own": {"event_id": own["event_id"], "guest_id": own["guest_id"]},
+        "other": {"event_id": other["event_id"], "guest_id": other["guest_id"]},
+        "missing": {"event_id": own["event_id"], "guest_id": other["guest_id"]},
+    }
+
+
+def event_sign_up(world: World) -> dict[str, dict[str, Any]]:
+    own, other = (published(world, name) for name in ("Coffee", "Tea"))
+    return {
+        "own": {"event_id": own["event_id"], "sign_up_id": own["sign_up_id"]},
+        "other": {"event_id": other["event_id"], "sign_up_id": other["sign_up_id"]},
+        "missing": {"event_id": own["event_id"], "sign_up_id": other["sign_up_id"]},
+    }
+
+
+def published(world: World, name: str) -> dict[str, Any]:
+    """An event that the public may see, with one place taken: its addresses."""
+    actor, now = world.cast.recruiter.actor, now_utc()
+    with world.writing():
+        made = create_event(
+            name=name,
+            kind=EventKind.INFORMATION_EVENING,
+            place="St Aldwyn’s Hall",
+            starts_at=now + timedelta(days=3),
+            ends_at=now + timedelta(days=3, hours=2),
+            actor=actor,
+            now=now,
+        )
+        publish(made, actor=actor, now=now)
+        guest = NewPerson(given_name="Ama", email="ama@example.org")
+        place = sign_up(made, NewSignUp(people=[guest]), actor=PUBLIC, now=now)
+        return {
+            "event_id": made.id,
+            "slug": made.slug,
+            "code": made.code,
+            "sign_up_id": place.id,
+            "guest_id": place.guests[0].id,
+            "token": place.link_token or "",
+        }
 
 
 def new_event(world: World, name: str) -> tuple[int, int]:
@@ -99,4 +176,10 @@ OBJECTS = {
     "sheet_upload": sheet_upload,
     "kit_device": kit_device,
     "kit_aside": kit_aside,
+    "campaign": campaign,
+    "event_code": event_code,
+    "event_guest": event_guest,
+    "event_place": event_place,
+    "event_sign_up": event_sign_up,
+    "public_event": public_event,
 }

@@ -163,7 +163,7 @@ def test_three_people_are_logged_at_a_stall_in_half_a_minute_each(open_page, loo
 
     page.goto(f"/events/{event}")
     look(page, "event")
-    page.goto("/events")
+    page.goto("/events/all")
     look(page, "events")
     page.goto("/events/new")
     look(page, "event-new")

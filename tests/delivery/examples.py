@@ -31,6 +31,14 @@ REASONS = (
 )
 LINK = "https://kestrel.example.org/my"
 
+PLACE_LINK = "https://kestrel.example.org/events/my-place/abc"
+EVENT = {"event_name": "Coffee and questions", "starts_at": VISIT_AT}
+EVENT_PLACE = {
+    **EVENT,
+    "ends_at": datetime(2026, 7, 14, 18, 0, tzinfo=UTC),
+    "where": "St Aldwyn’s Hall, 2 Canopy Road, Catford",
+}
+
 FIELDS: dict[str, dict[str, Any]] = {
     "morning_digest": {
         "on": date(2026, 7, 14),
@@ -53,6 +61,16 @@ FIELDS: dict[str, dict[str, Any]] = {
         "start_url": "https://kestrel.example.org/enquire",
         "stop_url": "https://kestrel.example.org/stop/abc",
     },
+    **{
+        kind: {**EVENT_PLACE, "getting_in": "No steps. Free parking behind the hall.", "place_url": PLACE_LINK}
+        for kind in ("event_place", "event_waiting", "event_place_free", "event_reminder")
+    },
+    "event_changed": {**EVENT_PLACE, "is_waiting": False, "old_starts_at": OLD_VISIT_AT, "place_url": PLACE_LINK},
+    "event_cancelled": {**EVENT, "reason": "The hall has no heating this week."},
+    "event_given_up": EVENT,
+    "event_thanks": {**EVENT, "start_url": "https://kestrel.example.org/"},
+    "event_missed": {**EVENT, "events_url": "https://kestrel.example.org/events"},
+    "event_staff_cancelled": {**EVENT, "event_url": "https://kestrel.example.org/events/7"},
     "not_now": {"reasons": REASONS, "back_on": date(2027, 1, 11)},
     "enquiry_closed": {"reasons": "We tried to ring you three times and could not reach you."},
     "visit_invitation": {

@@ -33,6 +33,8 @@ SUMMARY = re.compile(r"[\w .'’&,-]{0,60}\b[Vv]isit\b[\w .'’&,:-]{0,40}")
 DELICATE = re.compile(
     r"\b(DBS|barred|convict\w*|caution\w*|offen[cs]e\w*|allegation\w*|medical|diagnos\w*|disqualif\w*|abuse\w*)\b", re.I
 )
+EVENT_SUMMARY = re.compile(r"Event with [\w .'’&,-]{1,80}")
+"""An event that the public is invited to: its place is nobody's home, and may be said."""
 HEADERS = {"from", "to", "subject", "date", "message-id", "auto-submitted", "mime-version", "content-type"}
 
 
@@ -116,8 +118,10 @@ def _check_calendar(text: str, recipient: str, sender: str) -> None:
     organiser = lines["ORGANIZER"].lower().rpartition("mailto:")[2]
     must(organiser in sender.lower(), "the organiser is not the sender")
     summary = lines["SUMMARY"].partition(":")[2].replace("\\,", ",")
-    must(SUMMARY.fullmatch(summary), f"the SUMMARY is not neutral: {summary!r}")
-    for name in ("SUMMARY", "LOCATION", "DESCRIPTION"):
+    public = EVENT_SUMMARY.fullmatch(summary)
+    must(public or SUMMARY.fullmatch(summary), f"the SUMMARY is not neutral: {summary!r}")
+    must("my-place/" not in text.replace("\r\n ", ""), "the secret link is in the calendar")
+    for name in ("SUMMARY", "DESCRIPTION") if public else ("SUMMARY", "LOCATION", "DESCRIPTION"):
         value = REFERENCE.sub("", lines.get(name, "").partition(":")[2])
         must(not POSTCODE.search(value) and not STREET.search(value), f"the {name} holds an address")
         must(not EMAIL.search(value), f"the {name} holds an email address")

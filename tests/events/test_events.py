@@ -286,7 +286,7 @@ def test_the_pages_ask_the_database_the_same_however_many_there_are(client, sess
     client.sign_in(cast.recruiter)
     for number in range(3, 33):
         if number in (6, 30):
-            for path in ("/events", f"/events/{event_id}", f"/events/{event_id}/log"):
+            for path in ("/events/all", f"/events/{event_id}", f"/events/{event_id}/log"):
                 with queries() as sent:
                     client.get(path)
                 counts.append(len(sent))

@@ -19,6 +19,13 @@ PUBLIC: set[str] = {
     "kit.kiosk",
     "kit.manifest",
     "kit.worker",
+    "meet.come_after_all",
+    "meet.event",
+    "meet.give_up",
+    "meet.index",
+    "meet.place",
+    "meet.short",
+    "meet.signed_up",
 }
 
 # These check a secret of their own, which no cookie can stand for.

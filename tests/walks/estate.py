@@ -22,6 +22,7 @@ from crm.assessments.models import REPORT_SECTIONS
 from crm.assessments.terms import Terms
 from crm.calendars import feeds
 from crm.cases import contact
+from crm.cases.campaigns import create_campaign
 from crm.cases.facts import state_fact
 from crm.cases.models import Case, Channel, PersonRole
 from crm.cases.open_case import NewPerson
@@ -31,11 +32,14 @@ from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
 from crm.enquiries.list_exports import ALONE_UP_TO, ask_for_export
 from crm.enquiries.saved_views import save_view
+from crm.events.attendance import check_in
 from crm.events.models import EventKind
+from crm.events.places import NewSignUp, cancel_sign_up, sign_up
 from crm.events.planning import create_event
+from crm.events.publishing import publish
 from crm.events.sheet_import import keep_upload
 from crm.policy import changing
-from crm.rules.permissions import Sensitivity
+from crm.rules.permissions import PUBLIC, Sensitivity
 from crm.visits import hours
 from crm.visits.models import BusyKind, Visit
 from tests.assessments.journey import Journey
@@ -368,6 +372,35 @@ class Builder:
             )  # fmt: skip
             upload = keep_upload(made, content=SHEET, filename="sheet.csv", actor=cast.recruiter.actor, now=now)
             things |= {"event_id": made.id, "upload_id": upload.id}
+            evening, evening_ends = now + timedelta(days=9), now + timedelta(days=9, hours=2)
+            open_to_all, drafted = (
+                create_event(
+                    name=name, kind=EventKind.INFORMATION_EVENING, place="St Aldwyn’s Hall", town="Catford", capacity=1,
+                    starts_at=evening, ends_at=evening_ends, actor=cast.recruiter.actor, now=now,
+                )
+                for name in ("Coffee and questions", "Tea and answers")
+            )  # fmt: skip
+            publish(open_to_all, actor=cast.recruiter.actor, now=now)
+            guests = [
+                sign_up(
+                    open_to_all, NewSignUp(people=[NewPerson(given_name=name, email=f"{name.lower()}@example.org")]),
+                    actor=PUBLIC, now=now,
+                )
+                for name in ("Ottoline", "Peregrine", "Quentin")
+            ]  # fmt: skip
+            cancel_sign_up(guests[2], actor=PUBLIC, now=now)
+            check_in(
+                open_to_all, guests[0].guests[0].id, entry_id="estate", happened_at=now, actor=cast.recruiter.actor,
+                now=now,
+            )  # fmt: skip
+            things |= {"open_event_id": open_to_all.id, "draft_event_id": drafted.id, "event_slug": open_to_all.slug}
+            secrets["place"] = guests[1].link_token or ""
+            secrets["place_given_up"] = guests[2].link_token or ""
+            things["waiting_sign_up_id"] = guests[1].id
+            leaflet = create_campaign(
+                name="Leaflet", code="leaflet-1", cost_pence=12_000, actor=cast.recruiter.actor, now=now
+            )
+            things["campaign_id"] = leaflet.id
             for member in (cast.officer, cast.other_officer):
                 for name in ("task", "done_task"):
                     task = add_task(

@@ -27,6 +27,9 @@ stranger /enquire/contact
 stranger /enquire/safe-contact
 stranger /enquire/news
 stranger /enquire/check
+stranger /events/{event_slug}
+stranger /events/my-place/{secret.place}
+stranger /events/my-place/{secret.place_given_up}
 stranger /sign-in
 stranger /forgotten-password
 stranger /reset-password/{secret.reset}
@@ -46,7 +49,17 @@ recruiter /cases/{contacted}/not-now
 recruiter /cases/{contacted}/close
 recruiter /cases/{closed}/reopen
 recruiter /events/new
+recruiter /events/{draft_event_id}
 recruiter /events/{event_id}/edit
+recruiter /events/{event_id}/cancel
+recruiter /events/{event_id}/copy
+recruiter /events/{open_event_id}/guests
+recruiter /events/{open_event_id}/guests?show=all
+recruiter /events/{open_event_id}/guests/new
+recruiter /events/{open_event_id}/sign-ups/{waiting_sign_up_id}
+recruiter /events/{event_id}/cost
+recruiter /campaigns/new
+recruiter /campaigns/{campaign_id}/edit
 recruiter /events/{event_id}/log
 recruiter /events/{event_id}/import
 recruiter /events/{event_id}/import/{upload_id}

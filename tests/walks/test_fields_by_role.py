@@ -56,7 +56,7 @@ OF_A_HOUSEHOLD = (
 )
 OF_NOBODY = (
     "/", "/enquire/check", "/my-day", "/board", "/board/new", "/board/in_assessment", "/board/with_panel", "/enquiries",
-    "/assessments", "/visits", "/visits?who=me", "/panel", "/events", "/events/{event_id}",
+    "/assessments", "/visits", "/visits?who=me", "/panel", "/events/all", "/events/{event_id}",
     "/events/{event_id}/import/{upload_id}/errors.csv", "/admin", "/admin/letters", "/admin/letters?show=given_up",
     "/admin/audit", "/admin/people", "/admin/checks", "/admin/jobs", "/feed/{feed}.ics", "/healthz",
 )  # fmt: skip

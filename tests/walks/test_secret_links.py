@@ -14,6 +14,8 @@ from crm.access.models import User
 from crm.calendars import feeds
 from crm.clock import now_utc
 from crm.db import db, transaction
+from crm.events import places
+from crm.events.models import EventSignUp
 from tests.walks.estate import Estate
 from tests.walks.finding import Walker
 from tests.walks.undoing import Rows
@@ -45,15 +47,25 @@ def end_feed(estate: Estate) -> None:
     feeds.end_address(user_id=estate.cast.officer.id, actor=estate.cast.officer.actor, now=now_utc())
 
 
+def end_place(estate: Estate) -> None:
+    row = db.session.get_one(EventSignUp, estate.things["waiting_sign_up_id"])
+    places.renew_link(row, actor=estate.cast.recruiter.actor, now=now_utc())
+
+
 LINKS = {
     "invitation": Link("access.accept_invitation", "/invitation/{}", end_invitation),
     "reset": Link("access.reset_password", "/reset-password/{}", end_reset),
     "feed": Link("calendars.feed", "/feed/{}.ics", end_feed),
+    "place": Link("meet.place", "/events/my-place/{}", end_place),
 }
 
 
 def test_every_secret_link_of_the_product_is_asked(app: flask.Flask) -> None:
-    with_secret = {rule.endpoint for rule in app.url_map.iter_rules() if "token" in rule.arguments}
+    with_secret = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if {"token"} & rule.arguments and "GET" in (rule.methods or ())
+    }
 
     assert with_secret == {link.endpoint for link in LINKS.values()}
     assert {e for e in app.view_functions if (d := guards.declared_for(app, e)) and d.audience == "own_key"} == {

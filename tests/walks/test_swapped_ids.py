@@ -178,4 +178,5 @@ def test_what_opens_without_signing_in_is_named_by_a_secret_and_by_no_number(app
         if (declared := guards.declared_for(app, rule.endpoint)) is None or declared.audience in ("public", "own_key")
     }
 
-    assert asked == {"token", "step", "filename"}
+    # The slug and the code are of an event that was published, and printed on posters.
+    assert asked == {"token", "step", "filename", "slug", "code"}
