@@ -58,8 +58,8 @@ def open_page(chromium: Browser, live: Service) -> Iterator[OpenPage]:
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        # A refusal page is a 4xx, which Chromium also calls an error; the test looks at those itself.
-        if message.type == "error" and not re.search(r"status of 4\d\d", message.text):
+        # A refusal page (a 4xx) and a network that a test cuts are faults to Chromium; the test looks at those itself.
+        if message.type == "error" and not re.search(r"status of 4\d\d|ERR_INTERNET_DISCONNECTED", message.text):
             complaints.append(f"{message.text} ({message.location.get('url')})")
 
     def make(*, width: int = 1280, scripts: bool = True, **options: object) -> Page:

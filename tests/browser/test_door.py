@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from bench.door import LossyNetwork, Tablet, asides_of, found_on_disk, stored_entries
+from bench.door import PIN, LossyNetwork, Tablet, asides_of, found_on_disk, stored_entries
 from crm.cases.open_case import NewPerson
 from crm.clock import now_utc
 from crm.db import transaction
+from crm.events import kit
 from crm.events.attendance import add_guest
+from crm.events.kit_models import KitDevice
 from crm.events.models import EventKind, EventSignUp, SignUpSource, SignUpStatus
 from crm.events.planning import create_event
 from tests.factories import PASSWORD
@@ -173,3 +176,173 @@ def test_two_tablets_one_of_them_a_day_fast_and_a_service_that_starts_again(
     assert [name for name, _, _ in stored] == CANARIES[:6]
     apart = [round(late / 3600) for _, _, late in stored]
     assert apart == [0, 26] * 3
+
+
+# --- What is on the screen --------------------------------------------------------------------------------------------
+
+NARROW, WIDE = 320, 1280
+
+
+@pytest.fixture
+def at_the_door(open_page: Any, cast: Any, event_id: int) -> Any:
+    """A page of the shared browser, set up for the event, at its lock."""
+    page = open_page(width=360)
+    page.goto(f"/sign-in?next=/events/{event_id}/kit/device")
+    page.get_by_label("Work email").fill(cast.recruiter.email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("What is this device called?").fill("Blue tablet")
+    for label in ("A PIN for tonight", "The PIN again"):
+        page.get_by_label(label).fill(PIN)
+    page.get_by_role("button", name="Set it up").click()
+    page.wait_for_url("**/kit/")
+    page.get_by_label("The PIN of this event").wait_for()
+    return page
+
+
+def unlock(page: Any, pin: str = PIN) -> None:
+    page.get_by_label("The PIN of this event").fill(pin)
+    page.keyboard.press("Enter")
+
+
+def test_every_state_of_the_door_can_be_read_by_everybody(at_the_door, look):
+    page = at_the_door
+
+    def see(name: str, *widths: int) -> None:
+        look(page, name, widths=widths or (NARROW, WIDE))
+
+    see("lock")
+    unlock(page, "000000")
+    page.get_by_text("That is not the PIN. 4 more tries").wait_for()
+    see("lock-wrong")
+    unlock(page)
+    find = page.get_by_label("Who is at the door?")
+    find.wait_for()
+    assert page.locator("#rows li").count() == 200
+    see("list-of-200", NARROW, 360, WIDE)
+    find.fill("nobody-of-that-name")
+    page.get_by_text("Nobody on the list is called that.").wait_for()
+    see("list-none")
+    page.context.set_offline(True)
+    find.fill("yarrow")
+    page.get_by_role("button", name="Check in Zuleika Yarrow").click()
+    page.get_by_role("button", name="Undo check-in for Zuleika Yarrow").wait_for()
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.get_by_text("No signal. Carry on.").wait_for()
+    see("here-no-signal", NARROW, 360, WIDE)
+    page.get_by_role("button", name="Walk-in").click()
+    page.get_by_role("button", name="Save, next person").click()
+    assert page.evaluate("document.activeElement.id") == "given"
+    page.get_by_label("Mobile or email").fill("12")
+    page.get_by_label("A couple").check()
+    page.get_by_role("button", name="Save, next person").click()
+    page.get_by_text("This number has 2 digits.").wait_for()
+    assert page.get_by_label("Mobile or email").input_value() == "12"
+    see("walk-in-to-put-right", NARROW, 360, WIDE)
+    page.get_by_role("button", name="Not yet sent").click()
+    page.get_by_text("1 entry is kept on this device, sealed").wait_for()
+    # A browser of a test is refused lasting storage, as some phones' are.
+    assert page.get_by_text("This browser may clear what is kept").is_visible()
+    see("not-yet-sent", NARROW, 360, WIDE)
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Send now").click()
+    page.get_by_text("Everything typed on this device has reached us.").wait_for()
+    see("all-sent")
+    page.get_by_role("button", name="Back to the list").click()
+    page.get_by_role("button", name="Kiosk").click()
+    page.get_by_role("heading", name="Hello. Come on in").wait_for()
+    see("kiosk", NARROW, 360, 768, WIDE)
+    page.get_by_role("button", name="I’m here").click()
+    page.get_by_text("Write your first name").wait_for()
+    see("kiosk-to-put-right")
+    page.get_by_role("button", name="Staff").click()
+    see("kiosk-staff")
+
+
+def test_the_kiosk_is_worked_by_keyboard_clears_itself_and_shows_nothing_on_going_back(at_the_door, app, event_id):
+    page = at_the_door
+    page.get_by_role("button", name="Let visitors sign themselves in").click()
+    page.get_by_role("heading", name="Hello. Come on in").wait_for()
+    assert "Zuleika" not in page.content()
+
+    page.get_by_label("First name").focus()
+    for keys in ("Rowan", "Tab", "Oakes", "Tab", "07700 900123", "Tab", "Space"):
+        page.keyboard.press(keys) if keys in ("Tab", "Space") else page.keyboard.type(keys)
+    page.get_by_label("Mobile or email").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Thank you, Rowan").wait_for()
+    assert page.evaluate("document.activeElement.id") == "hello"
+    page.get_by_role("button", name="Next person").click()
+    assert "Rowan" not in page.content()
+
+    page.get_by_label("First name").fill("Half-typed")
+    page.go_back()
+    page.get_by_label("First name").wait_for()
+    assert page.url.endswith("/kit/kiosk")
+    assert page.get_by_label("First name").input_value() == ""
+
+    page.clock.install()
+    page.reload()
+    page.get_by_label("First name").fill("Walked away")
+    page.clock.run_for(61_000)
+    assert page.get_by_label("First name").input_value() == ""
+
+    page.goto("/kit/")  # somebody types the address
+    page.wait_for_url("**/kit/kiosk")
+    page.get_by_role("button", name="Staff").click()
+    unlock(page)
+    page.wait_for_url("**/kit/")
+
+
+def test_five_wrong_pins_remove_the_names_and_keep_what_was_not_sent(at_the_door):
+    page = at_the_door
+    unlock(page)
+    page.get_by_label("Who is at the door?").wait_for()
+    page.context.set_offline(True)
+    page.get_by_label("Who is at the door?").fill("yarrow")
+    page.get_by_role("button", name="Check in Zuleika Yarrow").click()
+    page.get_by_role("button", name="Undo check-in for Zuleika Yarrow").wait_for()
+    page.reload()
+
+    for left in (4, 3, 2, 1):
+        unlock(page, "999999")
+        page.get_by_text(f"{left} more tr").wait_for()
+    unlock(page, "999999")
+    page.get_by_text("The list of names is not on this device any more").wait_for()
+
+    page.reload()
+    page.get_by_text("The list of names is not on this device any more").wait_for()
+    assert page.locator("#unsent").inner_text().split() == ["Not", "yet", "sent", "1"]
+
+
+def test_a_device_that_may_not_send_any_more_keeps_its_queue_and_gives_it_as_a_file(
+    at_the_door, app, session, cast, client, event_id, tmp_path
+):
+    page = at_the_door
+    unlock(page)
+    page.get_by_label("Who is at the door?").wait_for()
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Walk-in").click()
+    page.get_by_label("First name").fill("Rowan")
+    page.get_by_role("button", name="Save, done").click()
+    page.get_by_text("Rowan is saved").wait_for()
+    with transaction():
+        device = session.scalars(select(KitDevice)).one()
+        kit.withdraw_device(device, actor=cast.recruiter.actor, now=now_utc())
+    session.remove()
+    page.context.set_offline(False)
+
+    page.get_by_role("button", name="Not yet sent").click()
+    page.get_by_text("The door of this event is closed for this device.").wait_for()
+    assert page.locator("#unsent").inner_text().split()[-1] == "1"
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as a file").click()
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    assert file.name == "coffee-and-questions-blue-tablet.door.json"
+    assert "Rowan" not in file.read_text()
+
+    client.sign_in(cast.recruiter)
+    form = client.get(f"/events/{event_id}/kit/file").page
+    assert client.submit(form, button="Load it", file=(file.open("rb"), file.name)).status_code == 303
+    assert "1 entry stored" in client.get(f"/events/{event_id}/kit").page.text

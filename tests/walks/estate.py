@@ -32,7 +32,11 @@ from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
 from crm.enquiries.list_exports import ALONE_UP_TO, ask_for_export
 from crm.enquiries.saved_views import save_view
+from crm.events import kit
 from crm.events.attendance import check_in
+from crm.events.kit_entries import NotTaken, keep_aside
+from crm.events.kit_models import AsideReason, KitAside
+from crm.events.kit_sealing import new_key_pair
 from crm.events.models import EventKind
 from crm.events.places import NewSignUp, cancel_sign_up, sign_up
 from crm.events.planning import create_event
@@ -401,6 +405,19 @@ class Builder:
                 name="Leaflet", code="leaflet-1", cost_pence=12_000, actor=cast.recruiter.actor, now=now
             )
             things["campaign_id"] = leaflet.id
+            closed = create_event(
+                name="The market stall", kind=EventKind.STALL, place="The market", starts_at=now - timedelta(hours=2),
+                ends_at=now + timedelta(hours=2), actor=cast.recruiter.actor, now=now,
+            )  # fmt: skip
+            for event in (made, closed):
+                device, _key, _token = kit.set_up_device(
+                    event, name="Blue tablet", signing_key=new_key_pair()[0], proof_digest="0" * 64, skew_ms=0,
+                    actor=cast.recruiter.actor, now=now,
+                )  # fmt: skip
+            kit.close_door(closed, actor=cast.recruiter.actor, now=now)
+            keep_aside({"id": "broken"}, NotTaken(AsideReason.SHAPE), event=made, device=None, now=now)
+            aside = db.session.scalars(sa.select(KitAside)).one()
+            things |= {"closed_event_id": closed.id, "device_id": device.id, "aside_id": aside.id}
             for member in (cast.officer, cast.other_officer):
                 for name in ("task", "done_task"):
                     task = add_task(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
+from crm.events.kit_entries import FILE_MARK
+from crm.events.kit_sealing import new_key_pair
 from tests.factories import PASSWORD
 from tests.page import Element, Form
 from tests.walks.estate import SHEET, TODAY
 from tests.walks.finding import Found
 
 WORDS = "Some words"
+KIT_FILE = json.dumps({"doorstep": FILE_MARK, "entries": []}).encode()
 # What a box wants to hear, by the last part of its name; by its whole name and its endpoint where that matters.
 BY_NAME = {
     "email": "somebody.new@example.org",
@@ -35,7 +39,7 @@ BY_NAME = {
     "month": TODAY[5:7],
     "year": TODAY[:4],
 }
-EXACTLY = {
+EXACTLY: dict[str, dict[str, Any]] = {
     "access.sign_in": {"email": "officer@example.org", "password": PASSWORD},
     "access.reset_password": {"password": "seven brown teapots"},
     "access.accept_invitation": {"password": "seven brown teapots"},
@@ -43,8 +47,11 @@ EXACTLY = {
     "enquiries.not_now": {"back_on-year": "2027"},
     "staff.correct_stage": {"place": "enquiry:contacted"},
     "visits.record_past_visit": {"held_from": "7am", "held_until": "8am"},  # before her first visit of the day
+    "kit.load_file": {"file": lambda: (io.BytesIO(KIT_FILE), "blue.door.json")},
     "administration.wording": {"text": "Yes, write to me by email."},
 }
+# What a script on the page puts there.
+BY_SCRIPT = {"kit.set_up": {"signing_key": new_key_pair()[0], "proof": "ab" * 32, "clock": "1780000000000"}}
 BORN_IN = "1980"
 NOBODY = "0"
 """What a choice among colleagues says before one is chosen."""
@@ -96,7 +103,7 @@ def filled_in_well(found: Found, form: Form) -> dict[str, Any]:
     def write(control: Element) -> Any:
         name = control["name"]
         if name in exactly:
-            return exactly[name]
+            return exactly[name]() if callable(exactly[name]) else exactly[name]
         if control.get("type") == "file":
             return io.BytesIO(SHEET), "sheet.csv"
         already = form.fields.get(name)
@@ -104,7 +111,7 @@ def filled_in_well(found: Found, form: Form) -> dict[str, Any]:
             return already
         return typed_into(control) if is_text(control) else first_answer(control)
 
-    return filled(form, write)
+    return {**filled(form, write), **BY_SCRIPT.get(found.endpoint, {})}
 
 
 def typed_into(control: Element) -> str:

@@ -64,6 +64,11 @@ recruiter /events/{event_id}/log
 recruiter /events/{event_id}/import
 recruiter /events/{event_id}/import/{upload_id}
 recruiter /events/{event_id}/import/{upload_id}/columns
+recruiter /events/{event_id}/kit
+recruiter /events/{event_id}/kit/device
+recruiter /events/{event_id}/kit/file
+recruiter /events/{event_id}/kit/aside/{aside_id}
+recruiter /events/{closed_event_id}/kit
 officer /my-day
 officer /cases/{new}
 officer /cases/{new}/facts
@@ -235,8 +240,12 @@ def filled_in(path: str, estate: Estate) -> str:
 
 
 def posts(app: flask.Flask) -> set[str]:
-    """Every endpoint that takes a form."""
-    return {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+    """Every endpoint that takes a form. What takes no cookie is sent by a program, and stands on no page."""
+    return {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if "POST" in (rule.methods or ()) and not getattr(app.view_functions[rule.endpoint], "without_form_token", "")
+    }
 
 
 def forms(walker: Walker) -> list[Found]:

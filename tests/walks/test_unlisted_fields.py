@@ -24,7 +24,7 @@ FORMS_TAKEN_AT_LEAST = 120
 # Made anew each time: names of rows, seals (each with a nonce), digests and references drawn by lot.
 BY_LOT = (
     "_sealed", "_key", "_hash", "_digest", "nonce", "mac", "token", "message_id", "reference", "uid", "ics", "stream",
-    "one_time_id",
+    "one_time_id", "public_id",
 )  # fmt: skip
 # Written by being asked, whatever is asked: the trail, the counters, the session's last use.
 BOOKKEEPING = frozenset({"audit_entry", "audit_seal", "rate_window", "web_session", "one_time_id"})
