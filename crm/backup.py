@@ -28,6 +28,8 @@ import sqlalchemy as sa
 
 from crm import migrations
 from crm.audit.recording import trail_key
+from crm.cases.merge_models import MergeAction
+from crm.cases.models import Case, Household, MergeRow, Person
 from crm.db import (
     Base,
     EncryptedBytes,
@@ -151,6 +153,7 @@ def restore(path: Path, *, said: Callable[[str], None] = print, another_secret: 
                     raise BackupRefused(f"{table.name} came out with {rows} rows")
                 if rows:
                     said(f"{table.name}: {rows:,} rows")
+            keep_numbers_spent(connection)
             seals.refuse_without_keys()
             held = hold_everything()
     if seals.damaged:
@@ -259,6 +262,26 @@ def _load(connection: sa.Connection, table: sa.Table, bundle: zipfile.ZipFile, s
             f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), (SELECT max(id) FROM {table.name}))"
         )
     return rows
+
+
+def keep_numbers_spent(connection: sa.Connection) -> None:
+    """Households, people and cases that were merged into others may be put back under their own numbers, so a restored
+    database gives those to nobody, any more than the one that was copied did."""
+    for table in (Base.metadata.tables[model.__tablename__] for model in (Household, Person, Case)):
+        spent = sa.select(sa.func.max(sa.cast(MergeRow.record_key, sa.Integer))).where(
+            MergeRow.table_name == table.name, MergeRow.action == MergeAction.REMOVED
+        )
+        highest = max(connection.scalar(spent) or 0, connection.scalar(sa.select(sa.func.max(table.c.id))) or 0)
+        if not highest:
+            continue
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {int(highest)})")
+            continue
+        changed = connection.exec_driver_sql(
+            "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (highest, table.name)
+        )
+        if not changed.rowcount:
+            connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table.name, highest))
 
 
 def _check_sums(bundle: zipfile.ZipFile, sums: dict[str, str]) -> None:

@@ -145,6 +145,17 @@ def asked_merges(actor: Actor, *, today: date, limit: int = 20) -> list[Househol
     )
 
 
+def waiting_merge(kept_id: int, gone_id: int | None) -> int | None:
+    """The number of the merge of these two cases that waits for a second person."""
+    return db.session.scalars(
+        select(HouseholdMerge.id).where(
+            HouseholdMerge.state == MergeState.ASKED,
+            HouseholdMerge.kept_case_id == kept_id,
+            HouseholdMerge.gone_case_id.is_not_distinct_from(gone_id),
+        )
+    ).first()
+
+
 def person_behind(person_id: int) -> int | None:
     """The person that a number leads to, whose own row was merged into another; None where there is none such."""
     return db.session.scalars(select(FormerPerson.person_id).where(FormerPerson.former_id == person_id)).first()

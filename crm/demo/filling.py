@@ -22,6 +22,7 @@ from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
 from crm.demo import people as cast
 from crm.demo.lives import Fate, Life, Team
+from crm.demo.twice import enter_twice
 from crm.enquiries.saved_views import save_view
 from crm.events import planning
 from crm.events.models import EventKind, RecruitmentEvent
@@ -115,6 +116,8 @@ def fill(
         db.session.expire_all()
         progressed(1)
     gc.enable()
+    with transaction():
+        enter_twice(db.session.get_one(User, users["recruiter"].id), now=now)
     with transaction():
         _settle_letters(now)
         _tick_off_old_tasks(now)

@@ -69,6 +69,7 @@ class Permission(StrEnum):
     CLOSE_ENQUIRY = "close_enquiry"
     MERGE_CASES = "merge_cases"
     EXPORT_LISTS = "export_lists"  # take rows of a list away as a file
+    AGREE_MERGE = "agree_merge"  # look at a doubtful merge that somebody else asked for
     MANAGE_EVENTS = "manage_events"
     IMPORT_SHEET = "import_sheet"
 
@@ -169,6 +170,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.GIVE_NOTICE,
             P.RECORD_POST,
             P.CORRECT_STAGE,
+            P.AGREE_MERGE,
             P.ASSIGN_CASES,
             P.VIEW_AUDIT,
             P.TRY_RULES,

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+from typing import cast as taken_as
 
-from sqlalchemy import Integer, String, bindparam, cast, null, select, union_all
+from sqlalchemy import Date, Integer, String, bindparam, cast, null, or_, select, union_all
 
 from crm import policy
 from crm.access.models import User, UserRole
@@ -16,6 +19,7 @@ from crm.cases.contact import not_wanted
 from crm.cases.duplicates import AlikeCase, alike_cases
 from crm.cases.facts import FACT_WORDS, OWN
 from crm.cases.hand_over import OWNING_ROLES
+from crm.cases.merge_models import HouseholdMerge
 from crm.cases.models import (
     CHANNEL_WORDS,
     ROLE_WORDS,
@@ -28,11 +32,12 @@ from crm.cases.models import (
     PersonRole,
     Task,
 )
-from crm.cases.queries import clock_words, first_source
+from crm.cases.queries import clock_words, first_source, visible_cases
 from crm.clock import london_date
 from crm.db import db, read, unseal
+from crm.rules import stages
 from crm.rules.deadlines import ClockKind
-from crm.rules.permissions import Actor, Permission, Sensitivity, may_see
+from crm.rules.permissions import Actor, ActorKind, Permission, Role, Sensitivity, may_see
 from crm.rules.rulebook import Rulebook
 from crm.staff.move_pages import CLOCK_PAGES, MovePage
 from crm.staff.my_day import ids_of
@@ -148,6 +153,16 @@ class VisitShown:
 
 
 @dataclass(frozen=True, slots=True)
+class JourneyShown:
+    """Another case of the same household."""
+
+    reference: str
+    opened_at: datetime
+    standing: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CasePage:
     """Everything on the page but its head, its moves and its timeline."""
 
@@ -162,6 +177,10 @@ class CasePage:
     """For the moves that are about a visit: the one booked or, failing that, the one not signed off yet."""
     sensitive_seen: tuple[str, ...]
     """Kinds of closely held facts that this person was shown: recorded with the look."""
+    other_journeys: tuple[JourneyShown, ...]
+    """Further cases of this household that this person may open, the newest first."""
+    was_merged: bool
+    """Whether something was merged into it, asked for, or taken apart again."""
     alike: tuple[AlikeCase, ...] = ()
     """Other households that may be the same, for those who may say so."""
 
@@ -185,6 +204,7 @@ def case_page(case: Case, actor: Actor, *, on_case: bool, now: datetime, today: 
     subject = next((visit for visit in visits if visit.is_booked), None) or next(
         (visit for visit in visits if visit.is_unsigned), None
     )
+    journeys, was_merged = _other_journeys(case, actor, today=today)
     return CasePage(
         running=tuple(running),
         clocks=tuple(clock_shown(clock, today=today, rulebook=rulebook) for clock in running),
@@ -196,7 +216,40 @@ def case_page(case: Case, actor: Actor, *, on_case: bool, now: datetime, today: 
         visit_ids={"visit_id": subject.id} if subject is not None else {},
         sensitive_seen=seen,
         alike=alike_cases(case, actor, today=today) if actor.has(Permission.MERGE_CASES) else (),
+        other_journeys=journeys,
+        was_merged=was_merged,
     )
+
+
+def _other_journeys(case: Case, actor: Actor, *, today: date) -> tuple[tuple[JourneyShown, ...], bool]:
+    """What else there is of this household, and whether anything was merged into this case. One query."""
+    words = {"case_id": case.id, "household_id": case.household_id, "me": actor.user_id, "today": today}
+    rows = read(_journeys(actor.kind, actor.roles), words).all()
+    shown = [
+        JourneyShown(row.reference, row.opened_at, stages.PLACE[row.place].label, row.is_open)
+        for row in rows
+        if row.reference is not None
+    ]
+    return tuple(sorted(shown, key=lambda one: one.opened_at, reverse=True)), any(row.reference is None for row in rows)
+
+
+@lru_cache(maxsize=128)
+def _journeys(kind: ActorKind, roles: frozenset[Role]) -> Any:
+    """The statement of both, built once for everybody with these roles."""
+    anybody = Actor(kind=kind, user_id=taken_as(int, bindparam("me", type_=Integer)), roles=roles)
+    visible = visible_cases(anybody, today=taken_as(date, bindparam("today", type_=Date)))
+    others = select(Case.reference, Case.opened_at, Case.place, Case.is_open).where(
+        Case.household_id == bindparam("household_id"), Case.id != bindparam("case_id"), visible
+    )
+    merged = select(
+        null().label("reference"), null().label("opened_at"), null().label("place"), null().label("is_open")
+    ).where(
+        select(HouseholdMerge.id)
+        .where(or_(HouseholdMerge.kept_case_id == bindparam("case_id"),
+                   HouseholdMerge.gone_case_id == bindparam("case_id")))
+        .exists()
+    )  # fmt: skip
+    return union_all(others, merged)
 
 
 # --- Clocks -----------------------------------------------------------------------------------------------------------

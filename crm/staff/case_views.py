@@ -14,7 +14,7 @@ from crm.assessments import queries as assessments
 from crm.cases import contact, summary, tasks
 from crm.cases.hand_over import may_take
 from crm.cases.models import Case
-from crm.cases.queries import case_by_id, case_for, case_head, is_on_case, timeline_page
+from crm.cases.queries import case_by_id, case_for, case_head, is_on_case, timeline_page, was_taken_up
 from crm.clock import london_date, now_utc, today_in_london
 from crm.rules import transitions
 from crm.rules.permissions import Actor, Permission, Sensitivity, permissions_of
@@ -118,6 +118,9 @@ def _overview(reference: str, form: NoteForm) -> Response:
     actor, now, today = current_actor(), now_utc(), today_in_london()
     rulebook = policy.rulebook_on(today)
     found = case_for(actor, reference, today=today)
+    if was_taken_up(reference, found):
+        tell(f"{reference.strip().upper()} was merged into this household.")
+        return see_other(case_path(found.reference))
     on_case = is_on_case(actor, found, today=today)
     page = pages.case_page(found, actor, on_case=on_case, now=now, today=today, rulebook=rulebook)
     lines, goes_on = timeline_page(found, actor, on_case=on_case, kind=_kind(), before=None)

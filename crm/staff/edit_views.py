@@ -11,6 +11,7 @@ from crm.access.guards import current_actor, requires
 from crm.access.models import User
 from crm.cases import change_stage, contact, facts, summary, tasks
 from crm.cases import hand_over as ownership
+from crm.cases.merge_queries import person_behind
 from crm.cases.models import Case, Person, PersonRole
 from crm.cases.open_case import NewPerson, add_person
 from crm.cases.people import PersonDetails, change_address, change_person
@@ -63,6 +64,8 @@ def _person(found: Case, person_id: int) -> Person:
     for person in found.household.people:
         if person.id == person_id:
             return person
+    if (now := person_behind(person_id)) is not None:  # entered twice, and made one since
+        return _person(found, now)
     raise NobodyThere("We can’t find that person in this household.")
 
 

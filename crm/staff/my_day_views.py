@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crm import policy
 from crm.access.guards import current_actor, requires_staff
+from crm.cases.merge_queries import asked_merges, merge_lines
 from crm.clock import now_utc, today_in_london
 from crm.rules.permissions import Actor, Permission, Role
 from crm.staff import my_day as days
@@ -36,6 +37,7 @@ def my_day() -> str:
         decisions=of_role.get("decisions"),
         papers=of_role.get("papers"),
         to_decide=of_role.get("to_decide"),
+        to_merge=merge_lines(asked_merges(actor, today=today)) if actor.has(Permission.AGREE_MERGE) else None,
         agenda=agenda_of(actor, today=today) if actor.has(Permission.SIT_ON_PANEL) else None,
         team=days.team_overdue(today=today) if is_manager else None,
         to_sign=reports_to_sign() if is_manager else None,

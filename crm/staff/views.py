@@ -84,6 +84,7 @@ from crm.staff import (  # noqa: E402
     edit_views,  # noqa: F401
     letters_views,  # noqa: F401
     look_alike_views,  # noqa: F401
+    merge_views,  # noqa: F401
     my_day_views,  # noqa: F401
     search_views,  # noqa: F401
 )

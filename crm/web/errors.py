@@ -162,6 +162,16 @@ def _database(fault: sa.exc.OperationalError) -> Response:
     return response
 
 
+def _points_at_nothing(fault: sa.exc.IntegrityError) -> Response:
+    """What the form was about was merged into another household in the very moment: the row it names is gone."""
+    db.session.rollback()
+    text = str(fault.orig).casefold()
+    if "foreign key" not in text:
+        raise fault
+    log().warning("what a form was about is gone", endpoint=request.endpoint, method=request.method)
+    return page(409, "Somebody else has just merged this household with another. Look for it again, then send this.")
+
+
 def _fault(fault: InternalServerError) -> Response:
     original = fault.original_exception or fault
     db.session.rollback()
@@ -201,4 +211,5 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(SignInNeeded, _sign_in_needed)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(sa.exc.OperationalError, _database)
+    app.register_error_handler(sa.exc.IntegrityError, _points_at_nothing)
     app.register_error_handler(500, _fault)

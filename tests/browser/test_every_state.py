@@ -39,6 +39,12 @@ manager /cases/{contacted}/timeline
 manager /cases/{new}/facts
 manager /cases/{new}/people/{new.person_id}
 manager /cases/{new}/owner
+manager /cases/{twin}/compare
+manager /cases/{twin}/compare/{other_twin}
+manager /cases/{twin}/compare/{other_twin}/check
+manager /cases/{twin}/people/{twin.person_id}/same-as?other={twin_again_id}
+manager /merges/{asked_merge_id}
+manager /merges/{made_merge_id}
 manager /cases/{by_post}/letters
 manager /cases/{by_post}/letters/{by_post.letter_id}
 manager /cases/{new}/looked
@@ -96,6 +102,7 @@ manager /cases/{new}/facts
 manager /cases/{new}/people/new
 manager /cases/{new}/tasks/new
 manager /cases/{new}/correct
+manager /cases/{twin}/people/{twin.person_id}/move
 manager /cases/{contacted}/visits/new
 manager /visits/{visit_today.visit_id}/no-access
 manager /visits/{visit_written.visit_id}/sign-off

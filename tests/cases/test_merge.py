@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from crm import policy
+from crm.calendars.models import CalendarObject
 from crm.cases import queries
 from crm.cases.change_stage import CaseHasMovedOn
 from crm.cases.clocks import running_clocks
@@ -41,8 +42,10 @@ from crm.delivery import OutboundMessage
 from crm.delivery.models import MessageStatus
 from crm.enquiries import triage
 from crm.reconcile import find_faults
+from crm.visits.models import Visit
 from tests.case_factory import make_case, reach
 from tests.cases.whole_database import everything
+from tests.visits.conftest import Verbs
 
 PRIYA = NewPerson(
     given_name="Priya",
@@ -629,3 +632,86 @@ def test_the_story_of_both_is_told_in_one(stall_and_online, cast):
     assert any(title.startswith("Merged with") for title in titles)
     assert db.session.scalar(sa.select(sa.func.count(Enquiry.id))) == 2
     assert db.session.scalar(sa.select(sa.func.count()).select_from(Household)) == 2  # theirs, and the cast's couple
+
+
+@pytest.fixture
+def visited_twice(session, cast, freeze):
+    """One household entered twice, both spoken to, and a first visit booked on the later entry."""
+    freeze("2026-05-16 11:00")
+    with transaction():
+        one = open_one(cast, replace(PRIYA, email="priya@example.org"))
+        reach(one, "contacted", cast, now=now_utc())
+    freeze("2026-05-18 09:00")
+    with transaction():
+        other = open_one(cast, replace(PRIYA, email="priya@example.org", consents=()))
+        reach(other, "contacted", cast, now=now_utc())
+    return one, other
+
+
+def test_a_visit_comes_along_with_its_uid_sequence_and_officers(visited_twice, cast):
+    one, other = visited_twice
+    verbs = Verbs(cast)
+    visit = verbs.book(other, "2026-05-21 10:00", cast.officer).id
+    before = everything()
+    held = calendars()
+    with transaction():
+        made = merge(one, other, cast, choices=MergeChoices(
+            pairs={one.household.people[0].id: other.household.people[0].id}
+        ))  # fmt: skip
+
+    assert db.session.get_one(Visit, visit).case_id == other.id
+    assert queries.case_by_id(other.id).place == "visit_booked"
+    assert calendars() == held
+
+    with transaction():
+        undo_merge(made, **by(cast.recruiter))
+    assert everything() == before
+
+
+def calendars():
+    rows = db.session.execute(sa.select(CalendarObject.uid, CalendarObject.sequence, CalendarObject.user_id))
+    return sorted(tuple(row) for row in rows)
+
+
+def test_two_booked_first_visits_are_not_merged_until_one_is_called_off(visited_twice, cast):
+    one, other = visited_twice
+    verbs = Verbs(cast)
+    verbs.book(one, "2026-05-21 10:00", cast.officer)
+    verbs.book(other, "2026-05-22 10:00", cast.other_officer)
+
+    with pytest.raises(CannotMerge, match="Call one of them off"), transaction():
+        merge(one, other, cast, choices=MergeChoices())
+
+    assert find_faults(today=today_in_london()) == []
+
+
+def test_who_may_open_the_household_is_right_at_the_next_request(session, cast, freeze):
+    """An officer had one entry; taken up by one that is somebody else's, it is open to whoever has a part in that."""
+    freeze("2026-05-16 11:00")
+    with transaction():
+        one = make_case(cast, people=[PRIYA])
+        other = make_case(cast, people=[TOM], officer=cast.other_officer, owner=cast.officer)
+        old = other.reference
+        made = merge(one, other, cast, choices=MergeChoices())
+    today = today_in_london()
+
+    assert queries.case_for(cast.other_officer.actor, old, today=today).reference == one.reference
+    with pytest.raises(queries.CaseNotFound):
+        queries.case_for(cast.officer.actor, old, today=today)
+
+    with transaction():
+        undo_merge(made, **by(cast.recruiter))
+    assert queries.case_for(cast.officer.actor, old, today=today).reference == old
+    with pytest.raises(queries.CaseNotFound):
+        queries.case_for(cast.other_officer.actor, one.reference, today=today)
+
+
+def test_what_a_merge_keeps_is_sealed(stall_and_online, cast):
+    with transaction():
+        merge(*stall_and_online, cast)
+
+    text = " ".join(str(list(row)) for row in db.session.execute(sa.select(MergeRow.__table__)))
+    text += " ".join(str(list(row)) for row in db.session.execute(sa.select(HouseholdMerge.__table__)))
+
+    assert "Hale" not in text
+    assert "900118" not in text

@@ -18,10 +18,14 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 
+from crm import policy
 from crm.audit import AuditEntry
-from crm.cases.models import Case, Enquiry
+from crm.cases.merge import merge_households
+from crm.cases.merge_choices import MergeChoices
+from crm.cases.models import Case, Enquiry, HouseholdMerge
 from crm.cases.open_case import NewPerson
-from crm.clock import now_utc
+from crm.cases.unmerge import undo_merge
+from crm.clock import now_utc, today_in_london
 from crm.db import db, metadata, new_row_key, seal, transaction
 from crm.delivery import MessageStatus, OutboundMessage
 from crm.delivery.transports import SmtpTransport
@@ -149,6 +153,30 @@ def test_a_copy_made_under_load_goes_into_the_other_database_and_back(
         with opened(home, settings), transaction():
             make_case(cast, people=[NewPerson(given_name="Next", family_name="One", phone="01632 960777")])
     print(f"G6 {database.kind}: {sum(manifest['rows'].values())} rows, {written['cases']} cases written meanwhile")
+
+
+def test_a_restored_copy_gives_nobody_the_number_of_a_household_that_can_be_put_back(
+    app: flask.Flask, cast: Any, crm: Crm, blank: databases.Database, settings: Settings, tmp_path: Path
+) -> None:
+    given = {"actor": cast.recruiter.actor, "now": now_utc(), "today": today_in_london()}
+    with app.app_context(), transaction():
+        policy.ensure_defaults(now=now_utc())
+        rulebook = policy.rulebook_on(today_in_london())
+        one = make_case(cast, people=[NewPerson(given_name="Ada", family_name="Row", phone="01632 960111")])
+        two = make_case(cast, people=[NewPerson(given_name="Bea", family_name="Row", phone="01632 960111")])
+        number, reference = two.id, two.reference
+        merge_id = merge_households(one, two, choices=MergeChoices(), rulebook=rulebook, **given).id
+    copy = tmp_path / "copy.zip"
+    assert crm("backup", str(copy)).exit_code == 0
+    assert crm("restore", str(copy), DATABASE_URL=blank.url).exit_code == 0
+
+    with opened(blank, settings):
+        with transaction():
+            later = make_case(cast, people=[NewPerson(given_name="Cy", family_name="Row", phone="01632 960222")])
+            assert later.id > number
+        with transaction():
+            undo_merge(db.session.get_one(HouseholdMerge, merge_id), rulebook=rulebook, **given)
+        assert db.session.get_one(Case, number).reference == reference
 
 
 def members(copy: Path) -> dict[str, bytes]:

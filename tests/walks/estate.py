@@ -24,6 +24,8 @@ from crm.calendars import feeds
 from crm.cases import contact
 from crm.cases.campaigns import create_campaign
 from crm.cases.facts import state_fact
+from crm.cases.merge_choices import MergeChoices
+from crm.cases.merge_requests import merge_or_ask
 from crm.cases.models import Case, Channel, PersonRole
 from crm.cases.open_case import NewPerson
 from crm.cases.tasks import add_task, complete_task
@@ -432,6 +434,35 @@ class Builder:
             held.status = MessageStatus.HELD
             things |= {"failed_letter_id": failed.id, "held_letter_id": held.id}
 
+    # --- households that were entered twice
+
+    def merges(self) -> None:
+        """One merge that a recruiter asked for, one that was made, and two households that nobody has compared yet."""
+        given = {"actor": self.cast.recruiter.actor, "now": now_utc(), "today": today_in_london()}
+        given["rulebook"] = policy.rulebook_on(today_in_london())
+        things = self.estate.things
+        with transaction():
+            first, second, third, fourth, fifth, sixth = (
+                self.twin(name) for name in ("Ash", "Elm", "Oak", "Fir", "Yew", "Box")
+            )
+            pairs = {second.household.people[0].id: first.household.people[0].id}
+            things["asked_merge_id"] = merge_or_ask(first, second, choices=MergeChoices(pairs=pairs), **given).id
+            things["made_merge_id"] = merge_or_ask(third, fourth, choices=MergeChoices(), **given).id
+            self.estate.homes |= {
+                key: Home(key, "officer", case.reference, case.id, {"person_id": case.household.people[0].id})
+                for key, case in (("twin", fifth), ("other_twin", sixth))
+            }
+            things["twin_again_id"] = fifth.household.people[1].id
+
+    def twin(self, name: str) -> Case:
+        """Two people who share one phone with every other household of this kind."""
+        return make_case(
+            self.cast, owner=self.cast.officer, people=[
+                NewPerson(given_name=name, family_name="Twice", phone="07700 900777"),
+                NewPerson(given_name=f"{name}ley", family_name="Twice", role=PersonRole.APPLICANT_2),
+            ],
+        )  # fmt: skip
+
     def letter_of(self, key: str) -> OutboundMessage:
         """The first letter to a household."""
         to_them = OutboundMessage.case_id == self.estate.homes[key].case_id
@@ -449,6 +480,7 @@ def build(app: flask.Flask) -> Estate:
             builder.assessments()
             builder.panels()
             builder.others()
+            builder.merges()
             cast = builder.cast
             builder.estate.members = {
                 **cast.everyone,

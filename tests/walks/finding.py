@@ -80,6 +80,12 @@ officer /cases/{new}/tasks/new
 manager /cases/{new}
 manager /cases/{new}/owner
 manager /cases/{new}/correct
+recruiter /cases/{twin}/compare/{other_twin}/check
+recruiter /cases/{twin}/people/{twin.person_id}/same-as?other={twin_again_id}
+recruiter /cases/{twin}/people/{twin.person_id}/move?to={other_twin}
+recruiter /merges/{asked_merge_id}
+manager /merges/{asked_merge_id}
+recruiter /merges/{made_merge_id}
 officer /cases/{by_post}/letters/{by_post.letter_id}
 officer /cases/{contacted}/visits/new
 officer /cases/{contacted}/visits/made
