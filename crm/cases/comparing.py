@@ -13,6 +13,7 @@ from crm.access.queries import names_of
 from crm.cases import merge_requests, pairing
 from crm.cases.facts import FACT_WORDS
 from crm.cases.merge_choices import (
+    BESIDE_WORDS,
     BOTH,
     GONE,
     HOUSEHOLD_FIELDS,
@@ -258,7 +259,7 @@ def _row(
     chosen[name] = now
     choices = [Choice(KEPT, kept_words, now == KEPT), Choice(GONE, gone_words, now == GONE)]
     if may_be_both:
-        beside = FACT_WORDS[MAY_BE_BOTH[field]].lower()
+        beside = BESIDE_WORDS[field]
         choices.append(Choice(BOTH, f"{kept_words}, and {gone_words} as “{beside}”", now == BOTH))
     return FieldRow(name, label, kept_words, gone_words, tuple(choices))
 

@@ -33,7 +33,6 @@ FACT_WORDS: dict[str, str] = {
     "motivation": "Why they want to foster",
     "hope_to_foster": "Hope to foster",
     "languages": "Languages",
-    "former_name": "Former or other name",
     "other_phone": "Another phone",
     "other_email": "Another email",
     "staff_notes": "Notes from the day",

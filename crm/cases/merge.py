@@ -34,6 +34,7 @@ from crm.cases.models import (
     Deadline,
     Fact,
     Household,
+    OtherNameKind,
     Person,
     PersonRole,
     StageChange,
@@ -441,14 +442,19 @@ def _values_of(person: Person, name: str) -> dict[str, Any]:
 
 
 def _write_beside(work: _Work, kept: Person, other: Person, name: str, *, case_id: int, reference: str) -> None:
-    said = other.full_name if name == "name" else getattr(other, name)
+    if name == "name":
+        is_former = kept.family_key != other.family_key
+        names = {"given_name": other.given_name, "family_name": other.family_name}
+        kind = OtherNameKind.FORMER if is_former else OtherNameKind.KNOWN_AS
+        work.journal.add(_table("other_name"), {"person_id": kept.id, "kind": kind.value, **names})
+        return
     work.journal.add(
         _table("fact"),
         {
             "case_id": case_id,
             "person_id": kept.id,
             "key": MAY_BE_BOTH[name],
-            "value_sealed": said,
+            "value_sealed": getattr(other, name),
             "sensitivity": "ordinary",
             "source": f"Merged with {reference}",
             "stated_on": work.today,

@@ -21,8 +21,9 @@ PERSON_FIELDS = {
     "contact_times": "Good times",
 }
 HOUSEHOLD_FIELDS = {"address": "Address", "postcode": "Postcode", "local_authority": "Council"}
-MAY_BE_BOTH = {"name": "former_name", "phone": "other_phone", "email": "other_email"}
-"""Fields of which the second value is kept as an answer of its own, and what that answer is called."""
+MAY_BE_BOTH = {"name": "other_name", "phone": "other_phone", "email": "other_email"}
+"""Fields of which the second value is kept beside the first: another name of theirs, or an answer so called."""
+BESIDE_WORDS = {"name": "another name", "phone": "another phone", "email": "another email"}
 
 
 @dataclass(frozen=True, kw_only=True)

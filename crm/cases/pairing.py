@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from crm.cases import keys
+from crm.cases.duplicates import sketch_of
 from crm.cases.models import Household, Person
+from crm.rules.likeness import Likeness, Name, Sketch, compare
 
 
 def signs_of_same_person(one: Person, other: Person) -> tuple[str, ...]:
-    """What speaks for two people being one; empty when their first names have nothing in common.
+    """What speaks for two people being one, the strongest first; empty when nothing does.
 
-    A phone or an email may be shared by two people of a home, so neither says anything while the names differ.
+    A phone or an email may be shared by two people of a home, so neither says anything while the first names differ.
     """
-    if not _same_given(one.given_key, other.given_key):
+    likeness = _likeness(one, other)
+    bits = {sign.kind: sign.bits for sign in likeness.signs}
+    if bits.get("given", 0) <= 0:
         return ()
-    same_family = one.family_key == other.family_key
-    signs = ["same name" if same_family and one.given_key == other.given_key else "same first name"]
-    if one.phone_key and one.phone_key == other.phone_key:
-        signs.append("same phone")
-    if one.email_key and one.email_key == other.email_key:
-        signs.append("same email")
-    if one.born_on and one.born_on == other.born_on:
-        signs.append("born the same day")
-    if one.family_key and other.family_key and not same_family and len(signs) == 1:
+    if bits.get("family", 0) < 0 and max(bits.get("phone", 0), bits.get("email", 0), bits.get("born", 0)) <= 0:
         return ()
-    return tuple(signs)
+    return likeness.reasons
+
+
+def _likeness(one: Person, other: Person) -> Likeness:
+    return compare(_sketch(one), _sketch(other))
+
+
+def _sketch(person: Person) -> Sketch:
+    others = [Name(keys.name_key(also.given_name), keys.name_key(also.family_name)) for also in person.other_names]
+    return sketch_of(person, postcode_key=None, address=None, others=others)
 
 
 def pair_people(kept: Sequence[Person], gone: Sequence[Person]) -> dict[int, int]:
@@ -67,14 +73,10 @@ def signs_of_same_household(one: Household, other: Household) -> tuple[str, ...]
     return tuple(signs)
 
 
-def _same_given(one: str, other: str) -> bool:
-    first, second = one.split(" ")[0], other.split(" ")[0]
-    return bool(first) and (first == second or (min(len(first), len(second)) >= 3 and _begins(first, second)))
-
-
-def _begins(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
-
-
 def _born_apart(one: Person, other: Person) -> bool:
-    return one.born_on is not None and other.born_on is not None and one.born_on != other.born_on
+    """Whether their birthdays are no slip of the pen: then they are two, whatever else they share."""
+    return any(sign.kind == "born" and sign.bits <= TWO_BIRTHDAYS for sign in _likeness(one, other).signs)
+
+
+TWO_BIRTHDAYS = -8.0
+"""What two different birthdays weigh, in the bits of ``rules.likeness``."""

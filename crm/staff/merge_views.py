@@ -11,7 +11,7 @@ from crm import policy
 from crm.access.guards import current_actor, requires
 from crm.cases import comparing, merge_queries, merge_requests, unmerge
 from crm.cases.comparing import Comparison
-from crm.cases.duplicates import look_alikes
+from crm.cases.duplicates import LookAlike, look_alikes
 from crm.cases.merge import move_person as move_them
 from crm.cases.merge_choices import MergeChoices
 from crm.cases.merge_models import HouseholdMerge, MergeKind, MergeState
@@ -74,9 +74,9 @@ def compare_with(reference: str) -> Response:
     return _page("staff/compare_with.html", found, form, alike=_alike(found))
 
 
-def _alike(found: Case) -> list[dict[str, Any]]:
-    """Households that may be the same, of those that this person may open."""
-    rows: dict[str, dict[str, Any]] = {}
+def _alike(found: Case) -> list[LookAlike]:
+    """Households that may be the same, of those that this person may open; the likeliest first."""
+    best: dict[str, LookAlike] = {}
     for person in found.household.people:
         for alike in look_alikes(
             email=person.email,
@@ -84,20 +84,15 @@ def _alike(found: Case) -> list[dict[str, Any]]:
             given_name=person.given_name,
             family_name=person.family_name,
             postcode=found.household.postcode,
+            born_on=person.born_on,
+            actor=current_actor(),
+            today=today_in_london(),
+            but_not=found.reference,
         ):
-            if alike.case_id == found.id or alike.reference in rows:
-                continue
-            try:
-                _case(alike.reference)
-            except CaseNotFound:
-                continue
-            rows[alike.reference] = {
-                "reference": alike.reference,
-                "names": alike.household,
-                "is_open": alike.is_open,
-                "why": ", ".join(alike.reasons),
-            }
-    return list(rows.values())[:10]
+            known = best.get(alike.reference)
+            if known is None or alike.score > known.score:
+                best[alike.reference] = alike
+    return sorted(best.values(), key=lambda alike: -alike.score)[:10]
 
 
 @bp.get("/cases/<reference>/compare/<other>")

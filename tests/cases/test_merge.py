@@ -14,6 +14,7 @@ from crm.cases import queries
 from crm.cases.change_stage import CaseHasMovedOn
 from crm.cases.clocks import running_clocks
 from crm.cases.consents import consents_in_force, record_consent
+from crm.cases.duplicates import look_alikes
 from crm.cases.facts import current_facts, state_fact
 from crm.cases.merge import CannotMerge, CannotMove, merge_households, merge_people, move_person
 from crm.cases.merge_choices import MergeChoices
@@ -270,7 +271,11 @@ def test_a_second_number_and_a_former_surname_are_kept_beside_the_first(session,
     kept = db.session.scalars(sa.select(Case)).one()
     beside = {fact.key: fact.value for fact in current_facts(kept)}
     assert (person.family_name, person.phone, person.email) == ("Osei", "07700 900118", "priya.osei@example.org")
-    assert beside == {"former_name": "Priya Nair", "other_phone": "07700 900222"}
+    assert beside == {"other_phone": "07700 900222"}
+    assert [(other.kind, other.words) for other in person.other_names] == [("former", "Priya Nair")]
+    assert [m.reference for m in look_alikes(given_name="Priya", family_name="Nair", phone="07700 900118")] == [
+        kept.reference
+    ]
 
 
 def test_the_other_side_of_each_field_can_be_chosen(session, cast):
