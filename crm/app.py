@@ -18,9 +18,11 @@ from crm.calendars.feeds import end_for_leaver
 from crm.cases import person_keys
 from crm.cases.assignment import hand_over_cases
 from crm.cases.effects import bind_effects
-from crm.cases.letters import task_for_given_up
+from crm.cases.letter_words import words_of_letter
+from crm.cases.letters import may_it_leave, task_for_given_up
 from crm.cases.tasks import hand_over_tasks
 from crm.db import init_db
+from crm.delivery import render as delivery_render
 from crm.delivery import worker as delivery_worker
 from crm.jobs import runner
 from crm.settings import Settings
@@ -42,6 +44,7 @@ BLUEPRINTS: tuple[str, ...] = (
     "crm.access.views:bp",
     "crm.health:bp",
     "crm.staff.views:bp",
+    "crm.portal.contact_views:bp",
     "crm.administration.views:bp",
     "crm.assessments.views:assessments",
     "crm.assessments.views:panel",
@@ -116,6 +119,8 @@ def bind_process(settings: Settings) -> None:
     bind_effects(EFFECTS)
     person_keys.keep_up_to_date()
     delivery_worker.ON_GIVEN_UP["letter_given_up"] = task_for_given_up
+    delivery_render.WORDS_IN_FORCE["words_of_letter"] = words_of_letter
+    delivery_worker.MAY_IT_LEAVE["rules_of_the_person"] = may_it_leave
 
 
 def screens() -> list[Blueprint]:

@@ -6,11 +6,14 @@ import base64
 import binascii
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+_MAILBOX = re.compile(r"[A-Za-z0-9._-]{1,20}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 ENVIRONMENTS = ("development", "demo", "test", "production")
 
@@ -32,6 +35,29 @@ class SmtpSettings:
 
 
 @dataclass(frozen=True)
+class TextGateway:
+    """Where text messages are handed over (README, "Text messages"). ``sender``: the name or number they come from."""
+
+    url: str
+    token: str = field(repr=False)
+    sender: str = ""
+    timeout: float = 20.0
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """A mailbox that is read over IMAP. ``tls`` is tls, starttls or none; ``timeout`` is in seconds."""
+
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    folder: str = "INBOX"
+    tls: str = "tls"
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that differs from one installation to the next. Secrets never appear in its repr."""
 
@@ -46,6 +72,14 @@ class Settings:
     mail_from: str = "hello@kestrel.example.org"
     visits_mailbox: str = "visits@kestrel.example.org"
     smtp: SmtpSettings | None = None
+    reply_mailbox: str | None = None
+    """Where answers and bounces come in. ``reply+token@`` this domain is one person's own address in one case."""
+    incoming: Mailbox | None = None
+    text_gateway: TextGateway | None = None
+    text_token: str | None = field(default=None, repr=False)
+    """What the text gateway proves itself with when it brings a text message to us."""
+    texts: str = "off"
+    """off, files or http: how text messages leave."""
     cookie_secure: bool = True
     trusted_hosts: tuple[str, ...] = ()
     proxies: int = 0
@@ -90,6 +124,14 @@ class Settings:
             faults.append("CRM_MAIL_TRANSPORT must be smtp or files")
         if transport == "smtp" and smtp is None:
             faults.append("CRM_MAIL_TRANSPORT is smtp, so CRM_SMTP_HOST is needed")
+        reply_mailbox = env.get("CRM_REPLY_MAILBOX") or (None if production else "reply@kestrel.example.org")
+        if reply_mailbox is not None and not _MAILBOX.fullmatch(reply_mailbox):
+            faults.append("CRM_REPLY_MAILBOX must be a plain address, such as reply@foster.example.org")
+        incoming = _incoming(env, production, faults)
+        texts, text_gateway = _texts(env, production, faults)
+        text_token = env.get("CRM_TEXT_TOKEN") or None
+        if text_token is not None and len(text_token) < 32:
+            faults.append("CRM_TEXT_TOKEN must be at least 32 characters of randomness")
         url = urlsplit(base_url)
         hosts = tuple(h.strip() for h in env.get("CRM_TRUSTED_HOSTS", url.hostname or "").split(",") if h.strip())
         proxies = _whole_number(env, "CRM_PROXIES", 0, faults)
@@ -119,6 +161,11 @@ class Settings:
             mail_from=env.get("CRM_MAIL_FROM", "hello@kestrel.example.org"),
             visits_mailbox=env.get("CRM_VISITS_MAILBOX", "visits@kestrel.example.org"),
             smtp=smtp,
+            reply_mailbox=reply_mailbox,
+            incoming=incoming,
+            texts=texts,
+            text_gateway=text_gateway,
+            text_token=text_token,
             cookie_secure=production,
             trusted_hosts=hosts if production else (),
             proxies=proxies,
@@ -163,6 +210,40 @@ def _smtp(env: Mapping[str, str], production: bool, faults: list[str]) -> SmtpSe
         password=env.get("CRM_SMTP_PASSWORD") or None,
         tls=tls,
     )
+
+
+def _incoming(env: Mapping[str, str], production: bool, faults: list[str]) -> Mailbox | None:
+    host = env.get("CRM_IMAP_HOST")
+    if not host:
+        return None
+    tls = env.get("CRM_IMAP_TLS", "tls")
+    if tls not in ("none", "starttls", "tls"):
+        faults.append("CRM_IMAP_TLS must be none, starttls or tls")
+    if production and tls == "none" and not _is_loopback(host):
+        faults.append("CRM_IMAP_TLS=none is allowed only to a mail server on this machine")
+    if not env.get("CRM_IMAP_USERNAME") or not env.get("CRM_IMAP_PASSWORD"):
+        faults.append("CRM_IMAP_HOST is set, so CRM_IMAP_USERNAME and CRM_IMAP_PASSWORD are needed")
+    return Mailbox(
+        host=host,
+        port=_whole_number(env, "CRM_IMAP_PORT", 993 if tls == "tls" else 143, faults),
+        username=env.get("CRM_IMAP_USERNAME", ""),
+        password=env.get("CRM_IMAP_PASSWORD", ""),
+        folder=env.get("CRM_IMAP_FOLDER", "INBOX"),
+        tls=tls,
+    )
+
+
+def _texts(env: Mapping[str, str], production: bool, faults: list[str]) -> tuple[str, TextGateway | None]:
+    """How text messages leave: not at all, into files, or to a gateway over HTTPS."""
+    url, token = env.get("CRM_TEXT_URL"), env.get("CRM_TEXT_KEY", "")
+    if not url:
+        return ("off" if production else "files"), None
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        faults.append("CRM_TEXT_URL must be an https address")
+    if not token:
+        faults.append("CRM_TEXT_URL is set, so CRM_TEXT_KEY is needed")
+    return "http", TextGateway(url=url, token=token, sender=env.get("CRM_TEXT_SENDER", ""))
 
 
 def _keys(

@@ -11,10 +11,13 @@ from crm import policy
 from crm.access import sessions
 from crm.assessments.checks import work_out_after_birthdays
 from crm.audit import chain
+from crm.cases import contact_links
 from crm.cases import suggest_pairs as pairs
 from crm.clock import london_date
 from crm.db import db
+from crm.delivery import Channel
 from crm.delivery import worker as delivery_worker
+from crm.delivery.post_room import post_room
 from crm.enquiries import drafts
 from crm.events import after, kit, sheet_import
 from crm.jobs import Job, Timetable
@@ -91,6 +94,19 @@ def deliver(stop: threading.Event) -> None:
     delivery_worker.run_worker(stop)
 
 
+def deliver_texts(stop: threading.Event) -> None:
+    """Send text messages, all the time, where there is a way for them to leave."""
+    if post_room().can_text:
+        delivery_worker.run_worker(stop, channel=Channel.TEXT)
+    else:
+        stop.wait()
+
+
+def forget_contact_links(now: datetime) -> int:
+    """Drop links in letters that have ended."""
+    return contact_links.forget_ended(now=now)
+
+
 TIMETABLE = Timetable(
     jobs=(
         Job(
@@ -144,6 +160,7 @@ TIMETABLE = Timetable(
             again_when=after.BATCH,
         ),
         Job(name="forget_sheets", title="Forget uploaded sheets", every=timedelta(hours=1), do=forget_sheets),
+        Job(name="forget_contact_links", title="Forget ended links", every=timedelta(days=1), do=forget_contact_links),
         Job(
             name="suggest_pairs",
             title="Find households that may be the same",
@@ -167,5 +184,5 @@ TIMETABLE = Timetable(
             do=checks_after_birthdays,
         ),
     ),
-    loops={"letters": deliver},
+    loops={"letters": deliver, "texts": deliver_texts},
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Response, current_app, make_response, request
 
 from crm.access.guards import current_actor, requires_staff
-from crm.administration.running_views import STATES, letter_name
+from crm.administration.running_views import letter_name
 from crm.administration.views import bp
 from crm.delivery import OutboundMessage, posting
 from crm.delivery import queries as outbox
-from crm.delivery.models import STATUS_WORDS
+from crm.delivery.models import CHANNEL_WORDS, STATUS_MARKS, STATUS_WORDS
 from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal
 from crm.web.pages import render
@@ -46,7 +46,8 @@ def demo_letters() -> str:
         page=page,
         letter_name=letter_name,
         status_words=STATUS_WORDS,
-        states=STATES,
+        states=STATUS_MARKS,
+        channel_words=CHANNEL_WORDS,
     )
 
 
@@ -63,7 +64,8 @@ def demo_letter(letter_id: int) -> str:
         ics=parts.ics.decode("utf-8", "replace").replace("\r\n", "\n") if parts and parts.ics else None,
         name=letter_name(letter.kind),
         status_words=STATUS_WORDS,
-        states=STATES,
+        states=STATUS_MARKS,
+        channel_words=CHANNEL_WORDS,
     )
 
 

@@ -23,7 +23,7 @@ from crm.delivery import queries as outbox
 from crm.delivery.again import try_again
 from crm.delivery.failures import failure_words
 from crm.delivery.letters import LETTERS
-from crm.delivery.models import STATUS_WORDS, MessageStatus
+from crm.delivery.models import CHANNEL_WORDS, STATUS_MARKS, STATUS_WORDS, MessageStatus
 from crm.jobs import queries as jobs_kept
 from crm.jobs import runner
 from crm.rules.panel import PANEL_EDITIONS
@@ -40,16 +40,6 @@ SHOWN = {
     "held": ("Held", (MessageStatus.HELD,)),
     "to_print": ("To print", (MessageStatus.TO_PRINT,)),
     "given_up": ("Not delivered", (MessageStatus.GIVEN_UP,)),
-}
-STATES = {
-    MessageStatus.QUEUED: "waiting",
-    MessageStatus.SENDING: "waiting",
-    MessageStatus.SENT: "ok",
-    MessageStatus.GIVEN_UP: "over",
-    MessageStatus.SUPERSEDED: "closed",
-    MessageStatus.HELD: "due",
-    MessageStatus.TO_PRINT: "due",
-    MessageStatus.DISPATCHED: "ok",
 }
 CERTAINTY_WORDS = {
     "L": "Law",
@@ -92,7 +82,8 @@ def letters() -> str:
         waited=outbox.oldest_unsent_age(now=now_utc()),
         letter_name=letter_name,
         status_words=STATUS_WORDS,
-        states=STATES,
+        states=STATUS_MARKS,
+        channel_words=CHANNEL_WORDS,
         failure_words=failure_words,
     )
 

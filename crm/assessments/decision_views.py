@@ -28,6 +28,7 @@ from crm.assessments.views import assessments
 from crm.cases.clocks import running_clocks
 from crm.cases.letters import why_not_reachable
 from crm.cases.queries import is_on_case
+from crm.clock import now_utc
 from crm.rules.permissions import Permission, Sensitivity, may_see, require
 from crm.rules.refusal import Refusal
 from crm.web.filters import day, day_year
@@ -190,7 +191,7 @@ def _notices_page(looking: Looking, form: Any = None, **forms: Any) -> Response:
         unreachable=[
             (person.id, person.full_name, why)
             for person in queries.live_people(case)
-            if person.is_applicant and (why := why_not_reachable(kind, case, person))
+            if person.is_applicant and (why := why_not_reachable(kind, case, person, now=now_utc()))
         ],
         voice=forms.get("voice") or VoiceForm(**seen),
         writing=forms.get("writing") or WrittenForm(channel="email", **seen),

@@ -23,6 +23,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "stage.corrected": "Corrected where the case stands",
         "enquiry.amended": "Corrected an enquiry",
         "contact.attempted": "Tried to reach the household",
+        "contact.stopped": "Somebody asked us to stop contacting them",
+        "contact.news_stopped": "Somebody asked for no more news and events",
         "eligibility.decided": "Decided on eligibility",
         "pair.not_the_same": "Said that two households are not the same",
         "pair.asked_again": "Asked again whether two households are the same",
@@ -40,6 +42,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "person.changed": "Changed somebody’s details",
         "household.address_changed": "Changed where a household lives",
         "person.born_on": "Entered a date of birth",
+        "person.email_confirmed": "An email address was confirmed",
+        "person.email_denied": "An email address was said to be somebody else’s",
         "person.contact_rules": "Changed how somebody may be reached",
         # rows taken away as a file
         "export.asked": "Asked for rows as a file",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from crm.audit import record
-from crm.cases import summary, timeline
+from crm.cases import addresses, letters, summary, timeline
 from crm.cases.change_stage import claim_version
 from crm.cases.models import Case, Person
+from crm.cases.stopping import stop_contact
+from crm.delivery import Channel
+from crm.delivery.enqueue import take_back
 from crm.rules.permissions import Actor, Sensitivity
-from crm.rules.quiet_times import keep_quiet, say_quiet
+from crm.rules.quiet_times import keep_quiet, read_quiet, say_quiet
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 
@@ -91,28 +94,72 @@ def add_note(
     record("note.added", actor=actor, at=now, case_id=case.id, subject=f"case:{case.reference}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ContactRules:
+    """How a person may be reached, as they asked."""
+
+    no_calls: bool = False
+    no_voicemail: bool = False
+    no_emails: bool = False
+    no_texts: bool = False
+    no_letters: bool = False
+    no_contact: bool = False
+    prefers: str | None = None
+    quiet_times: tuple[str, ...] = ()
+    """When not to be in touch, in the words of ``rules.quiet_times``."""
+    contact_times: str | None = None
+    """Good times, in their own words."""
+    safe_contact: str | None = None
+    email_is_confirmed: bool = True
+    """Whether the email on file is known to be theirs."""
+
+
+def contact_rules_of(person: Person) -> ContactRules:
+    """The rules as they stand."""
+    return ContactRules(
+        no_calls=person.no_calls,
+        no_voicemail=person.no_voicemail,
+        no_emails=person.no_emails,
+        no_texts=person.no_texts,
+        no_letters=person.no_letters,
+        no_contact=person.no_contact,
+        prefers=person.prefers,
+        quiet_times=read_quiet(person.quiet_times),
+        contact_times=person.contact_times,
+        safe_contact=person.safe_contact,
+        email_is_confirmed=person.email_unconfirmed_since is None,
+    )
+
+
 def set_contact_rules(
-    person: Person,
-    *,
-    case: Case,
-    no_calls: bool,
-    no_voicemail: bool,
-    no_contact: bool,
-    no_texts: bool = False,
-    no_emails: bool = False,
-    no_letters: bool = False,
-    quiet_times: Iterable[str] = (),
-    contact_times: str | None,
-    safe_contact: str | None,
-    actor: Actor,
-    now: datetime,
-) -> None:
-    """Change how a person may be reached; in force from the next thing that would have gone out."""
-    person.no_calls, person.no_voicemail, person.no_contact = no_calls, no_voicemail, no_contact
-    person.no_texts, person.no_emails, person.no_letters = no_texts, no_emails, no_letters
-    person.quiet_times = keep_quiet(quiet_times)
-    person.contact_times = contact_times or None
-    person.safe_contact = safe_contact or None
+    person: Person, rules: ContactRules, *, case: Case, actor: Actor, now: datetime, today: date
+) -> int:
+    """Change how a person may be reached; in force from now on, for what is written and has not left too.
+
+    Gives how many unsent messages were taken back.
+    """
+    before = contact_rules_of(person)
+    person.no_calls, person.no_voicemail = rules.no_calls, rules.no_voicemail
+    person.no_texts, person.no_emails, person.no_letters = rules.no_texts, rules.no_emails, rules.no_letters
+    person.quiet_times = keep_quiet(rules.quiet_times)
+    person.prefers = rules.prefers or None
+    person.contact_times = rules.contact_times or None
+    person.safe_contact = rules.safe_contact or None
+    taken = 0
+    for channel, now_forbidden in (
+        (Channel.EMAIL, rules.no_emails and not before.no_emails),
+        (Channel.TEXT, rules.no_texts and not before.no_texts),
+        (Channel.POST, rules.no_letters and not before.no_letters),
+    ):
+        if now_forbidden:
+            messages = take_back([person.id], code="way_forbidden", now=now, channel=channel, even_statutory=True)
+            letters.tell_taken_back(messages, case, person, code="way_forbidden", actor=actor, now=now, today=today)
+            taken += len(messages)
+    if rules.email_is_confirmed:
+        addresses.confirm_email(case, person, how="they told us", actor=actor, now=now)
+    if rules.no_contact and not before.no_contact:
+        stop_contact(person, how="staff", actor=actor, now=now, today=today)
+    person.no_contact = rules.no_contact
     timeline.add(
         case,
         kind="fact",
@@ -122,3 +169,4 @@ def set_contact_rules(
         person_id=person.id,
     )
     record("person.contact_rules", actor=actor, at=now, case_id=case.id, subject=f"person:{person.id}")
+    return taken

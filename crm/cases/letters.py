@@ -14,14 +14,17 @@ from typing import Any
 from crm import policy
 from crm.access.models import User
 from crm.audit import record
-from crm.cases import keys, timeline
+from crm.cases import contact_links, keys, safe_contact, timeline
 from crm.cases.models import Case, Person
 from crm.cases.tasks import add_task
 from crm.db import db
 from crm.delivery import Attachment, Channel, Invitation, NewMessage, OutboundMessage, Recipient, enqueue
 from crm.delivery.letters import LETTERS, LetterKind
+from crm.delivery.worker import Later, Stop
 from crm.rules.permissions import Actor
 from crm.rules.rulebook import Rulebook
+
+BY_WORDS = {Channel.EMAIL: "by email", Channel.TEXT: "by text", Channel.POST: "by post, to print"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,10 @@ class _Route:
 
     channel: Channel | None
     to: Recipient | None = None
+    not_before: datetime | None = None
+    """The first moment at which it may reach them, where that is later than asked for."""
     why_not: str | None = None
+    """A code of ``safe_contact.WHY_NOT``."""
 
 
 def send_letter(
@@ -52,18 +58,19 @@ def send_letter(
     channel: Channel | None = None,
     attachment: Attachment | None = None,
 ) -> OutboundMessage | None:
-    """Write one letter to one person, by email or post.
+    """Write one letter to one person, by email, text or post.
 
     ``occasion`` says which happening it is about, so that the same one told twice is one letter. ``channel`` is given
     where the law or a person chose it. Returns None when it can't be sent; the owner of the case then has a task that
     says why. ``calendar`` goes with an email only.
     """
     letter = LETTERS[kind]
-    route = _route(letter, case, person, wanted=channel)
+    route = _route(letter, case, person, wanted=channel, at=max(now, not_before or now), not_after=not_after)
     if route.channel is None or route.to is None:
-        _tell_owner(letter, case, person, why=route.why_not or "", actor=actor, now=now, today=today)
+        why = safe_contact.WHY_NOT[route.why_not or "no_address"]
+        _tell_owner(letter, case, person, why=why, actor=actor, now=now, today=today)
         return None
-    fields = {**_common_fields(case, person), **context}
+    fields = {**common_fields(case, person), **context}
     message = enqueue(
         NewMessage(
             kind=kind,
@@ -77,12 +84,13 @@ def send_letter(
             attachment=attachment if route.channel == Channel.EMAIL else None,
             stream=stream,
             sequence=sequence,
-            not_before=not_before,
+            not_before=route.not_before,
             not_after=not_after,
+            stop_url=_stop_url(letter, person, route.channel, now=now),
         ),
         now=now,
     )
-    by = "by email" if route.channel == Channel.EMAIL else "by post, to print"
+    by = BY_WORDS[route.channel]
     timeline.add(
         case,
         kind="letter",
@@ -176,46 +184,81 @@ def send_to_staff(
     return message
 
 
-def why_not_reachable(kind: str, case: Case, person: Person) -> str | None:
+def why_not_reachable(kind: str, case: Case, person: Person, *, now: datetime) -> str | None:
     """Why a letter of this kind could not go to this person now; None when it could."""
-    return _route(LETTERS[kind], case, person, wanted=None).why_not
+    why = _route(LETTERS[kind], case, person, wanted=None, at=now, not_after=None).why_not
+    return safe_contact.WHY_NOT[why] if why else None
 
 
-def _route(letter: LetterKind, case: Case, person: Person, *, wanted: Channel | None) -> _Route:
+def _route(
+    letter: LetterKind,
+    case: Case,
+    person: Person,
+    *,
+    wanted: Channel | None,
+    at: datetime,
+    not_after: datetime | None,
+) -> _Route:
     """Choose how a letter goes.
 
-    1. Somebody who asked us to stop gets only what the law makes us send.
-    2. The channel asked for, else what the person prefers, else email, else post.
-    3. Nothing sensitive goes to a mailbox that two people share: it goes by post, addressed to one.
+    1. The channel asked for, else what the person prefers, else email, post and text, as far as the letter has them.
+    2. The first of them that what the person asked of us allows (``safe_contact``): somebody who asked us to stop gets
+       only what the law makes us send, and nothing sensitive goes to a mailbox that two people share.
+    3. At a time at which they may be reached.
     """
-    if person.no_contact and not letter.statutory:
-        return _Route(None, why_not="they asked us not to be in touch")
-    shared = letter.contains_sensitive and _shares_email(case, person)
-    # Ways that they ruled out are used for what the law makes us send alone.
-    email_ok = bool(person.email) and Channel.EMAIL in letter.channels and not shared
-    email_ok = email_ok and (letter.statutory or not person.no_emails)
-    post_ok = bool(case.household.address) and Channel.POST in letter.channels
-    post_ok = post_ok and (letter.statutory or not person.no_letters)
-    if wanted == Channel.POST or (wanted is None and person.prefers == "post" and post_ok):
-        email_ok = False
-    if wanted == Channel.EMAIL:
-        post_ok = False
-    if email_ok:
-        return _Route(Channel.EMAIL, Recipient(email=person.email))
-    if post_ok:
-        return _Route(Channel.POST, Recipient(postal=_postal_lines(case, person)))
-    if (person.email and person.no_emails) or (case.household.address and person.no_letters):
-        return _Route(None, why_not="they asked us not to write to them")
-    if shared:
-        return _Route(None, why_not="their email is shared and we have no postal address")
-    return _Route(None, why_not="we have no email or postal address for them")
+    codes = []
+    for channel in (wanted,) if wanted is not None else _ways(letter, person):
+        code = safe_contact.why_not_by(letter, case, person, channel, now=at, is_chosen=wanted is not None)
+        moment = safe_contact.next_moment(person, channel, at=at)
+        if code is None and moment is not None and not_after is not None and moment > not_after:
+            code = "too_late"
+        if code is None:
+            return _Route(channel, _recipient(case, person, channel), not_before=moment)
+        codes.append(code)
+    return _Route(None, why_not=safe_contact.most_telling(codes))
 
 
-def _shares_email(case: Case, person: Person) -> bool:
-    return any(
-        other.id != person.id and other.email_key and other.email_key == person.email_key
-        for other in case.household.people
-    )
+def _ways(letter: LetterKind, person: Person) -> list[Channel]:
+    ways = [channel for channel in (Channel.EMAIL, Channel.POST, Channel.TEXT) if channel in letter.channels]
+    return sorted(ways, key=lambda channel: channel != person.prefers)
+
+
+def _recipient(case: Case, person: Person, channel: Channel) -> Recipient:
+    if channel == Channel.EMAIL:
+        return Recipient(email=person.email)
+    if channel == Channel.TEXT:
+        return Recipient(phone=person.phone_key)
+    return Recipient(postal=_postal_lines(case, person))
+
+
+def _stop_url(letter: LetterKind, person: Person, channel: Channel, *, now: datetime) -> str | None:
+    """Where its reader can tell us to stop: in all that the law does not make us send, but for the printed page."""
+    if channel == Channel.POST or not letter.may_be_stopped:
+        return None
+    return contact_links.stop_link(person, now=now)
+
+
+def may_it_leave(message: OutboundMessage, *, now: datetime, today: date, actor: Actor) -> Stop | Later | None:
+    """Bound to the worker's claim: what the person asked of us is asked again as a letter is about to leave.
+
+    What is stopped here shows on the case, and the owner has a task, unless the person asked us to stop altogether:
+    then the owner was told when they did.
+    """
+    person = db.session.get(Person, message.person_id) if message.person_id else None
+    case = db.session.get(Case, message.case_id) if message.case_id else None
+    letter = LETTERS.get(message.kind)
+    if person is None or case is None or letter is None:
+        return None
+    channel = Channel(message.channel)
+    code = safe_contact.why_not_by(letter, case, person, channel, now=now, is_chosen=True)
+    if code == "no_address" or (code is None and safe_contact.address_for(case, person, channel) != message.recipient):
+        code = "address_changed"
+    if code is not None:
+        why = safe_contact.WHY_NOT[code]
+        _tell_owner(letter, case, person, why=why, actor=actor, now=now, today=today)
+        return Stop(code)
+    safe = safe_contact.next_moment(person, channel, at=now)
+    return Later(safe) if safe is not None and safe > now else None
 
 
 def _postal_lines(case: Case, person: Person) -> tuple[str, ...]:
@@ -227,13 +270,13 @@ def _postal_lines(case: Case, person: Person) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _common_fields(case: Case, person: Person) -> dict[str, Any]:
+def common_fields(case: Case, person: Person) -> dict[str, Any]:
+    """What every letter to a household may merge in: about its reader, and nobody else."""
     owner = db.session.get(User, case.owner_id) if case.owner_id else None
     service = policy.service()
     return {
         "service": service,
         "first_name": person.given_name,
-        "full_name": person.full_name,
         "reference": case.reference,
         "owner_name": owner.name if owner else service.name,
     }
@@ -261,6 +304,24 @@ def _tell_owner(
             now=now,
             case=case,
         )
+
+
+def tell_taken_back(
+    messages: list[OutboundMessage],
+    case: Case,
+    person: Person,
+    *,
+    code: str,
+    actor: Actor,
+    now: datetime,
+    today: date,
+) -> None:
+    """Say on the case which letters were taken back before they left, and have the owner see to each."""
+    for message in messages:
+        letter = LETTERS.get(message.kind)
+        if letter is not None:
+            why = safe_contact.WHY_NOT[code]
+            _tell_owner(letter, case, person, why=why, actor=actor, now=now, today=today)
 
 
 def _record_queued(message: OutboundMessage, *, case: Case, kind: str, actor: Actor, now: datetime) -> None:

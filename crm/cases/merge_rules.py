@@ -67,6 +67,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "fact.case_id": _CASE_MOVES,
         "fact.person_id": _PERSON_MOVES,
         "consent.person_id": _PERSON_MOVES,
+        "contact_link.person_id": _PERSON_MOVES,
         "timeline_entry.case_id": _CASE_MOVES,
         "timeline_entry.person_id": _PERSON_MOVES,
         "task.case_id": _CASE_MOVES,

@@ -147,6 +147,8 @@ class Person(RowKey, Base):
     """Nothing by post: somebody else opens it."""
     quiet_times: Mapped[str | None] = mapped_column(String(60))
     """When not to be in touch, in the words of ``rules.quiet_times``."""
+    email_unconfirmed_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """The address came in place of another and nobody has said yet that it is theirs: nothing sensitive goes to it."""
     no_contact: Mapped[bool] = mapped_column(default=False)
     """They asked us to stop: nothing goes out on any channel but what the law makes us send."""
     safe_contact_sealed: Mapped[str | None] = mapped_column(Text)
@@ -277,6 +279,28 @@ class LikenessPair(Base):
     @property
     def reason_list(self) -> list[str]:
         return self.reasons.splitlines()
+
+
+class ContactLink(Base):
+    """A secret link by which somebody tells us something about being written to, without signing in.
+
+    The link itself is not kept: it is made again from the serial and a key, so that each letter of a time carries the
+    same one, and is found by its digest.
+    """
+
+    __tablename__ = "contact_link"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(10))
+    serial: Mapped[str] = mapped_column(String(32))
+    token_digest: Mapped[str] = mapped_column(KeyText(64), unique=True)
+    address_key: Mapped[str | None] = mapped_column(KeyText(32))
+    """What it is about, for a link that confirms an address: keyed digest of the address."""
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (CheckConstraint("purpose IN ('stop', 'confirm')", name="purpose_is_known"),)
 
 
 class Campaign(Base):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from crm.audit import record
-from crm.cases import keys, timeline
+from crm.cases import addresses, keys, timeline
 from crm.cases.models import Case, Person, PersonRole
 from crm.cases.open_case import household_name_of, set_contact_points, set_name
 from crm.rules.permissions import Actor, Permission, require
@@ -45,8 +45,10 @@ def change_person(
     ]
     if not changed:
         return
+    was = person.email
     set_name(person, details.given_name, details.family_name)
     set_contact_points(person, email=details.email, phone=details.phone)
+    addresses.take_up_new_email(case, person, was=was, actor=actor, now=now, today=today)
     person.role, person.born_on = details.role, details.born_on
     case.household.name = household_name_of(case.household)
     timeline.add(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select, text, update
 
+from crm.clock import london_date
 from crm.db import db, rows_changed
-from crm.delivery import mime, render
+from crm.delivery import mime, render, signed_addresses
 from crm.delivery.letters import LETTERS
 from crm.delivery.message import NewMessage, UnsendableAddress, sendable_address
-from crm.delivery.models import Channel, MessageStatus, OutboundMessage
+from crm.delivery.models import UNSENT_STATUSES, Channel, MessageStatus, OutboundMessage
 from crm.delivery.post_room import post_room
+from crm.delivery.texts import sendable_number, text_bytes
 
 TOO_LATE = "too_late"
 NEVER_LEFT = "first_never_left"
@@ -24,7 +27,7 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
 
     1. The same ``dedupe_key`` again gives back the letter that there is.
     2. An unsent older letter of the same stream is superseded; one that calls off what never left is dropped too.
-    3. An email waits for the worker, a letter by post for the printer.
+    3. An email or a text message waits for the worker, a letter by post for the printer.
 
     Raises UnsendableAddress; render.MergeFieldMissing; KeyError for an unknown kind;
     mime.MessageNotAsMeant where the bytes came out otherwise than meant.
@@ -35,8 +38,9 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
     letter = LETTERS[message.kind]
     if message.channel not in letter.channels:
         raise UnsendableAddress(f"{letter.title} can't be sent by {message.channel}.")
-    words = render.write_words(letter, message.context, message.channel)
-    message_id = mime.message_id_for(message.dedupe_key, post_room().mail_domain)
+    words = render.write_words(letter, message.context, message.channel, on=london_date(now), stop_url=message.stop_url)
+    # Of a keyed digest, so that who knows what a letter is about can't make up its Message-ID.
+    message_id = mime.message_id_for(recipient_key("message-id", message.dedupe_key), post_room().mail_domain)
     row = OutboundMessage(
         dedupe_key=message.dedupe_key,
         kind=message.kind,
@@ -63,6 +67,13 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
         row.recipient = address
         row.recipient_key = recipient_key(message.channel, address)
         row.payload = _email_bytes(message, words, address, message_id, now)
+    elif message.channel == Channel.TEXT:
+        if not post_room().can_text:
+            raise UnsendableAddress("No text messages leave from here: nobody has set it up.")
+        number = sendable_number(message.to.phone)
+        row.recipient = number
+        row.recipient_key = recipient_key(message.channel, number)
+        row.payload = text_bytes(number, words.text)
     else:
         lines = tuple(line.strip() for line in message.to.postal if line.strip())
         if len(lines) < 2:
@@ -87,12 +98,53 @@ def supersede(stream: str, before_sequence: int, *, now: datetime) -> int:
         .where(
             OutboundMessage.stream == stream,
             OutboundMessage.stream_sequence < before_sequence,
-            OutboundMessage.status.in_((MessageStatus.QUEUED, MessageStatus.HELD, MessageStatus.TO_PRINT)),
+            OutboundMessage.status.in_(UNSENT_STATUSES),
         )
         .values(status=MessageStatus.SUPERSEDED, settled_at=now, last_failure=OVERTAKEN)
         .execution_options(synchronize_session="fetch")
     )
     return rows_changed(result)
+
+
+def take_back(
+    person_ids: Collection[int],
+    *,
+    code: str,
+    now: datetime,
+    channel: Channel | None = None,
+    only_marketing: bool = False,
+    even_statutory: bool = False,
+) -> list[OutboundMessage]:
+    """Stop what waits for some people and has not left, and give it back. ``code`` is one of ``failures``.
+
+    What the law makes us send stays, unless ``even_statutory`` (its address is no good any more). What a worker has in
+    hand may have left, and is asked about again before it does.
+    """
+    waiting = db.session.scalars(
+        select(OutboundMessage)
+        .where(OutboundMessage.person_id.in_(list(person_ids)), _UNSENT)
+        .order_by(OutboundMessage.id)
+        .with_for_update()
+    )
+    taken = []
+    for message in waiting:
+        letter = LETTERS.get(message.kind)
+        if (channel is not None and message.channel != channel) or message.may_have_left:
+            continue
+        if letter is not None and letter.statutory and not even_statutory:
+            continue
+        if only_marketing and (letter is None or not letter.marketing):
+            continue
+        message.status, message.last_failure, message.settled_at = MessageStatus.STOPPED, code, now
+        taken.append(message)
+    db.session.flush()
+    return taken
+
+
+# In the text, not as parameters: SQLite uses a partial index only where it can see its condition.
+_UNSENT = text(
+    "status IN ('queued', 'held', 'to_print') AND status IN ('queued', 'sending', 'held', 'to_print', 'given_up')"
+)
 
 
 def _may_have_left(stream: str) -> bool:
@@ -161,5 +213,14 @@ def _email_bytes(message: NewMessage, words: render.Words, to: str, message_id: 
             html=render.write_html(words, service),
             invitation=message.invitation,
             attachment=message.attachment,
+            reply_to=_reply_to(message),
+            unsubscribe_url=message.stop_url if LETTERS[message.kind].marketing else None,
         )
     )
+
+
+def _reply_to(message: NewMessage) -> str | None:
+    """The address of this person's answers in this case. An invitation is answered to its organiser."""
+    if message.invitation is not None or message.case_id is None or message.person_id is None:
+        return None
+    return signed_addresses.reply_address(case_id=message.case_id, person_id=message.person_id)

@@ -55,6 +55,14 @@ class SendFault(Exception):
         self.cause = cause
 
 
+class GatewayAnswer(Exception):
+    """What the text gateway answered, other than yes: an HTTP status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
 class TookTooLong(Exception):
     """The conversation about one letter ran past its time."""
 
@@ -94,6 +102,8 @@ _CLOSING = 421
 def judge(fault: BaseException) -> Failure:
     """What a failure means."""
     stage, cause = (fault.stage, fault.cause) if isinstance(fault, SendFault) else (Stage.LOCAL, fault)
+    if isinstance(cause, GatewayAnswer):
+        return _gateway_answered(cause.status)
     if isinstance(cause, smtplib.SMTPServerDisconnected):
         return Failure("connection_lost", Verdict.LINE_IS_DOWN, in_doubt=stage is Stage.CONTENT)
     if isinstance(cause, smtplib.SMTPResponseException):
@@ -126,6 +136,13 @@ def _answered(stage: Stage, code: int) -> Failure:
         (stage, code), (f"answered_{code}", Verdict.TRY_AGAIN if 400 <= code < 500 else Verdict.GIVE_UP)
     )
     return Failure(name, verdict)
+
+
+def _gateway_answered(status: int) -> Failure:
+    """A gateway's no is about the message where HTTP says that trying again is of no use, else about the line."""
+    if status in (400, 404, 410, 413, 415, 422):
+        return Failure("number_not_accepted" if status in (404, 410, 422) else "gateway_refused", Verdict.GIVE_UP)
+    return Failure("gateway_answered", Verdict.LINE_IS_DOWN, in_doubt=status >= 500)
 
 
 def next_attempt(failure: Failure, *, now: datetime, attempts: int, refusals: int) -> datetime:
@@ -165,6 +182,19 @@ FAILURE_WORDS = {
     "too_late": "It was too late to be of use",
     "overtaken": "Newer news took its place",
     "first_never_left": "What it calls off was never sent",
+    "asked_to_stop": "They asked us to stop",
+    "way_forbidden": "They asked us not to write this way",
+    "no_consent": "They did not say yes to news and events on this channel",
+    "address_changed": "Their address or number has changed since it was written",
+    "address_not_working": "Nothing gets through to this address",
+    "shared_address": "The address is shared, and this is for one person alone",
+    "not_confirmed": "Nobody has confirmed that the address is theirs",
+    "never_safe": "There is no time at which they may be reached",
+    "left_household": "They are not part of the household any more",
+    "taken_back": "It was taken back",
+    "number_not_accepted": "The number does not take texts",
+    "gateway_refused": "The text gateway refused it",
+    "gateway_answered": "The text gateway did not take it",
 }
 
 

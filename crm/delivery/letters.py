@@ -1,8 +1,10 @@
 """The catalogue of letters: what each is, whom it is for, and what must be merged into it.
 
 The words are in ``templates/email/<kind>/subject.txt`` and ``body.txt`` (see ``markup`` for how they are written); the
-same words make the plain text, the HTML and the printed page. To add a letter: a row here, those two files, and an
-example in ``tests/delivery/examples.py``; a test renders every one in every channel.
+same words make the plain text, the HTML and the printed page. A kind that can go as a text message has ``text.txt``
+too, in one line. The administrator may put other words in their place, from a day. To add a letter: a row here, those
+files, new merge fields in ``merge_fields``, and an example in ``examples.py``; a test renders every one in every
+channel.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ STAFF_FIELDS = ("service", "first_name")
 BOTH = (Channel.EMAIL, Channel.POST)
 EMAIL_ONLY = (Channel.EMAIL,)
 WITHOUT_CASE = frozenset({Audience.OFFICER, Audience.STAFF, Audience.VISITOR})
+EMAIL_OR_TEXT = (Channel.EMAIL, Channel.TEXT)
+ALL_WAYS = (Channel.EMAIL, Channel.POST, Channel.TEXT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,17 +59,50 @@ class LetterKind:
     """Takes back an earlier letter of its stream: goes nowhere when that one never left."""
     statutory: bool = False
     """The law or a national standard requires it and sets what it says: its dispatch is evidence."""
+    fixed_words: bool = False
+    """Lays out rows, so that its words are the product's and nobody edits them."""
+    names_nobody: bool = False
+    """Goes where a stranger may read it: says neither who is meant nor which case."""
+    must_say: tuple[str, ...] = ()
+    """Merge fields that its words must hold whatever else they say: what makes a notice a notice."""
+    must_include: tuple[str, ...] = ()
+    """Fixed passages (see ``PASSAGES``) that its words must hold."""
+    must_mention: tuple[str, ...] = ()
+    """Words of the law that must stand in it."""
+    must_not_mention: tuple[str, ...] = ()
+    """Words that would offer something the law does not give here."""
 
     @property
     def common_fields(self) -> tuple[str, ...]:
         """Merge fields that every letter to this audience has."""
+        if self.names_nobody:
+            return ("service",)
         return STAFF_FIELDS if self.audience in WITHOUT_CASE else HOUSEHOLD_FIELDS
+
+    @property
+    def known_fields(self) -> frozenset[str]:
+        """Every merge field that its words may use: nothing else can be merged into it, whoever wrote the words."""
+        return frozenset((*self.common_fields, *self.fields, *self.optional))
+
+    @property
+    def may_be_stopped(self) -> bool:
+        """Whether its reader may tell us to stop such letters: not what the law makes us send, nor staff's own."""
+        return self.audience is Audience.HOUSEHOLD and not self.statutory and not self.names_nobody
 
     @property
     def all_fields(self) -> tuple[str, ...]:
         """Every merge field that must be given."""
         return (*self.common_fields, *self.fields)
 
+
+PASSAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "email/_close.txt": "How to ask us something, and who looks after them",
+        "email/_complain.txt": "How to complain",
+        "email/_signature_formal.txt": "The formal ending, with a name",
+    }
+)
+"""Passages that several letters share, and what each is called. Their own words are the product's."""
 
 _EVENT = ("event_name", "starts_at")
 _EVENT_PLACE = (*_EVENT, "ends_at", "where")
@@ -81,11 +118,12 @@ _CATALOGUE = (
         optional={"call_time": None},
     ),
     LetterKind(kind="information_pack", title="Information about fostering", optional={"pack_url": None}),
+    LetterKind(kind="tried_to_ring", title="We tried to ring you", channels=EMAIL_OR_TEXT),
     LetterKind(
         kind="event_thank_you",
         title="Thank you for coming to our event",
         fields=("event_name", "event_on", "met_name"),
-        optional={"call_by": None, "call_time": None, "start_url": None, "stop_url": None},
+        optional={"call_by": None, "call_time": None, "start_url": None},
         marketing=True,
     ),
     # --- the guests of an event
@@ -181,6 +219,13 @@ _CATALOGUE = (
         fields=("reasons",),
         contains_sensitive=True,
     ),
+    LetterKind(
+        kind="address_check",
+        title="Is this your email address?",
+        fields=("confirm_url",),
+        channels=EMAIL_ONLY,
+        names_nobody=True,
+    ),
     # --- the first visit, and every visit after it
     LetterKind(
         kind="visit_invitation",
@@ -202,6 +247,13 @@ _CATALOGUE = (
         calls_off=True,
     ),
     LetterKind(kind="visit_no_access", title="We missed you", fields=("starts_at",), optional={"ring_by": None}),
+    LetterKind(
+        kind="visit_reminder",
+        title="Reminder of the visit",
+        fields=("starts_at", "officers"),
+        optional={"place": "at your home"},
+        channels=EMAIL_OR_TEXT,
+    ),
     LetterKind(
         kind="officer_visit_invitation",
         title="Visit for your calendar",
@@ -249,13 +301,22 @@ _CATALOGUE = (
         optional={"to_referee": True, "about_address": None, "about_born_on": None, "reply_url": None},
         contains_sensitive=True,
     ),
-    LetterKind(kind="stage_one_passed", title="Stage 1 complete", fields=("decided_on",), statutory=True),
+    LetterKind(
+        kind="stage_one_passed",
+        title="Stage 1 complete",
+        fields=("decided_on",),
+        statutory=True,
+        must_say=("decided_on",),
+    ),
     LetterKind(
         kind="stage_one_refusal",
         title="Notice: Stage 1 decision",
         fields=("decided_on", "reasons"),
         contains_sensitive=True,
         statutory=True,
+        must_say=("decided_on", "reasons"),
+        must_include=("email/_complain.txt",),
+        must_not_mention=("Independent Review Mechanism", "IRM", "representations"),
     ),
     LetterKind(
         kind="report_shared",
@@ -264,6 +325,7 @@ _CATALOGUE = (
         optional={"is_brief": False, "report_url": None},
         contains_sensitive=True,
         statutory=True,
+        must_say=("observations_by", "is_brief"),
     ),
     # --- panel and decision
     LetterKind(
@@ -286,6 +348,7 @@ _CATALOGUE = (
         optional={"terms": None},
         contains_sensitive=True,
         statutory=True,
+        must_say=("decided_on", "terms"),
     ),
     LetterKind(
         kind="qualifying_determination",
@@ -293,6 +356,8 @@ _CATALOGUE = (
         fields=("decided_on", "notice_on", "reasons", "panel_recommendation", "respond_by", "is_disqualified"),
         contains_sensitive=True,
         statutory=True,
+        must_say=("decided_on", "notice_on", "reasons", "panel_recommendation", "respond_by", "is_disqualified"),
+        must_mention=("representations", "Independent Review Mechanism", "28 days"),
     ),
     LetterKind(
         kind="final_decision",
@@ -301,6 +366,8 @@ _CATALOGUE = (
         optional={"terms": None, "nothing_received": False},
         contains_sensitive=True,
         statutory=True,
+        must_say=("decided_on", "is_approved", "reasons", "terms"),
+        must_include=("email/_complain.txt",),
     ),
     LetterKind(
         kind="withdrawal_confirmation",
@@ -312,6 +379,7 @@ _CATALOGUE = (
     LetterKind(
         kind="morning_digest",
         title="Your day",
+        fixed_words=True,
         audience=Audience.STAFF,
         fields=("on", "visits", "over", "over_count", "over_more", "due", "due_count", "due_more", "my_day_url"),
         channels=EMAIL_ONLY,

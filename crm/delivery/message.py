@@ -25,9 +25,11 @@ class UnsendableAddress(Refusal):
 
 @dataclass(frozen=True)
 class Recipient:
-    """Exactly one person, at exactly one place. Give ``email`` or ``postal``, according to the channel."""
+    """Exactly one person, at exactly one place. Give ``email``, ``phone`` or ``postal``, according to the channel."""
 
     email: str | None = None
+    phone: str | None = None
+    """In E.164: +447700900118."""
     postal: tuple[str, ...] = ()
     """The name and the lines of the address, as they stand on the envelope."""
 
@@ -73,6 +75,8 @@ class NewMessage:
     sequence: int | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None
+    stop_url: str | None = None
+    """Where its reader can tell us to stop: stands at its end, whatever its words are."""
 
 
 def sendable_address(address: str | None) -> str:

@@ -25,11 +25,14 @@ LONGEST_HEADER_TEXT = 200
 """Characters of a subject or a name; longer is cut, never refused: a letter must not be lost to a long name."""
 
 HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type")
+ONE_CLICK = "List-Unsubscribe=One-Click"
+"""What a mail program posts to the address in List-Unsubscribe when its reader says so (RFC 8058)."""
 METHODS = ("REQUEST", "CANCEL", "REPLY")
 
 _ENCODED_WORD_BYTES = 42
 """Bytes in one encoded word: 56 characters in base64, 68 with its frame, under the 75 that RFC 2047 allows."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]+")
+_LINK = re.compile(r"https?://[A-Za-z0-9._:/?=&%~-]{1,300}")
 _MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 _HEADER_LINE = re.compile(rb"([A-Za-z][A-Za-z-]*): ?([\x20-\x7e]*)")
 _FOLDED_LINE = re.compile(rb"[ \t][\x20-\x7e\t]*")
@@ -53,6 +56,10 @@ class Email:
     html: str
     invitation: Invitation | None = None
     attachment: Attachment | None = None
+    reply_to: str | None = None
+    """Where answers come in, if not to the sender."""
+    unsubscribe_url: str | None = None
+    """For marketing: where one click, or the mail program by itself, ends it."""
 
 
 def header_text(value: str) -> str:
@@ -83,14 +90,20 @@ def build(email: Email) -> bytes:
         _add_invitation(message, email.invitation, sender=sender, to=to)
     if email.attachment is not None:
         _add_attachment(message, email.attachment)
-    headers = (
+    headers = [
         ("From", _mailbox(sender, email.sender_name)),
         ("To", to),
         ("Subject", _encoded(header_text(email.subject))),
         ("Date", format_datetime(email.date.astimezone(UTC))),
         ("Message-ID", email.message_id),
         ("Auto-Submitted", "auto-generated"),
-    )
+    ]
+    if email.reply_to is not None:
+        headers.append(("Reply-To", sendable_address(email.reply_to)))
+    if email.unsubscribe_url is not None:
+        if not _LINK.fullmatch(email.unsubscribe_url):
+            raise MessageNotAsMeant("the address for unsubscribing can't stand in a header")
+        headers += [("List-Unsubscribe", f"<{email.unsubscribe_url}>"), ("List-Unsubscribe-Post", ONE_CLICK)]
     head = "".join(f"{name}: {value}\r\n" for name, value in headers)
     raw = head.encode("ascii") + message.as_bytes()
     check(raw, email, sender=sender, to=to)
@@ -101,10 +114,20 @@ def check(raw: bytes, email: Email, *, sender: str, to: str) -> None:
     """Read the finished bytes back as a mail server would. Raises MessageNotAsMeant; never relies on ``assert``."""
     fields = header_fields(raw)
     names = [name for name, _ in fields]
-    if sorted(names) != sorted(HEADERS):
+    meant = [*HEADERS]
+    if email.reply_to is not None:
+        meant.append("Reply-To")
+    if email.unsubscribe_url is not None:
+        meant += ["List-Unsubscribe", "List-Unsubscribe-Post"]
+    if sorted(names) != sorted(meant):
         raise MessageNotAsMeant(f"the headers are {', '.join(names)}")
     parsed = message_from_bytes(raw)
-    for header, address in (("From", sender), ("To", to)):
+    mailboxes = [("From", sender), ("To", to)]
+    if email.reply_to is not None:
+        mailboxes.append(("Reply-To", sendable_address(email.reply_to)))
+    if email.unsubscribe_url is not None and parsed["List-Unsubscribe"] != f"<{email.unsubscribe_url}>":
+        raise MessageNotAsMeant("the address for unsubscribing is not the one asked for")
+    for header, address in mailboxes:
         found = getaddresses([str(parsed[header])])
         if [mailbox for _, mailbox in found] != [address]:
             raise MessageNotAsMeant(f"the {header} header does not hold exactly the one address")

@@ -16,6 +16,11 @@ class Channel(StrEnum):
 
     EMAIL = "email"
     POST = "post"
+    TEXT = "text"
+    """A text message to a phone."""
+
+
+CHANNEL_WORDS = {Channel.EMAIL: "Email", Channel.POST: "Post", Channel.TEXT: "Text"}
 
 
 class MessageStatus(StrEnum):
@@ -33,11 +38,21 @@ class MessageStatus(StrEnum):
     TO_PRINT = "to_print"
     DISPATCHED = "dispatched"
     """Posted, on the date and by the method recorded."""
+    STOPPED = "stopped"
+    """A rule of the person it is for kept it from leaving; ``last_failure`` says which."""
 
 
 OPEN_STATUSES = (MessageStatus.QUEUED, MessageStatus.SENDING)
 """A worker still has something to do with these."""
-FINAL_STATUSES = (MessageStatus.SENT, MessageStatus.GIVEN_UP, MessageStatus.SUPERSEDED, MessageStatus.DISPATCHED)
+FINAL_STATUSES = (
+    MessageStatus.SENT,
+    MessageStatus.GIVEN_UP,
+    MessageStatus.SUPERSEDED,
+    MessageStatus.DISPATCHED,
+    MessageStatus.STOPPED,
+)
+UNSENT_STATUSES = (MessageStatus.QUEUED, MessageStatus.HELD, MessageStatus.TO_PRINT)
+"""Still here for certain: these can be taken back."""
 
 STATUS_WORDS = {
     MessageStatus.QUEUED: "Waiting to go",
@@ -48,7 +63,20 @@ STATUS_WORDS = {
     MessageStatus.HELD: "Held",
     MessageStatus.TO_PRINT: "To print",
     MessageStatus.DISPATCHED: "Posted",
+    MessageStatus.STOPPED: "Stopped",
 }
+STATUS_MARKS = {
+    MessageStatus.QUEUED: "waiting",
+    MessageStatus.SENDING: "waiting",
+    MessageStatus.SENT: "ok",
+    MessageStatus.GIVEN_UP: "over",
+    MessageStatus.SUPERSEDED: "closed",
+    MessageStatus.HELD: "due",
+    MessageStatus.TO_PRINT: "due",
+    MessageStatus.DISPATCHED: "ok",
+    MessageStatus.STOPPED: "closed",
+}
+"""The mark that stands beside the words of a status on a list."""
 
 _OPEN = text("status IN ('queued', 'sending')")
 _WAITING = text("status IN ('queued', 'sending', 'held', 'to_print', 'given_up')")
@@ -76,7 +104,7 @@ class OutboundMessage(RowKey, Base):
             name="dispatched_has_its_date_and_method",
         ),
         CheckConstraint(
-            "(channel = 'post' AND status IN ('to_print', 'dispatched', 'superseded')) "
+            "(channel = 'post' AND status IN ('to_print', 'dispatched', 'superseded', 'stopped')) "
             "OR (channel <> 'post' AND status NOT IN ('to_print', 'dispatched'))",
             name="post_is_printed_and_email_is_sent",
         ),
@@ -88,6 +116,11 @@ class OutboundMessage(RowKey, Base):
         Index("ix_outbound_message_waiting_for", "recipient_key", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
         # The outbox screen and the counters: all that is not settled.
         Index("ix_outbound_message_unsettled", "status", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        # What is taken back at once when somebody asks us to stop.
+        Index("ix_outbound_message_unsettled_of_person", "person_id",
+              sqlite_where=_WAITING, postgresql_where=_WAITING),
+        # A bounce or an answer names the letter that it is about.
+        Index("ix_outbound_message_message_id", "message_id"),
         Index("ix_outbound_message_case_id_id", "case_id", "id"),
         Index("ix_outbound_message_user_id", "user_id", sqlite_where=text("user_id IS NOT NULL"),
               postgresql_where=text("user_id IS NOT NULL")),
@@ -108,7 +141,7 @@ class OutboundMessage(RowKey, Base):
 
     recipient_sealed: Mapped[str] = mapped_column(Text, nullable=False)
     recipient = EncryptedText("recipient_sealed")
-    """The email address, or the lines of the postal one."""
+    """The email address, the phone number (E.164), or the lines of the postal address."""
     recipient_key: Mapped[str] = mapped_column(KeyText(32), nullable=False)
     """Keyed digest of the address: keeps letters to one recipient in order without saying who it is."""
     subject: Mapped[str] = mapped_column(String(200), nullable=False)
@@ -116,7 +149,7 @@ class OutboundMessage(RowKey, Base):
     message_id: Mapped[str] = mapped_column(String(120), nullable=False)
     payload_sealed: Mapped[bytes] = mapped_column(LargeBinary, nullable=False)
     payload = EncryptedBytes("payload_sealed")
-    """The whole email message, or the PDF to print. Never rebuilt."""
+    """The whole email message, the text message with its number, or the PDF to print. Never rebuilt."""
 
     stream: Mapped[str | None] = mapped_column(KeyText(120))
     """Letters of which only the newest matters: the states of one visit for one mailbox. The UID of an invitation."""

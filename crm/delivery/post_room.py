@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from crm.settings import Settings, SmtpSettings
+from crm.settings import Settings, SmtpSettings, TextGateway
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,18 @@ class PostRoom:
     smtp: SmtpSettings | None
     files_dir: Path
     recipient_secret: bytes
+    reply_mailbox: str | None = None
+    reply_keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Key id to key: the first signs the addresses that answers come back to, all of them are believed."""
+    texts: str = "off"
+    text_gateway: TextGateway | None = None
+    takes_texts: bool = False
+    """Whether what people text back comes in here: then STOP works."""
+
+    @property
+    def can_text(self) -> bool:
+        """Whether text messages leave from here at all."""
+        return self.texts != "off"
 
     @property
     def mail_domain(self) -> str:
@@ -41,6 +54,14 @@ def configure(settings: Settings) -> PostRoom:
         smtp=settings.smtp,
         files_dir=settings.data_dir / "outbox",
         recipient_secret=hmac.digest(settings.secret_key.encode(), b"doorstep recipient key 1", "sha256"),
+        reply_mailbox=settings.reply_mailbox,
+        reply_keys={
+            key_id: hmac.digest(key, b"doorstep reply address 1", "sha256")
+            for key_id, key in settings.encryption_keys.items()
+        },
+        texts=settings.texts,
+        text_gateway=settings.text_gateway,
+        takes_texts=settings.texts == "files" or settings.text_token is not None,
     )
     return _post_room
 

@@ -11,6 +11,7 @@ from sqlalchemy import Select, func, select, text
 
 from crm.db import db
 from crm.delivery.models import Channel, MessageStatus, OutboundMessage
+from crm.delivery.texts import read_text
 
 PAGE = 50
 
@@ -117,7 +118,10 @@ def letters_to_print(*, limit: int = 200) -> Sequence[OutboundMessage]:
 
 
 def email_parts(message: OutboundMessage) -> EmailParts | None:
-    """The stored bytes of an email as parts to show; None for a letter by post."""
+    """The stored bytes of an email or a text message as parts to show; None for a letter by post."""
+    if message.channel == Channel.TEXT and message.payload is not None:
+        number, words = read_text(message.payload)
+        return EmailParts(sender="", to=number, subject="", text=words, html="", ics=None, attachment_name=None)
     if message.channel != Channel.EMAIL or message.payload is None:
         return None
     parsed = message_from_bytes(message.payload)

@@ -1,22 +1,29 @@
-"""How the bytes of a letter leave: by SMTP, or into a folder. The only file that opens a mail connection."""
+"""How the bytes of a letter leave: by SMTP, to a text gateway, or into a folder. The only file that sends anything."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import smtplib
 import socket
 import ssl
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from crm.delivery.failures import SendFault, Stage, TookTooLong
+from crm.delivery.failures import GatewayAnswer, SendFault, Stage, TookTooLong
+from crm.delivery.models import Channel
 from crm.delivery.post_room import PostRoom
-from crm.settings import SmtpSettings
+from crm.delivery.texts import read_text
+from crm.settings import SmtpSettings, TextGateway
 
+HAS_IT_ALREADY = 409
+"""A gateway's answer to a reference that it took before: the message has gone."""
 LETTERS_A_CONNECTION = 100
 LONGEST_CONVERSATION_S = 90.0
 """Seconds for one letter, however slowly the server drips. Well under the worker's lease."""
@@ -29,8 +36,12 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
-def transport_of(room: PostRoom) -> Transport:
-    """The transport that this installation uses."""
+def transport_of(room: PostRoom, channel: Channel = Channel.EMAIL) -> Transport:
+    """The transport that this installation uses for a channel."""
+    if channel == Channel.TEXT:
+        if room.text_gateway is not None:
+            return TextGatewayTransport(room.text_gateway)
+        return FilesTransport(room.files_dir / "texts", suffix=".json")
     if room.transport == "smtp" and room.smtp is not None:
         return SmtpTransport(room.smtp)
     return FilesTransport(room.files_dir)
@@ -134,13 +145,14 @@ class SmtpTransport:
 class FilesTransport:
     """Writes each letter into a folder as a file that mail readers open. Written again, it is the same file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, suffix: str = ".eml") -> None:
         self._folder = folder
+        self._suffix = suffix
 
     def send(self, *, sender: str, recipient: str, raw: bytes, message_id: str) -> None:
         """Write the letter. Raises SendFault."""
         name = re.sub(r"[^A-Za-z0-9@.-]", "", message_id) or "letter"
-        path = self._folder / f"{name}.eml"
+        path = self._folder / f"{name}{self._suffix}"
         part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -156,6 +168,50 @@ class FilesTransport:
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+class TextGatewayTransport:
+    """Hands text messages to a gateway over HTTPS: one POST a message, as README ("Text messages") describes it.
+
+    The ``reference`` is the same however often one message is tried, so that a gateway which has it already can say so.
+    """
+
+    def __init__(self, gateway: TextGateway) -> None:
+        self._gateway = gateway
+        # No redirect is followed: the message and the key would go wherever it points.
+        self._opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
+
+    def send(self, *, sender: str, recipient: str, raw: bytes, message_id: str) -> None:
+        """Hand over one message; returns once the gateway has said that it took it. Raises SendFault."""
+        number, words = read_text(raw)
+        body = {"to": number, "from": self._gateway.sender, "text": words, "reference": message_id.strip("<>")}
+        request = urllib.request.Request(  # noqa: S310  (the settings admit https, or this machine, only)
+            self._gateway.url,
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._gateway.token}"},
+            method="POST",
+        )
+        try:
+            with self._opener.open(request, timeout=self._gateway.timeout) as answer:
+                if not 200 <= answer.status < 300:
+                    raise SendFault(Stage.CONTENT, GatewayAnswer(answer.status))
+        except urllib.error.HTTPError as cause:
+            cause.close()
+            if cause.code != HAS_IT_ALREADY:
+                raise SendFault(Stage.CONTENT, GatewayAnswer(cause.code)) from cause
+        except urllib.error.URLError as cause:
+            reason = cause.reason if isinstance(cause.reason, OSError) else cause
+            raise SendFault(Stage.CONNECT, reason) from cause
+        except OSError as cause:
+            raise SendFault(Stage.CONTENT, cause) from cause
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
 
 
 def _demand(answer: tuple[int, bytes], *codes: int) -> None:

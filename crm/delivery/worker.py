@@ -26,11 +26,12 @@ from sqlalchemy.orm import Session
 
 from crm.clock import london_date, now_utc
 from crm.db import UTCDateTime, db, end_read, is_lock_timeout, transaction
-from crm.delivery import failures
+from crm.delivery import failures, signed_addresses
 from crm.delivery.failures import Failure, Verdict
 from crm.delivery.mime import MessageNotAsMeant, header_fields, only_recipient
-from crm.delivery.models import MessageStatus, OutboundMessage
+from crm.delivery.models import Channel, MessageStatus, OutboundMessage
 from crm.delivery.post_room import post_room
+from crm.delivery.texts import read_text
 from crm.delivery.transports import Transport, transport_of
 from crm.rules.permissions import SYSTEM
 
@@ -47,6 +48,26 @@ ON_GIVEN_UP: dict[str, GivenUp | None] = {"letter_given_up": None}
 """Named here, bound in the application: called as ``f(message, now=…, today=…, actor=…)`` in the transaction that
 gives a letter up."""
 
+
+@dataclass(frozen=True)
+class Stop:
+    """A letter must not leave: a code of ``failures``."""
+
+    code: str
+
+
+@dataclass(frozen=True)
+class Later:
+    """A letter must not leave yet."""
+
+    until: datetime
+
+
+MayLeave = Callable[..., Stop | Later | None]
+MAY_IT_LEAVE: dict[str, MayLeave | None] = {"rules_of_the_person": None}
+"""Named here, bound in the application: asked as ``f(message, now=…, today=…, actor=…)`` in the transaction that claims
+a letter, so that a rule set after the letter was written holds too. What it stops, it has told whoever must know."""
+
 log = structlog.get_logger("delivery")
 
 # The open states stand in the text, not as parameters: SQLite uses a partial index only where it can see its condition.
@@ -54,7 +75,7 @@ log = structlog.get_logger("delivery")
 # another stream: a reminder written today for next week must not hold up next week's news.
 _DUE = """
     SELECT m.id FROM outbound_message AS m
-    WHERE m.status IN ('queued', 'sending') AND m.next_attempt_at <= :now
+    WHERE m.status IN ('queued', 'sending') AND m.channel = :channel AND m.next_attempt_at <= :now
       AND (m.lease_until IS NULL OR m.lease_until <= :now)
       AND NOT EXISTS (
         SELECT 1 FROM outbound_message AS e
@@ -101,34 +122,36 @@ class Tally:
     put_off: int = 0
     given_up: int = 0
     dropped: int = 0
+    stopped: int = 0
     lost_leases: int = 0
     line_is_down: bool = False
 
     @property
     def did_something(self) -> bool:
-        return bool(self.sent or self.put_off or self.given_up or self.dropped or self.lost_leases)
+        return bool(self.sent or self.put_off or self.given_up or self.dropped or self.stopped or self.lost_leases)
 
 
 def deliver_once(
     *,
     clock: Callable[[], datetime] = now_utc,
     transport: Transport | None = None,
+    channel: Channel = Channel.EMAIL,
     limit: int = 1000,
     stop: threading.Event | None = None,
 ) -> Tally:
-    """Send what is due now, up to ``limit`` letters, and say what was done.
+    """Send what is due now on a channel, up to ``limit`` letters, and say what was done.
 
     Stops early when told to, or when the line turns out to be down: then the other letters keep their places. The
     letter in hand is always finished. Needs an application context and no open transaction.
     """
     tally = Tally()
-    line = transport or transport_of(post_room())
+    line = transport or transport_of(post_room(), channel)
     try:
         while (stop is None or not stop.is_set()) and limit > 0:
             limit -= 1
-            if not something_is_due(now=clock()):
+            if not something_is_due(now=clock(), channel=channel):
                 break
-            claimed = claim(now=clock(), tally=tally)
+            claimed = claim(now=clock(), channel=channel, tally=tally)
             if claimed is None:
                 continue
             if not _send(claimed, line, clock=clock, tally=tally):
@@ -139,22 +162,22 @@ def deliver_once(
     return tally
 
 
-def something_is_due(*, now: datetime) -> bool:
+def something_is_due(*, now: datetime, channel: Channel = Channel.EMAIL) -> bool:
     """Whether there is a letter to claim. Takes no lock."""
     try:
-        return db.session.execute(_statement(_DUE), {"now": now}).first() is not None
+        return db.session.execute(_statement(_DUE), {"now": now, "channel": channel}).first() is not None
     finally:
         end_read()
 
 
-def claim(*, now: datetime, tally: Tally | None = None) -> Claimed | None:
+def claim(*, now: datetime, channel: Channel = Channel.EMAIL, tally: Tally | None = None) -> Claimed | None:
     """Take the next letter, or None when another worker was faster or the letter had no use any more."""
     token = secrets.token_hex(16)
     tally = tally if tally is not None else Tally()
     with transaction() as session:
         due = _DUE + (" FOR UPDATE OF m SKIP LOCKED" if session.get_bind().dialect.name == "postgresql" else "")
         row_id = session.execute(
-            _statement(_CLAIM.format(due=due)), {"now": now, "token": token, "until": now + LEASE}
+            _statement(_CLAIM.format(due=due)), {"now": now, "channel": channel, "token": token, "until": now + LEASE}
         ).scalar()
         if row_id is None:
             return None
@@ -170,6 +193,8 @@ def claim(*, now: datetime, tally: Tally | None = None) -> Claimed | None:
             _give_up(message, message.last_failure or "damaged", now)
             tally.given_up += 1
             return None
+        if _must_stay(message, now=now, tally=tally):
+            return None
         try:
             return _opened(message, token)
         except Exception as fault:
@@ -179,22 +204,55 @@ def claim(*, now: datetime, tally: Tally | None = None) -> Claimed | None:
             return None
 
 
+def _must_stay(message: OutboundMessage, *, now: datetime, tally: Tally) -> bool:
+    """Whether what is bound keeps this letter here, for good or until later. A letter that may have left already is
+    not asked about: its copy is the same."""
+    if message.may_have_left:
+        return False
+    for bound in MAY_IT_LEAVE.values():
+        verdict = bound(message, now=now, today=london_date(now), actor=SYSTEM) if bound is not None else None
+        if isinstance(verdict, Stop):
+            _settle(message, MessageStatus.STOPPED, verdict.code, now)
+            tally.stopped += 1
+            return True
+        if isinstance(verdict, Later):
+            message.status, message.lease_token, message.lease_until = MessageStatus.QUEUED, None, None
+            message.attempts -= 1
+            message.first_attempt_at = message.first_attempt_at if message.attempts else None
+            message.not_before = message.next_attempt_at = verdict.until
+            tally.put_off += 1
+            return True
+    return False
+
+
 def _opened(message: OutboundMessage, token: str) -> Claimed:
     """The letter's bytes, read back and found to be for the recipient of the row. Raises where they are not."""
     raw, recipient = message.payload, message.recipient
-    if raw is None or recipient is None or only_recipient(raw) != recipient:
+    if raw is None or recipient is None:
+        raise MessageNotAsMeant("the stored letter can't be read")
+    is_text = message.channel == Channel.TEXT
+    if (read_text(raw)[0] if is_text else only_recipient(raw)) != recipient:
         raise MessageNotAsMeant("the stored bytes are not for the stored recipient")
-    sender = next(value for name, value in header_fields(raw) if name == "From").decode("ascii")
+    sender = "" if is_text else _envelope_sender(message.id, raw)
     return Claimed(
         id=message.id,
         token=token,
         kind=message.kind,
         message_id=message.message_id,
-        sender=_address_in(sender),
+        sender=sender,
         recipient=recipient,
         raw=raw,
         attempts=message.attempts,
     )
+
+
+def _envelope_sender(message_id: int, raw: bytes) -> str:
+    """Where the mail server that can't deliver says so: an address of this letter's own, where there is a mailbox for
+    it, so that a bounce finds its letter whatever it quotes; else the sender."""
+    own = signed_addresses.bounce_address(message_id)
+    if own is not None:
+        return own
+    return _address_in(next(value for name, value in header_fields(raw) if name == "From").decode("ascii"))
 
 
 def _address_in(header: str) -> str:
@@ -293,12 +351,17 @@ def _settle(message: OutboundMessage, status: MessageStatus, code: str, now: dat
     message.lease_token = message.lease_until = None
 
 
-def run_worker(stop: threading.Event, *, clock: Callable[[], datetime] = now_utc) -> None:
-    """Send letters until told to stop; the letter in hand is finished first. Needs an application context."""
+def run_worker(
+    stop: threading.Event, *, channel: Channel = Channel.EMAIL, clock: Callable[[], datetime] = now_utc
+) -> None:
+    """Send letters of one channel until told to stop: a dead gateway must not hold up the mail.
+
+    The letter in hand is finished first. Needs an application context.
+    """
     idle = down = 0
     while not stop.is_set():
         try:
-            tally = deliver_once(clock=clock, stop=stop, limit=200)
+            tally = deliver_once(clock=clock, channel=channel, stop=stop, limit=200)
         except Exception as fault:
             end_read()
             if not is_lock_timeout(fault):

@@ -143,6 +143,24 @@ def publish_wording(
     return version
 
 
+def publish_letter(
+    *,
+    kind: str,
+    words: Mapping[str, str | None] | None,
+    in_force_from: date,
+    actor: Actor,
+    now: datetime,
+    today: date,
+    seen: int | None = None,
+) -> None:
+    """Put words in force for a kind of letter, from a day; None puts the product's own back. Whoever calls has looked
+    whether they may be its words."""
+    require(actor, Permission.MANAGE_SETTINGS)
+    _refuse_past(in_force_from, today)
+    value = None if words is None else dict(words)
+    _write(PolicyKind.LETTER, kind, value, in_force_from=in_force_from, actor=actor, now=now, seen=seen)
+
+
 def set_panel_required(
     *, required: bool, in_force_from: date, source: str, actor: Actor, now: datetime, seen: int | None = None
 ) -> None:

@@ -25,6 +25,7 @@ class PolicyKind(StrEnum):
     PANEL = "panel"
     CHECK = "check"
     RETENTION = "retention"
+    LETTER = "letter"
 
 
 class PolicyVersion(Base):

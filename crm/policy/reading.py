@@ -130,6 +130,16 @@ def wording_of_version(name: str, version: str) -> Wording:
     raise KeyError((name, version))
 
 
+def letters_with_words(on: date | None) -> Mapping[str, Edition]:
+    """Of each kind of letter that the service has words of its own for, the edition in force on a day."""
+    return _policy().in_force(PolicyKind.LETTER, on)
+
+
+def letter_words(kind: str, on: date) -> Edition | None:
+    """The service's own words for a letter on a day; its value is None where the product's were put back."""
+    return letters_with_words(on).get(kind)
+
+
 def editions_of(kind: PolicyKind, name: str) -> tuple[Edition, ...]:
     """Every edition of one thing, the newest first: its history, for the settings screen."""
     found = [edition for edition in _policy().editions if edition.kind == kind and edition.name == name]

@@ -45,6 +45,9 @@ class FactForm(BaseForm):
     stated_on = DateField("When", [Needed("Give the day we were told")], whole="the day we were told", earliest=1950)
 
 
+PREFERS_WORDS = {"": "They did not say", "email": "Email", "text": "Text", "phone": "A call", "post": "Post"}
+
+
 class ContactRulesForm(BaseForm):
     no_contact = BooleanField("They asked us to stop: contact them only where the law makes us")
     no_calls = BooleanField("Do not call")
@@ -52,7 +55,9 @@ class ContactRulesForm(BaseForm):
     no_texts = BooleanField("Send no texts")
     no_emails = BooleanField("Send no emails")
     no_letters = BooleanField("Send nothing by post")
+    prefers = SelectField("What they like best", [Optional()], choices=list(PREFERS_WORDS.items()))
     quiet_times = SelectMultipleField("Times when nobody should be in touch", choices=list(QUIET_WORDS.items()))
+    email_is_confirmed = BooleanField("They told us that the new email is theirs")
     contact_times = TextField("Good times to be in touch", [Optional()], longest=200)
     safe_contact = LongTextField("What else to mind, and why", [Optional()], longest=2000)
 

@@ -19,7 +19,6 @@ from crm.cases.queries import case_for, case_head, is_on_case
 from crm.clock import now_utc, today_in_london
 from crm.db import db
 from crm.rules.permissions import Permission, Sensitivity, may_see
-from crm.rules.quiet_times import read_quiet
 from crm.rules.refusal import Refusal
 from crm.rules.stages import STAGES, TRACK_WORDS, TrackName, stage_words
 from crm.staff import case_page as pages
@@ -207,34 +206,37 @@ def contact_rules(reference: str, person_id: int) -> Response:
     person = _person(found, person_id)
     on_case = is_on_case(current_actor(), found, today=today)
     may_read = may_see(current_actor(), Sensitivity.SAFETY, subject_person_id=person.id, on_case=on_case)
+    before = contact.contact_rules_of(person)
     form = ContactRulesForm(
-        no_contact=person.no_contact,
-        no_calls=person.no_calls,
-        no_voicemail=person.no_voicemail,
-        no_texts=person.no_texts,
-        no_emails=person.no_emails,
-        no_letters=person.no_letters,
-        quiet_times=read_quiet(person.quiet_times),
-        contact_times=person.contact_times,
-        safe_contact=person.safe_contact if may_read else None,
+        no_contact=before.no_contact,
+        no_calls=before.no_calls,
+        no_voicemail=before.no_voicemail,
+        no_texts=before.no_texts,
+        no_emails=before.no_emails,
+        no_letters=before.no_letters,
+        prefers=before.prefers or "",
+        quiet_times=list(before.quiet_times),
+        email_is_confirmed=before.email_is_confirmed,
+        contact_times=before.contact_times,
+        safe_contact=before.safe_contact if may_read else None,
     )
     if form.is_sent_and_right():
-        contact.set_contact_rules(
-            person,
-            case=found,
+        rules = contact.ContactRules(
             no_calls=form.no_calls.data,
             no_voicemail=form.no_voicemail.data,
             no_texts=form.no_texts.data,
             no_emails=form.no_emails.data,
             no_letters=form.no_letters.data,
-            quiet_times=form.quiet_times.data or (),
+            quiet_times=tuple(form.quiet_times.data or ()),
             no_contact=form.no_contact.data,
+            prefers=form.prefers.data or None,
+            email_is_confirmed=before.email_is_confirmed or form.email_is_confirmed.data,
             contact_times=form.contact_times.data,
-            safe_contact=form.safe_contact.data if may_read else person.safe_contact,
-            actor=current_actor(),
-            now=now_utc(),
+            safe_contact=form.safe_contact.data if may_read else before.safe_contact,
         )
-        tell(f"How to reach {person.full_name} is kept, and in force from now.")
+        taken = contact.set_contact_rules(person, rules, case=found, actor=current_actor(), now=now_utc(), today=today)
+        back = " What was waiting to go there was taken back." if taken else ""
+        tell(f"How to reach {person.full_name} is kept, and in force from now.{back}")
         return see_other(case_path(found.reference) + "#people")
     return _page("staff/contact_rules.html", found, form, person=person, may_read=may_read)
 

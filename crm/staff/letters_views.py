@@ -20,7 +20,7 @@ from crm.delivery import OutboundMessage, posting
 from crm.delivery import queries as outbox
 from crm.delivery.failures import failure_words
 from crm.delivery.letters import LETTERS
-from crm.delivery.models import STATUS_WORDS, MessageStatus
+from crm.delivery.models import CHANNEL_WORDS, STATUS_MARKS, STATUS_WORDS
 from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal
 from crm.staff.case_forms import DispatchForm
@@ -29,17 +29,6 @@ from crm.web.notices import tell
 from crm.web.pages import render, see_other
 from crm.web.sightings import records_view, saw
 from crm.web.writes import writes
-
-STATES = {
-    MessageStatus.QUEUED: "waiting",
-    MessageStatus.SENDING: "waiting",
-    MessageStatus.SENT: "ok",
-    MessageStatus.GIVEN_UP: "over",
-    MessageStatus.SUPERSEDED: "closed",
-    MessageStatus.HELD: "due",
-    MessageStatus.TO_PRINT: "due",
-    MessageStatus.DISPATCHED: "ok",
-}
 
 
 class NoSuchLetter(Refusal):
@@ -92,7 +81,8 @@ def letters(reference: str) -> str:
         people=people,
         letter_name=letter_name,
         status_words=STATUS_WORDS,
-        states=STATES,
+        states=STATUS_MARKS,
+        channel_words=CHANNEL_WORDS,
         methods=posting.DISPATCH_METHODS,
         failure_words=failure_words,
         **_head(found),
@@ -118,7 +108,8 @@ def _letter_page(found: Case, row: OutboundMessage, form: DispatchForm) -> Respo
         person=people.get(row.person_id or 0),
         name=letter_name(row.kind),
         status_words=STATUS_WORDS,
-        states=STATES,
+        states=STATUS_MARKS,
+        channel_words=CHANNEL_WORDS,
         methods=posting.DISPATCH_METHODS,
         failure_words=failure_words,
         dispatched_by=names_of([row.dispatched_by_id]).get(row.dispatched_by_id or 0),

@@ -7,6 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm import policy
+from crm.access.tokens import new_token
+from crm.cases import contact_links
+from crm.cases.contact_links import Purpose
 from crm.cases.models import Case, Channel, LikenessPair, PairState
 from crm.cases.open_case import NewPerson, NewTouch, open_case
 from crm.cases.tasks import add_task, complete_task
@@ -153,7 +156,27 @@ def board_place(world: World) -> dict[str, dict[str, Any]]:
     return {"own": {"place": "new"}, "missing": {"place": "nowhere"}}
 
 
+def stop_link(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"token": link_of(world, "Stopper", Purpose.STOP)}, "missing": {"token": new_token()}}
+
+
+def confirm_link(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"token": link_of(world, "Changer", Purpose.CONFIRM)}, "missing": {"token": new_token()}}
+
+
+def link_of(world: World, name: str, purpose: Purpose) -> str:
+    """The secret of a link in a letter to somebody new."""
+    case_id = new_case(world, world.cast.officer, name=name)
+    with world.writing():
+        person = db.session.get_one(Case, case_id).household.people[0]
+        if purpose == Purpose.STOP:
+            return contact_links.stop_link(person, now=now_utc()).rpartition("/")[2]
+        return contact_links.confirm_link(person, address_key="x", now=now_utc()).rpartition("/")[2]
+
+
 OBJECTS = {
+    "stop_link": stop_link,
+    "confirm_link": confirm_link,
     "case": case,
     "person_of_case": person_of_case,
     "letter_of_case": letter_of_case,

@@ -244,7 +244,7 @@ def test_nothing_sensitive_goes_to_an_email_that_two_people_share(app, session, 
         case = open_priya(cast, PRIYA, tom)
 
     for person in case.household.people:
-        assert "shared" in letters.why_not_reachable("stage_one_refusal", case, person)
+        assert "shared" in letters.why_not_reachable("stage_one_refusal", case, person, now=now_utc())
 
 
 def test_a_case_and_no_case_are_refused_alike(opened, cast):

@@ -15,6 +15,7 @@ NOW = datetime(2026, 7, 8, 17, 22, tzinfo=UTC)
 @dataclass(frozen=True)
 class Service:
     name: str = "Kestrel Fostering"
+    short_name: str = "Kestrel"
     phone: str = "01632 960 140"
     email: str = "hello@kestrel.example.org"
     hours: str = "Monday to Friday, 9am to 5pm"
@@ -59,7 +60,6 @@ FIELDS: dict[str, dict[str, Any]] = {
         "met_name": "Priya Nair",
         "call_by": date(2026, 7, 6),
         "start_url": "https://kestrel.example.org/enquire",
-        "stop_url": "https://kestrel.example.org/stop/abc",
     },
     **{
         kind: {**EVENT_PLACE, "getting_in": "No steps. Free parking behind the hall.", "place_url": PLACE_LINK}
@@ -87,6 +87,9 @@ FIELDS: dict[str, dict[str, Any]] = {
         "old_starts_at": OLD_VISIT_AT,
     },
     "visit_cancelled": {"starts_at": VISIT_AT, "reason": "Sam is not well today."},
+    "tried_to_ring": {},
+    "address_check": {"confirm_url": "https://kestrel.example.org/confirm-email/abc"},
+    "visit_reminder": {"starts_at": VISIT_AT, "officers": ["Sam Adeyemi"]},
     "visit_no_access": {"starts_at": OLD_VISIT_AT, "ring_by": date(2026, 7, 20)},
     "officer_visit_invitation": {
         "reference": "KF-7Q3M9X",

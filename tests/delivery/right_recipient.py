@@ -18,9 +18,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm.calendars.ical import property_names
+from crm.delivery import signed_addresses
 from crm.delivery.letters import LETTERS
 from crm.delivery.models import Channel, OutboundMessage
 from crm.delivery.render import templates_dir
+from crm.delivery.texts import can_be_texted, read_text
 
 POSTCODE = re.compile(r"\b[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}\b")
 STREET = re.compile(
@@ -36,6 +38,7 @@ DELICATE = re.compile(
 EVENT_SUMMARY = re.compile(r"Event with [\w .'’&,-]{1,80}")
 """An event that the public is invited to: its place is nobody's home, and may be said."""
 HEADERS = {"from", "to", "subject", "date", "message-id", "auto-submitted", "mime-version", "content-type"}
+MAY_HAVE = {"reply-to", "list-unsubscribe", "list-unsubscribe-post"}
 
 
 class WrongRecipient(AssertionError):
@@ -74,8 +77,9 @@ def assert_right_recipient(raw: bytes, recipients: str | Collection[str], *, oth
     must(len(envelope) == 1, f"the envelope has {len(envelope)} recipients")
     parsed = message_from_bytes(raw)
     names = [name.lower() for name in parsed.keys()]  # noqa: SIM118  (keys may repeat)
-    must(len(names) == len(set(names)) and set(names) == HEADERS, f"the headers are {', '.join(names)}")
+    must(len(names) == len(set(names)) and set(names) - MAY_HAVE == HEADERS, f"the headers are {', '.join(names)}")
     must([a for _, a in getaddresses([str(parsed["To"])])] == envelope, "the To header is not the envelope's recipient")
+    _check_answers(parsed)
     subject = _decoded(parsed["Subject"])
     kinds = kinds_of_subject(subject)
     must(kinds, f"the subject is not on the neutral list: {subject!r}")
@@ -91,6 +95,28 @@ def assert_right_recipient(raw: bytes, recipients: str | Collection[str], *, oth
     everything = "\n".join([subject, *texts.values()])
     for other in others:
         must(other.lower() not in everything.lower(), f"it holds somebody else's {other!r}")
+
+
+def _check_answers(parsed: Message) -> None:
+    """Answers come to a mailbox of ours and to one person's file, and unsubscribing is a secret link of ours."""
+    if parsed["Reply-To"] is not None:
+        addresses = [address for _, address in getaddresses([str(parsed["Reply-To"])])]
+        must(len(addresses) == 1, f"answers go to {len(addresses)} addresses")
+        signed = signed_addresses.read(addresses[0])
+        must(signed is not None and signed.purpose == "reply", "answers go to an address that says nothing to us")
+    link, click = parsed["List-Unsubscribe"], parsed["List-Unsubscribe-Post"]
+    must((link is None) == (click is None), "only half of one-click unsubscribing is there")
+    must(link is None or re.fullmatch(r"<https?://[^/]+/stop/[\w-]{32}>", link), "unsubscribing is not a link of ours")
+
+
+def assert_right_text(raw: bytes, recipient: str) -> None:
+    """Raise WrongRecipient unless this text message may go to this number: nothing in it says who or why."""
+    to, words = read_text(raw)
+    must(to == recipient and can_be_texted(to), "the number is not the recipient's")
+    must(not DELICATE.search(words), "a text says too much")
+    without = REFERENCE.sub("", re.sub(r"https?://\S+", "", words))
+    must(not POSTCODE.search(without) and not STREET.search(without), "a text holds an address")
+    must(not EMAIL.search(words), "a text holds an email address")
 
 
 def _check_parts(parts: list[Message]) -> None:
@@ -154,6 +180,8 @@ def watch_every_letter(seen: Callable[[str, bytes], None] | None = None) -> Iter
             assert_right_recipient(message.payload, message.recipient)
             if seen is not None:
                 seen(message.recipient, message.payload)
+        if message.channel == Channel.TEXT and message.payload is not None:
+            assert_right_text(message.payload, message.recipient or "")
 
     sa.event.listen(OutboundMessage, "before_insert", look)
     try:

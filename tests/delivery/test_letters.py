@@ -36,7 +36,7 @@ def test_a_letter_is_written_out_in_full(kind, channel):
     words = render.write_words(letter, context_of(kind), channel)
 
     assert words.subject
-    assert len(words.blocks) >= 3
+    assert channel == Channel.TEXT or len(words.blocks) >= 3
     assert not re.search(r"\{[{%]|None|Undefined|[\ue000-\uf8ff]|datetime|\*\*|\]\(", words.text), words.text
     assert "  " not in words.text.replace("\n    ", "\n")
     assert kind in kinds_of_subject(words.subject)

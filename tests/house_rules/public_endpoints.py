@@ -26,6 +26,8 @@ PUBLIC: set[str] = {
     "meet.place",
     "meet.short",
     "meet.signed_up",
+    "portal.confirm_email",
+    "portal.stop",
 }
 
 # These check a secret of their own, which no cookie can stand for.

@@ -21,12 +21,12 @@ from crm.assessments.household import NewMember
 from crm.assessments.models import REPORT_SECTIONS
 from crm.assessments.terms import Terms
 from crm.calendars import feeds
-from crm.cases import contact
+from crm.cases import contact, contact_links
 from crm.cases.campaigns import create_campaign
 from crm.cases.facts import state_fact
 from crm.cases.merge_choices import MergeChoices
 from crm.cases.merge_requests import merge_or_ask
-from crm.cases.models import Case, Channel, PersonRole
+from crm.cases.models import Case, Channel, Person, PersonRole
 from crm.cases.open_case import NewPerson
 from crm.cases.tasks import add_task, complete_task
 from crm.clock import now_utc, today_in_london
@@ -352,6 +352,10 @@ class Builder:
             )[1]
             secrets["reset"] = links.new_reset(user=db.session.get_one(User, cast.officer.id), now=now)[1]
             secrets["feed"] = feeds.make_address(user_id=cast.officer.id, actor=cast.officer.actor, now=now)
+            person = self.letter_of("new").person_id
+            reader = db.session.get_one(Person, person)
+            secrets["stop"] = contact_links.stop_link(reader, now=now).rpartition("/")[2]
+            secrets["confirm"] = contact_links.confirm_link(reader, address_key="x", now=now).rpartition("/")[2]
             things |= {"colleague": colleague.id, "invited_colleague": invited.id, "switched_off": switched_off.id}
             day_off = changing.add_one_off_holiday(day=date(2027, 9, 15), name="A day of thanks", actor=admin, now=now)
             things["holiday_id"] = day_off.id

@@ -12,6 +12,7 @@ import pytest
 from crm.access import guards, links, people
 from crm.access.models import User
 from crm.calendars import feeds
+from crm.cases import contact_links
 from crm.clock import now_utc
 from crm.db import db, transaction
 from crm.events import places
@@ -52,11 +53,17 @@ def end_place(estate: Estate) -> None:
     places.renew_link(row, actor=estate.cast.recruiter.actor, now=now_utc())
 
 
+def end_contact_links(estate: Estate) -> None:
+    contact_links.forget_ended(now=now_utc() + contact_links.STOP_GOOD_FOR)
+
+
 LINKS = {
     "invitation": Link("access.accept_invitation", "/invitation/{}", end_invitation),
     "reset": Link("access.reset_password", "/reset-password/{}", end_reset),
     "feed": Link("calendars.feed", "/feed/{}.ics", end_feed),
     "place": Link("meet.place", "/events/my-place/{}", end_place),
+    "stop": Link("portal.stop", "/stop/{}", end_contact_links),
+    "confirm": Link("portal.confirm_email", "/confirm-email/{}", end_contact_links),
 }
 
 

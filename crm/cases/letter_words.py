@@ -1,0 +1,126 @@
+"""The service's own words for letters: dated, looked at before they are kept, and tried on a household before they go.
+
+The product's words are the first edition. Nothing is ever altered: an edition is put in force from a day, and the
+product's own words are put back the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any
+
+from crm import policy
+from crm.cases import letters
+from crm.cases.models import Case, Person
+from crm.delivery import render
+from crm.delivery.letter_words import check_words, context_of
+from crm.delivery.letters import LETTERS, Audience, LetterKind
+from crm.delivery.models import Channel
+from crm.delivery.render import Sources
+from crm.policy import changing, reading
+from crm.policy.models import PolicyKind
+from crm.rules.permissions import Actor, Permission, require
+from crm.rules.refusal import Refusal
+
+
+class NoSuchLetter(Refusal):
+    """There is no letter of that kind."""
+
+    default_status = 404
+
+
+@dataclass(frozen=True)
+class WordsEdition:
+    """Words that were, are or will be in force. ``sources`` is None for the product's own."""
+
+    in_force_from: date
+    version: int
+    sources: Sources | None
+
+
+def letter_kind(kind: str) -> LetterKind:
+    """The letter of a kind. Raises NoSuchLetter."""
+    try:
+        return LETTERS[kind]
+    except KeyError:
+        raise NoSuchLetter("There is no such letter. Go back and choose one.") from None
+
+
+def words_of_letter(kind: str, on: date) -> Sources | None:
+    """Bound to the writing of letters: the service's own words on a day, or None where the product's are in force."""
+    return _sources(reading.letter_words(kind, on))
+
+
+def words_in_force(on: date) -> Mapping[str, WordsEdition]:
+    """Of each kind whose words the service has changed, the edition in force on a day."""
+    return MappingProxyType({name: _edition(one) for name, one in reading.letters_with_words(on).items()})
+
+
+def editions_of(kind: str) -> list[WordsEdition]:
+    """Every edition of a letter's words, the newest first. The product's own come before all of them."""
+    return [_edition(one) for one in reading.editions_of(PolicyKind.LETTER, kind)]
+
+
+def publish_words(
+    kind: str,
+    sources: Sources,
+    *,
+    in_force_from: date,
+    actor: Actor,
+    now: datetime,
+    today: date,
+    seen: int | None = None,
+) -> None:
+    """Put words in force for a letter, from a day. Raises WordsNotKept with what to put right and where."""
+    require(actor, Permission.MANAGE_SETTINGS)
+    letter = letter_kind(kind)
+    if sources == (words_of_letter(kind, in_force_from) or render.default_sources(letter)):
+        raise Refusal("These are the words in force on that day already.", status=422, field="body")
+    check_words(letter, sources, service=policy.service())
+    changing.publish_letter(
+        kind=kind,
+        words={"subject": sources.subject, "body": sources.body, "text": sources.text},
+        in_force_from=in_force_from,
+        actor=actor,
+        now=now,
+        today=today,
+        seen=seen,
+    )
+
+
+def restore_default(
+    kind: str, *, in_force_from: date, actor: Actor, now: datetime, today: date, seen: int | None = None
+) -> None:
+    """Put the product's own words back in force, from a day."""
+    letter_kind(kind)
+    if words_of_letter(kind, in_force_from) is None:
+        raise Refusal("The product’s own words are in force on that day already.", status=422)
+    changing.publish_letter(
+        kind=kind, words=None, in_force_from=in_force_from, actor=actor, now=now, today=today, seen=seen
+    )
+
+
+def written_for(kind: str, case: Case, person: Person, channel: Channel, *, today: date) -> render.Words:
+    """A letter as it would be written to somebody of this household today, in the words in force: for a look before
+    anything is sent. What is not known yet is filled in from the example. Raises NoSuchLetter."""
+    letter = letter_kind(kind)
+    if letter.audience is not Audience.HOUSEHOLD or channel not in letter.channels:
+        raise NoSuchLetter("That letter does not go to a household that way.")
+    context: dict[str, Any] = {
+        **context_of(letter, service=policy.service()),
+        **letters.common_fields(case, person),
+    }
+    return render.write_words(letter, context, channel, on=today)
+
+
+def _edition(edition: reading.Edition) -> WordsEdition:
+    return WordsEdition(edition.in_force_from, edition.version, _sources(edition))
+
+
+def _sources(edition: reading.Edition | None) -> Sources | None:
+    if edition is None or edition.value is None:
+        return None
+    return Sources(edition.value["subject"], edition.value["body"], edition.value["text"])

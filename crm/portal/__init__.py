@@ -1,0 +1,1 @@
+"""What the families we are in touch with see and do themselves."""
