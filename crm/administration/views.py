@@ -53,6 +53,7 @@ DOORS: tuple[tuple[str, tuple[Door, ...]], ...] = (
             Door("Promises", "/admin/settings/promises", "How soon we do what we say", Permission.MANAGE_SETTINGS),
             Door("Eligibility rules", "/admin/settings/eligibility", "What an answer means", Permission.TRY_RULES),
             Door("One-off holidays", "/admin/settings/holidays", "Days proclaimed since", Permission.MANAGE_SETTINGS),
+            Door("Words of letters", "/admin/settings/letters", "Edit, preview, put back", Permission.MANAGE_SETTINGS),
             Door("Consent wording", "/admin/settings/wording", "The words people agree to", Permission.MANAGE_SETTINGS),
             Door("Panel", "/admin/settings/panel", "Whether the law asks for one", Permission.MANAGE_SETTINGS),
             Door("All rules", "/admin/rules", "Each with its source and edition", Permission.MANAGE_SETTINGS),
@@ -140,6 +141,7 @@ def brand_css() -> Response:
 from crm.administration import (  # noqa: E402
     demo_views,  # noqa: F401
     eligibility_views,  # noqa: F401
+    letters_views,  # noqa: F401
     people_views,  # noqa: F401
     running_views,  # noqa: F401
     settings_views,  # noqa: F401

@@ -86,6 +86,17 @@ def saved_view(world: World) -> dict[str, dict[str, Any]]:
         return {"own": {"view_id": made.id}, "missing": {"view_id": 999_999}}
 
 
+def letter_kind(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"kind": "information_pack"}, "missing": {"kind": "no_such_letter"}}
+
+
+def letter_version(world: World) -> dict[str, dict[str, Any]]:
+    return {
+        "own": {"kind": "information_pack", "version": 0},
+        "missing": {"kind": "information_pack", "version": 999_999},
+    }
+
+
 def letter_in_outbox(world: World) -> dict[str, dict[str, Any]]:
     made = letter_of_case(world)["own"]["letter_id"]
     return {"own": {"letter_id": made}, "missing": {"letter_id": 999_999}}
@@ -102,4 +113,6 @@ OBJECTS = {
     "criterion": criterion,
     "criterion_edition": criterion_edition,
     "letter_in_outbox": letter_in_outbox,
+    "letter_kind": letter_kind,
+    "letter_version": letter_version,
 }

@@ -30,6 +30,8 @@ PAGES = (
     "/admin/settings/holidays",
     "/admin/settings/wording",
     "/admin/settings/wording/consent.email",
+    "/admin/settings/letters",
+    "/admin/settings/letters/information_pack",
     "/admin/settings/panel",
     "/admin/settings/eligibility",
     "/admin/settings/eligibility/spare_room",
