@@ -31,6 +31,7 @@ from crm.web.writes import writes, writes_by_itself
 
 GROUPS = {
     Audience.HOUSEHOLD: "To households",
+    Audience.VISITOR: "To guests of events",
     Audience.REFEREE: "To referees and others who are asked",
     Audience.OFFICER: "To officers, for their calendars",
     Audience.STAFF: "To people who work here",
@@ -52,7 +53,10 @@ class Preview:
 def letter_wordings() -> str:
     """Every letter that the product writes, and whose words it has now."""
     in_force = words.words_in_force(today_in_london())
-    groups = [(title, [one for one in LETTERS.values() if one.audience is who]) for who, title in GROUPS.items()]
+    groups = [
+        (title, [one for one in LETTERS.values() if one.audience is who and not one.fixed_words])
+        for who, title in GROUPS.items()
+    ]
     return draw(
         "administration/letter_wordings.html",
         here="admin",

@@ -42,11 +42,11 @@ class WordsEdition:
 
 
 def letter_kind(kind: str) -> LetterKind:
-    """The letter of a kind. Raises NoSuchLetter."""
-    try:
-        return LETTERS[kind]
-    except KeyError:
-        raise NoSuchLetter("There is no such letter. Go back and choose one.") from None
+    """The letter of a kind whose words may be edited. Raises NoSuchLetter."""
+    letter = LETTERS.get(kind)
+    if letter is None or letter.fixed_words:
+        raise NoSuchLetter("There is no such letter to edit. Go back and choose one.")
+    return letter
 
 
 def words_of_letter(kind: str, on: date) -> Sources | None:

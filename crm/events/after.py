@@ -331,7 +331,9 @@ def _look_after(
 
 def _nurture(event: RecruitmentEvent, case: Case, *, now: datetime, today: date, rulebook: Rulebook) -> int:
     person = next((one for one in case.household.people if one.is_applicant and one.email), None)
-    if person is None or not _agreed_to_email(person) or letters.why_not_reachable("information_pack", case, person):
+    if person is None or not _agreed_to_email(person):
+        return 0
+    if letters.why_not_reachable("information_pack", case, person, now=now):
         return 0
     letters.send_letter(
         "information_pack",
