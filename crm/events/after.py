@@ -266,7 +266,9 @@ def _thank_enquirer(
 ) -> int:
     """An enquirer has had our acknowledgement. The warmer letter invites them on, so it goes to those who agreed."""
     person = next((one for one in case.household.people if one.email_key == guest.email_key), None)
-    if person is None or not _agreed_to_email(person) or letters.why_not_reachable("event_thank_you", case, person):
+    if person is None or not _agreed_to_email(person):
+        return 0
+    if letters.why_not_reachable("event_thank_you", case, person, now=now):
         return 0
     met = telling.who_was_there(event)
     sent = letters.send_letter(
