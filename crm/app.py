@@ -34,6 +34,8 @@ from crm.web.writes import watch_for_forgotten_writes
 BLUEPRINTS: tuple[str, ...] = (
     "crm.enquiries.public_views:bp",
     "crm.enquiries.staff_views:bp",
+    "crm.enquiries.held_views:bp",
+    "crm.enquiries.intake_views:bp",
     "crm.events.event_views:bp",
     "crm.events.kit_views:bp",
     "crm.events.public_views:bp",

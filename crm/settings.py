@@ -87,6 +87,10 @@ class Settings:
     argon2_cheap: bool = False
     lock_wait_ms: int = 10_000
     """How long somebody's change waits for another's before they are told that we are busy (milliseconds)."""
+    quickest_form_seconds: int = 0
+    """A public form filled in faster than this is looked at by a person before it is taken; 0 asks nothing."""
+    step_up_after: int = 30
+    """How many public forms may come from one address in five minutes before a browser is asked for a little work."""
 
     @property
     def is_demo(self) -> bool:
@@ -136,6 +140,8 @@ class Settings:
         hosts = tuple(h.strip() for h in env.get("CRM_TRUSTED_HOSTS", url.hostname or "").split(",") if h.strip())
         proxies = _whole_number(env, "CRM_PROXIES", 0, faults)
         lock_wait_ms = _whole_number(env, "CRM_LOCK_WAIT_MS", 10_000, faults)
+        quickest = _whole_number(env, "CRM_QUICKEST_FORM_SECONDS", 0 if name == "test" else 12, faults)
+        step_up_after = _whole_number(env, "CRM_STEP_UP_AFTER", 1_000_000 if name == "test" else 30, faults)
         if production:
             if url.scheme != "https":
                 faults.append(
@@ -171,6 +177,8 @@ class Settings:
             proxies=proxies,
             argon2_cheap=name == "test",
             lock_wait_ms=lock_wait_ms,
+            quickest_form_seconds=quickest,
+            step_up_after=step_up_after,
         )
 
 

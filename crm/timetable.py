@@ -18,7 +18,7 @@ from crm.db import db
 from crm.delivery import Channel
 from crm.delivery import worker as delivery_worker
 from crm.delivery.post_room import post_room
-from crm.enquiries import drafts
+from crm.enquiries import drafts, held, intake
 from crm.events import after, kit, sheet_import
 from crm.jobs import Job, Timetable
 from crm.rules.permissions import SYSTEM
@@ -76,6 +76,16 @@ def close_doors(now: datetime) -> int:
 def forget_drafts(now: datetime) -> int:
     """Drop public forms that were begun and not sent, past their time."""
     return drafts.forget_old_drafts(now=now)
+
+
+def forget_held(now: datetime) -> int:
+    """Drop what was kept aside and decided a month ago."""
+    return held.forget_put_away(now=now)
+
+
+def forget_receipts(now: datetime) -> int:
+    """Drop the ids of enquiries that websites handed in long ago."""
+    return intake.forget_received_before(now - ONE_TIME_IDS_KEPT)
 
 
 def checks_after_birthdays(now: datetime) -> int:
@@ -159,6 +169,8 @@ TIMETABLE = Timetable(
             do=after.forget_guests,
             again_when=after.BATCH,
         ),
+        Job(name="forget_held", title="Forget forms put away", every=timedelta(hours=6), do=forget_held),
+        Job(name="forget_receipts", title="Forget old ids of websites", every=timedelta(hours=6), do=forget_receipts),
         Job(name="forget_sheets", title="Forget uploaded sheets", every=timedelta(hours=1), do=forget_sheets),
         Job(name="forget_contact_links", title="Forget ended links", every=timedelta(days=1), do=forget_contact_links),
         Job(

@@ -45,6 +45,7 @@ DOORS: tuple[tuple[str, tuple[Door, ...]], ...] = (
             Door("Colours", "/admin/settings/look", "Checked to be readable", Permission.MANAGE_SETTINGS),
             Door("Areas", "/admin/settings/areas", "Who takes an enquiry, by postcode", Permission.MANAGE_SETTINGS),
             Door("Visits and hours", "/admin/settings/visits", "Lengths, travel, hours", Permission.MANAGE_SETTINGS),
+            Door("Websites", "/admin/settings/websites", "Keys for your own forms", Permission.MANAGE_SETTINGS),
         ),
     ),
     (
@@ -145,4 +146,5 @@ from crm.administration import (  # noqa: E402
     people_views,  # noqa: F401
     running_views,  # noqa: F401
     settings_views,  # noqa: F401
+    website_views,  # noqa: F401
 )

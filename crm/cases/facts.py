@@ -36,6 +36,8 @@ FACT_WORDS: dict[str, str] = {
     "other_phone": "Another phone",
     "other_email": "Another email",
     "staff_notes": "Notes from the day",
+    "heard_from": "Where they heard of us",
+    "came_by": "The links they came by",
     "privacy_notice": "Privacy notice shown",
 }
 """What each kind of fact is called on screen, in the order the screens show them."""

@@ -78,6 +78,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "household_merge.gone_case_id": Rule(refers_to=CASE, follows=Follows.STAYS),
         # the features
         "enquiry_draft.case_id": _CASE_MOVES,
+        "held_enquiry.case_id": _CASE_MOVES,
         "visit.case_id": Rule(
             refers_to=CASE,
             # Which of two visits the enquiry waits for is settled: see ``alone``. The other is a visit like any other.

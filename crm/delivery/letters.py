@@ -112,6 +112,14 @@ _OFFICER_VISIT = ("reference", "starts_at", "minutes", "town", "case_url")
 _CATALOGUE = (
     # --- the enquiry
     LetterKind(
+        kind="enquiry_saved",
+        title="A link to come back by",
+        fields=("return_url", "ends_at"),
+        channels=EMAIL_ONLY,
+        names_nobody=True,
+        must_say=("return_url",),
+    ),
+    LetterKind(
         kind="enquiry_acknowledgement",
         title="Thank you for your enquiry",
         fields=("call_by",),

@@ -6,6 +6,7 @@ import gc
 import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,16 +18,19 @@ from crm.assessments import meetings
 from crm.assessments.models import PanelMeeting
 from crm.audit import record
 from crm.cases.models import Task
+from crm.cases.open_case import campaign_for
 from crm.clock import LONDON, london
 from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
 from crm.demo import people as cast
 from crm.demo.lives import Fate, Life, Team
 from crm.demo.twice import enter_twice
+from crm.enquiries import intake
 from crm.enquiries.saved_views import save_view
+from crm.enquiries.submitting import Sent, take_in
 from crm.events import planning
 from crm.events.models import EventKind, RecruitmentEvent
-from crm.rules.permissions import SYSTEM, Actor
+from crm.rules.permissions import PUBLIC, SYSTEM, Actor
 from crm.rules.refusal import Refusal
 
 SEED = 20260714
@@ -118,6 +122,7 @@ def fill(
     gc.enable()
     with transaction():
         enter_twice(db.session.get_one(User, users["recruiter"].id), now=now)
+        _front_door(users, now, today)
     with transaction():
         _settle_letters(now)
         _tick_off_old_tasks(now)
@@ -138,6 +143,52 @@ def _plan_a_rule(administrator: Actor, *, now: datetime, today: date) -> None:
         now=now,
         today=today,
     )
+
+
+FORMS: tuple[tuple[int, dict[str, Any], dict[str, str], tuple[str, ...]], ...] = (
+    (
+        26,
+        {
+            "given_name": "Rosalind", "family_name": "Achebe", "phone": "07700 900671", "email": "rosalind@example.org",
+            "postcode": "BR1 3KO", "spare_room": "yes", "approved_elsewhere": "no", "safe": "yes", "prefers": "text",
+            "quiet_times": ["morning"], "heard": "leaflet", "heard_detail": "The one with the council tax",
+            "said": "I am a teaching assistant, and the children have left home.",
+        },
+        {"code": "LEAF7", "source": "council", "medium": "leaflet", "campaign": "spring"},
+        (),
+    ),
+    (
+        5,
+        {
+            "given_name": "Best", "family_name": "Prices", "email": "offers@example.org",
+            "said": "Is your website on the first page? We can put it there by Friday.",
+        },
+        {"source": "unknown"},
+        ("website",),
+    ),
+)  # fmt: skip
+"""What the service's own website handed in lately: how many hours ago, the answers, the link they came by, and what its
+own check thought of it."""
+
+
+def _front_door(users: dict[str, User], now: datetime, today: date) -> None:
+    """A website of the service's own, a leaflet, and what came by them: an enquiry, and one that is held back."""
+    website, _key = intake.make_website(name="Kestrel’s website", actor=_administrator(users), now=now)
+    campaign_for("LEAF7", name="Spring leaflet")
+    rulebook = policy.rulebook_on(today)
+    for number, (hours_ago, answers, link, signs) in enumerate(FORMS):
+        at = now - timedelta(hours=hours_ago)
+        sent = Sent(
+            answers=answers,
+            arrivals=[{**link, "at": at.isoformat()}],
+            received_at=at,
+            one_time_id=intake.one_time_id_for(website.id, f"demo-{number}"),
+            source=f"Website: {website.name}",
+            website_id=website.id,
+            signs=signs,
+        )
+        take_in(sent, actor=PUBLIC, now=now, today=today, rulebook=rulebook)
+        website.last_used_at = at
 
 
 def _administrator(users: dict[str, User]) -> Actor:

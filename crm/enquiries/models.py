@@ -1,36 +1,159 @@
-"""What a person typed into the public form and has not sent yet; and what staff keep of the queue: views and files."""
+"""What a person has typed into the public form and not sent yet, how an enquiry found its way here, what is kept aside
+for a person to look at, the websites that may hand enquiries in; and what staff keep of the queue: views and files."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
 
 
 class EnquiryDraft(RowKey, Base):
-    """Answers on their way, sealed. Only a digest of the browser's token is kept: a copy of this table opens none.
+    """Answers on their way, sealed. Only digests of its tokens are kept: a copy of this table opens none.
 
-    A draft that was sent stays for an hour with its case, so that going back, putting something right and sending again
-    changes that enquiry instead of making another.
+    A draft that was sent stays for an hour with what it became, so that going back, putting something right and sending
+    again changes that enquiry instead of making another.
     """
 
     __tablename__ = "enquiry_draft"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(KeyText(64), unique=True)
+    """Of the browser in which it was begun."""
+    link_hash: Mapped[str | None] = mapped_column(KeyText(64), unique=True)
+    """Of the newest link by which it can be taken up elsewhere; a new one takes its place, and sending ends it."""
+    link_ends_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    link_browser_hash: Mapped[str | None] = mapped_column(KeyText(64), unique=True)
+    """Of the browser that came by the link. It goes on with the answers, and is not shown the closely held ones."""
     answers_sealed: Mapped[str | None] = mapped_column(Text)
     answers = EncryptedText("answers_sealed")
     began_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
     case_id: Mapped[int | None] = mapped_column(ForeignKey("case_file.id"), index=True)
+    held_id: Mapped[int | None] = mapped_column(ForeignKey("held_enquiry.id"), index=True)
     sent_digest: Mapped[str | None] = mapped_column(String(64))
     """Of the answers last sent: the same again is the same enquiry."""
     sent_count: Mapped[int] = mapped_column(default=0)
 
-    __table_args__ = (CheckConstraint("(case_id IS NULL) = (sent_count = 0)", name="sent_has_a_case"),)
+    __table_args__ = (
+        CheckConstraint("(case_id IS NULL AND held_id IS NULL) = (sent_count = 0)", name="sent_became_something"),
+        CheckConstraint("(link_hash IS NULL) = (link_ends_at IS NULL)", name="link_ends"),
+    )
+
+
+class EnquiryOrigin(Base):
+    """How one enquiry from a form found its way here, and what it was shown: one row a touch."""
+
+    __tablename__ = "enquiry_origin"
+
+    enquiry_id: Mapped[int] = mapped_column(ForeignKey("enquiry.id"), primary_key=True)
+    heard: Mapped[str | None] = mapped_column(String(24))
+    """Where they heard of the service, in the words of ``questions.HEARD_WORDS``."""
+    heard_detail: Mapped[str | None] = mapped_column(String(120))
+    privacy_version: Mapped[str] = mapped_column(String(40))
+    """The privacy notice that stood on the page."""
+    ring_on: Mapped[date | None] = mapped_column(Date)
+    """The day on which they asked to be rung, where it is not the right time yet."""
+    website_id: Mapped[int | None] = mapped_column(ForeignKey("intake_website.id"), index=True)
+    """The website that handed it in; none where it came by the service's own form."""
+
+    __table_args__ = (Index("ix_enquiry_origin_heard", "heard"),)
+
+
+class EnquiryArrival(Base):
+    """One time that the person behind an enquiry came by a link that says where it stood: the first, the last and all
+    between. What is not one of our campaigns is kept as text."""
+
+    __tablename__ = "enquiry_arrival"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enquiry_id: Mapped[int] = mapped_column(ForeignKey("enquiry.id"))
+    ordinal: Mapped[int] = mapped_column(Integer)
+    arrived_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"), index=True)
+    code: Mapped[str | None] = mapped_column(String(40))
+    source: Mapped[str | None] = mapped_column(String(80))
+    medium: Mapped[str | None] = mapped_column(String(80))
+    campaign: Mapped[str | None] = mapped_column(String(80))
+    term: Mapped[str | None] = mapped_column(String(80))
+    content: Mapped[str | None] = mapped_column(String(80))
+
+    __table_args__ = (UniqueConstraint("enquiry_id", "ordinal"),)
+
+
+class HeldState(StrEnum):
+    """Where what was kept aside stands."""
+
+    WAITING = "waiting"
+    RELEASED = "released"
+    PUT_AWAY = "put_away"
+
+
+class HeldEnquiry(RowKey, Base):
+    """A form that looks as if a program had sent it. It is kept, sealed, until a person has looked at it: let in, it is
+    an enquiry of the moment at which it came; put away, it is forgotten after a month."""
+
+    __tablename__ = "held_enquiry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    state: Mapped[str] = mapped_column(String(12), default=HeldState.WAITING)
+    signs: Mapped[str] = mapped_column(String(60))
+    """What made it look so, in the words of ``web.robots``, with commas between them."""
+    one_time_id: Mapped[str] = mapped_column(KeyText(80), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    """As it was given: what a list shows."""
+    answers_sealed: Mapped[str | None] = mapped_column(Text)
+    answers = EncryptedText("answers_sealed")
+    website_id: Mapped[int | None] = mapped_column(ForeignKey("intake_website.id"), index=True)
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("case_file.id"), index=True)
+    decided_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+
+    __table_args__ = (
+        one_of("state", HeldState),
+        CheckConstraint("(state = 'released') = (case_id IS NOT NULL)", name="released_has_a_case"),
+        CheckConstraint("(state = 'waiting') = (decided_at IS NULL)", name="decided_says_when"),
+        Index("ix_held_enquiry_state", "state", "received_at", "id"),
+    )
+
+
+class IntakeWebsite(Base):
+    """A website of the service's own that may hand enquiries in, with the one key it does so by."""
+
+    __tablename__ = "intake_website"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    key_hash: Mapped[str] = mapped_column(KeyText(64), unique=True)
+    key_ending: Mapped[str] = mapped_column(String(4))
+    """The last characters of the key, so that people can tell two apart."""
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """To the minute: noting each use would make every request wait for the one before."""
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class IntakeReceipt(Base):
+    """An enquiry that a website handed in, by the id it gave it: the same again gets the same answer."""
+
+    __tablename__ = "intake_receipt"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    website_id: Mapped[int] = mapped_column(ForeignKey("intake_website.id"))
+    idempotency_key: Mapped[str] = mapped_column(KeyText(64))
+    body_digest: Mapped[str] = mapped_column(String(64))
+    receipt: Mapped[str] = mapped_column(KeyText(32), unique=True)
+    contact_by_on: Mapped[date] = mapped_column(Date)
+    """What the website was told: the day by which somebody gets in touch."""
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+    __table_args__ = (UniqueConstraint("website_id", "idempotency_key"),)
 
 
 class SavedView(Base):

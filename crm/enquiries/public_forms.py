@@ -6,12 +6,21 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from wtforms import RadioField, SelectMultipleField
+from wtforms import HiddenField, RadioField, SelectMultipleField
 from wtforms.validators import ValidationError
 
 from crm.cases import keys
-from crm.enquiries.questions import SAFE_WORDS, SECOND_WORDS, TIMES_WORDS
+from crm.enquiries.questions import (
+    HEARD_WORDS,
+    NEVER_WORDS,
+    PREFERS_WORDS,
+    SAFE_WORDS,
+    SECOND_HERE_WORDS,
+    SECOND_WORDS,
+    TIMES_WORDS,
+)
 from crm.rules.eligibility import Criterion
+from crm.rules.quiet_times import QUIET_WORDS
 from crm.web.forms import BaseForm, DateField, EmailField, LongTextField, Needed, Optional, PhoneField, TextField
 
 
@@ -51,6 +60,7 @@ class AgeForm(BaseForm):
 class ContactForm(BaseForm):
     phone = PhoneField("Phone number")
     email = EmailField("Email")
+    prefers = RadioField("How would you like to hear from us first?", [Optional()], choices=list(PREFERS_WORDS.items()))
     contact_times = RadioField(
         "When is a good time to ring?",
         [Optional()],
@@ -63,6 +73,12 @@ class ContactForm(BaseForm):
         if not field.data and not self.email.data and not self.email.errors:
             raise ValidationError("Give us a phone number or an email, so that we can get back to you")
 
+    def validate_prefers(self, field: Any) -> None:
+        if field.data in ("phone", "text") and not self.phone.data:
+            raise ValidationError("Give us a phone number to ring or text, or choose email")
+        if field.data == "email" and not self.email.data:
+            raise ValidationError("Give us an email to write to, or choose another way")
+
 
 class SafeContactForm(BaseForm):
     safe = RadioField(
@@ -73,8 +89,28 @@ class SafeContactForm(BaseForm):
     safe_note = LongTextField("Anything else we should be careful about?", longest=300)
 
 
+class NotThenForm(BaseForm):
+    never_by = SelectMultipleField("Never by", choices=list(NEVER_WORDS.items()))
+    quiet_times = SelectMultipleField("Not at these times", choices=list(QUIET_WORDS.items()))
+
+
+class HeardForm(BaseForm):
+    heard = RadioField("Where did you hear about us?", [Optional()], choices=list(HEARD_WORDS.items()))
+    heard_detail = TextField("Which one, if you remember", longest=120)
+
+
 class NewsForm(BaseForm):
+    """What each adult says for themselves. The second's boxes count only where the second is there to tick them."""
+
     news = SelectMultipleField("May we keep in touch about events and news?")
+    second_here = RadioField("Are they with you now?", [Optional()], choices=list(SECOND_HERE_WORDS.items()))
+    second_news = SelectMultipleField("What they would like")
+    wordings = HiddenField()
+    """Which words stood beside the boxes: a page may be sent after the words have changed."""
+
+    def validate_second_news(self, field: Any) -> None:
+        if field.data and self.second_here.data != "yes":
+            raise ValidationError("Tick these only if they are with you and say so themselves. Or leave them empty")
 
 
 class RingForm(BaseForm):
@@ -86,7 +122,14 @@ class RingForm(BaseForm):
 
 
 class SendForm(BaseForm):
-    """Nothing to fill in: the answers are in the draft."""
+    """Nothing to fill in: the answers are in the draft. ``notice`` is the version of the privacy notice on the page."""
+
+    notice = HiddenField()
+    work_done = HiddenField()
+
+
+class LinkForm(BaseForm):
+    email = EmailField("Your email")
 
 
 @lru_cache(maxsize=64)
@@ -112,6 +155,8 @@ FORMS: dict[str, type[BaseForm]] = {
     "age": AgeForm,
     "contact": ContactForm,
     "safe-contact": SafeContactForm,
+    "not-then": NotThenForm,
+    "heard": HeardForm,
     "news": NewsForm,
 }
 

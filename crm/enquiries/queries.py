@@ -26,10 +26,23 @@ from sqlalchemy import (
 )
 
 from crm.access.models import User, UserRole
-from crm.cases.models import Band, Campaign, Case, Channel, Deadline, Household, LikenessPair, PairState, TimelineEntry
+from crm.cases.models import (
+    Band,
+    Campaign,
+    Case,
+    Channel,
+    Deadline,
+    Enquiry,
+    Household,
+    LikenessPair,
+    PairState,
+    TimelineEntry,
+)
 from crm.cases.queries import visible_cases
 from crm.db import db, no_more_than, our_word, read
+from crm.enquiries.models import EnquiryOrigin, HeldEnquiry, HeldState, IntakeWebsite
 from crm.rules.permissions import ROLE_PERMISSIONS, Actor, ActorKind, Permission, Role
+from crm.rules.refusal import Refusal
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,67 @@ def promise_of(case_id: int) -> Promise:
         .where(Case.id == case_id)
     ).one()
     return Promise(row.reference, row.name.split()[0] if row.name else None, row.due_on)
+
+
+def enquiry_by_one_time_id(one_time_id: str) -> int:
+    """The touch that a form or a website made, by the id it came with."""
+    found = db.session.scalars(select(Enquiry.id).where(Enquiry.one_time_id == one_time_id)).one()
+    return int(found)
+
+
+def first_name_of(user_id: int | None) -> str | None:
+    """How somebody who works here is called on a public page."""
+    name = db.session.scalars(select(User.name).where(User.id == user_id)).first() if user_id is not None else None
+    return name.split()[0] if name else None
+
+
+def wish_to_be_rung(case_id: int) -> date | None:
+    """The day on which a household asked to be rung, in the last form it sent."""
+    return db.session.scalars(
+        select(EnquiryOrigin.ring_on)
+        .join(Enquiry, Enquiry.id == EnquiryOrigin.enquiry_id)
+        .where(Enquiry.case_id == case_id, EnquiryOrigin.ring_on.is_not(None))
+        .order_by(Enquiry.id.desc())
+        .limit(1)
+    ).first()
+
+
+# --- What was kept aside ----------------------------------------------------------------------------------------------
+
+HELD_PAGE = 25
+
+
+def held_page(state: HeldState, *, after: int | None = None) -> tuple[list[tuple[HeldEnquiry, str | None]], int | None]:
+    """What was kept aside in one state, the oldest first, with the website it came by; and the id to go on from."""
+    query = (
+        select(HeldEnquiry, IntakeWebsite.name)
+        .outerjoin(IntakeWebsite, IntakeWebsite.id == HeldEnquiry.website_id)
+        .where(HeldEnquiry.state == state)
+        .order_by(HeldEnquiry.id)
+        .limit(HELD_PAGE + 1)
+    )
+    if after is not None:
+        query = query.where(HeldEnquiry.id > after)
+    rows: list[tuple[HeldEnquiry, str | None]] = [(row, name) for row, name in db.session.execute(query)]
+    more = rows[HELD_PAGE - 1][0].id if len(rows) > HELD_PAGE else None
+    return rows[:HELD_PAGE], more
+
+
+def held_enquiry(held_id: int) -> HeldEnquiry:
+    """One that was kept aside. Raises HeldNotFound."""
+    row = db.session.get(HeldEnquiry, held_id)
+    if row is None:
+        raise HeldNotFound
+    return row
+
+
+class HeldNotFound(Refusal):
+    """There is none with this number, or it was forgotten."""
+
+    default_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("This is not held any more. It may have been let in, or forgotten after a month.")
 
 
 # --- The queue --------------------------------------------------------------------------------------------------------

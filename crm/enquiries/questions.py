@@ -32,6 +32,13 @@ class Question:
     step: str
     answers: tuple[str, ...]
     criterion: str | None = None
+    closely_held: bool = False
+    """Not shown to somebody who came back by a link: the mailbox it went to may be read by others at home."""
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether it is asked in the words of its criterion, with that one's answers."""
+        return self.criterion is not None and self.criterion != "age"
 
 
 QUESTIONS: tuple[Question, ...] = (
@@ -41,20 +48,27 @@ QUESTIONS: tuple[Question, ...] = (
         "second-adult",
         HOUSEHOLD,
         ("second", "second_given_name", "second_family_name", "second_phone", "second_email"),
+        closely_held=True,
     ),
     Question("smoking", HOUSEHOLD, ("smoking",), "smoking"),
-    Question("changes", HOUSEHOLD, ("life_changes",), "life_changes"),
+    Question("changes", HOUSEHOLD, ("life_changes",), "life_changes", closely_held=True),
     Question("name", YOU, ("given_name", "family_name")),
-    Question("age", YOU, ("born_on",), "age"),
-    Question("right-to-work", YOU, ("right_to_live",), "right_to_live"),
-    Question("contact", REACH, ("phone", "email", "contact_times")),
-    Question("safe-contact", REACH, ("safe", "safe_note")),
-    Question("news", TOUCH, ("news",)),
+    Question("age", YOU, ("born_on",), "age", closely_held=True),
+    Question("fostering-now", YOU, ("approved_elsewhere",), "approved_elsewhere"),
+    Question("right-to-work", YOU, ("right_to_live",), "right_to_live", closely_held=True),
+    Question("contact", REACH, ("phone", "email", "prefers", "contact_times")),
+    Question("safe-contact", REACH, ("safe", "safe_note"), closely_held=True),
+    Question("not-then", REACH, ("never_by", "quiet_times"), closely_held=True),
+    Question("heard", TOUCH, ("heard", "heard_detail")),
+    Question("news", TOUCH, ("news", "second_here", "second_news")),
 )
 RESULT_AFTER = "right-to-work"
 RESULT = "where-you-stand"
 ASKED = tuple(question.criterion for question in QUESTIONS if question.criterion) + ("area",)
 """The criteria that the form can say something about; the rest are asked by a person."""
+
+BY_CHOICE = ("spare_room", "smoking", "life_changes", "right_to_live", "approved_elsewhere")
+"""The criteria that are answered by choosing one of the answers in force."""
 
 NEEDED = ("given_name", "family_name")
 """Without a name, and a way to reach them, nobody can ring back."""
@@ -71,6 +85,45 @@ TIMES_WORDS = {
     "evening": "Evening, 5pm to 7pm",
     "any": "Any time",
 }
+PREFERS_WORDS = {"phone": "Ring me", "text": "Text me", "email": "Write to me"}
+NEVER_WORDS = {
+    "text": "Text messages",
+    "email": "Email",
+    "post": "Letters by post",
+}
+SECOND_HERE_WORDS = {
+    "yes": "Yes, and they answer for themselves",
+    "no": "No, ask them yourselves",
+}
+HEARD_WORDS = {
+    "carer": "A foster carer told me",
+    "friend": "A friend, a relative or a colleague",
+    "event": "An event or a stall",
+    "search": "I searched online",
+    "social": "Facebook, Instagram or other social media",
+    "website": "Another website",
+    "leaflet": "A leaflet, a poster or a letter from the council",
+    "press": "Radio, television or a newspaper",
+    "worship": "My place of worship",
+    "partner": "A charity, a school or another organisation",
+    "employer": "My work",
+    "hub": "A fostering hub or helpline",
+    "returning": "I asked you before",
+    "other": "Somewhere else",
+}
+"""Where people hear of a service (domain.md 4.5, the first of the two levels); the second is in their own words."""
+
+ABOUT_WORDS = {
+    "age": "Your age",
+    "spare_room": "A room for a child",
+    "right_to_live": "Living and working in the UK",
+    "approved_elsewhere": "Coming to us from another service",
+    "area": "Where you live",
+    "smoking": "Smoking or vaping",
+    "life_changes": "What is happening in your life",
+}
+"""What a finding is about, as its heading says it."""
+
 SAFE_WORDS = {
     "yes": "Yes, you can leave a message",
     "no_voicemail": "You can ring, but leave no voicemail",
@@ -111,26 +164,53 @@ def page_before(slug: str, criteria: Sequence[Criterion]) -> str | None:
     return pages[at - 1] if at else None
 
 
+def ways_left(answers: Mapping[str, Any]) -> set[str]:
+    """The ways in which somebody can still be reached, of those for which they gave us something."""
+    never = set(answers.get("never_by") or ())
+    ways = set()
+    if answers.get("phone"):
+        ways |= {"text"} if answers.get("safe") == "text_first" else {"phone", "text"}
+    if answers.get("email"):
+        ways.add("email")
+    return ways - never
+
+
+def first_way(answers: Mapping[str, Any]) -> str:
+    """How they hear from us first: as they like best, else by phone, else by text, else by email."""
+    ways = ways_left(answers)
+    in_order = (answers.get("prefers"), "phone", "text", "email")
+    return next((way for way in in_order if way in ways), "email")
+
+
 def first_gap(answers: Mapping[str, Any]) -> str | None:
     """The first page that must still be answered before anybody can ring back; None when none must."""
     if any(not answers.get(name) for name in NEEDED):
         return "name"
     if not answers.get("phone") and not answers.get("email"):
         return "contact"
+    if not ways_left(answers):
+        return "not-then"
     return None
 
 
 def advice_on(
-    answers: Mapping[str, Any], criteria: Sequence[Criterion], *, on: date, districts: frozenset[str]
+    answers: Mapping[str, Any],
+    criteria: Sequence[Criterion],
+    *,
+    on: date,
+    districts: frozenset[str],
+    hides: bool = False,
 ) -> EligibilityAdvice:
-    """A first look at the answers. It only reads what was asked here; a person decides."""
-    given: dict[str, Answer] = {
-        name: answers.get(name) for name in ("spare_room", "smoking", "life_changes", "right_to_live")
-    }
+    """A first look at the answers. It only reads what was asked here; a person decides.
+
+    ``hides`` leaves the closely held answers out of it, for somebody who came by a link.
+    """
+    given: dict[str, Answer] = {name: answers.get(name) for name in BY_CHOICE}
     if answers.get("born_on"):
         given["age"] = date.fromisoformat(answers["born_on"])
     given["area"] = area_answer(answers.get("postcode"), districts)
-    return assess(given, [criterion for criterion in criteria if criterion.name in ASKED], on)
+    held_back = {question.criterion for question in QUESTIONS if question.closely_held} if hides else set()
+    return assess(given, [one for one in criteria if one.name in ASKED and one.name not in held_back], on)
 
 
 def area_answer(postcode: str | None, districts: frozenset[str]) -> str | None:
@@ -152,6 +232,7 @@ def what_fits(answers: Mapping[str, Any], advice: EligibilityAdvice) -> list[str
         ("area", f"You live in our area, in {district}"),
         ("smoking", "Nobody smokes or vapes at home"),
         ("life_changes", "This could be a good time for you"),
+        ("approved_elsewhere", "You are not with another fostering service"),
     )
     fits = [said for name, said in words if name in fine]
     if answers.get("second") == "no":

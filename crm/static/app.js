@@ -97,3 +97,57 @@ if (ending) {
   document.addEventListener('htmx:after:request', begin)
   begin()
 }
+
+// A page of the public form is kept while somebody is still at it: a phone that runs out, or a tab that is closed, loses
+// nothing. Without scripts, Continue keeps it.
+const typing = document.querySelector('form[data-keeps-typed]')
+if (typing) {
+  let timer = null
+  const keep = () => {
+    clearTimeout(timer)
+    if (timer === null) return
+    timer = null
+    const address = typing.dataset.keepsTyped + window.location.search
+    fetch(address, { method: 'POST', body: new URLSearchParams(new FormData(typing)), keepalive: true })
+      .then((answer) => {
+        typing.querySelector('[data-kept-words]').hidden = answer.status !== 204
+      })
+      .catch(() => {})
+  }
+  typing.addEventListener('input', () => {
+    clearTimeout(timer)
+    timer = setTimeout(keep, 1200)
+  })
+  typing.addEventListener('submit', () => {
+    clearTimeout(timer)
+    timer = null
+  })
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'hidden') keep()
+  })
+}
+
+// The little sum that a form is asked for when a great many came from its connection (crm/web/robots.py). It is done
+// while the answers are looked over; a button pressed sooner waits for it.
+const sum = document.querySelector('input[data-puzzle]')
+if (sum && window.crypto?.subtle) {
+  const { puzzle, bits } = sum.dataset
+  const solve = async () => {
+    for (let n = 0; ; n += 1) {
+      const tried = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`${puzzle}:${n}`))
+      if (new DataView(tried).getUint32(0) >>> (32 - bits) === 0) return n
+    }
+  }
+  const solved = solve().then((n) => {
+    sum.value = n
+  })
+  sum.form.addEventListener('submit', (event) => {
+    if (sum.value) return
+    event.preventDefault()
+    const button = event.submitter
+    solved.then(() => {
+      button?.removeAttribute('disabled')
+      sum.form.submit()
+    })
+  })
+}

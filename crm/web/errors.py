@@ -14,7 +14,7 @@ from crm.clock import now_utc
 from crm.db import db, is_lock_timeout, transaction
 from crm.rules.permissions import PUBLIC
 from crm.rules.refusal import Refusal
-from crm.web import forgery, once
+from crm.web import forgery, once, problems
 from crm.web.limits import TooOften
 from crm.web.logs import get as log
 from crm.web.pages import current_actor, keep_service_without_database, service
@@ -27,6 +27,7 @@ TITLES = {
     405: "This page can’t do that",
     409: "That can’t be done as things stand",
     413: "That is too big to send",
+    415: "That is not something we can read",
     422: "There is something to put right",
     429: "Too many tries in a short time",
     500: "Something went wrong here",
@@ -87,9 +88,12 @@ def page(
     title: str | None = None,
     alternatives: tuple[str, ...] = (),
     send_again: bool = False,
+    faults: tuple[tuple[str, str], ...] = (),
 ) -> Response:
-    """A page of refusal in the frame of whoever is asking."""
+    """A page of refusal in the frame of whoever is asking; a program gets a problem it can read."""
     db.session.rollback()
+    if problems.is_wanted():
+        return problems.problem(status, title or TITLES.get(status, ""), message or MESSAGES.get(status, ""), faults)
     _make_sure_of_service()
     body = render_template(
         "errors/refusal.html",
@@ -120,7 +124,8 @@ def _refused(refusal: Refusal) -> Response:
         remember_refused_access(refusal.status)
     if isinstance(refusal, forgery.StalePage):
         return page(403, f"{refusal.message} Look over it and send it again.", title="Send this again", send_again=True)
-    response = page(refusal.status, refusal.message, alternatives=refusal.alternatives)
+    faults = getattr(refusal, "faults", ())
+    response = page(refusal.status, refusal.message, alternatives=refusal.alternatives, faults=faults)
     if isinstance(refusal, TooOften):
         response.headers["Retry-After"] = str(refusal.retry_after)
     return response

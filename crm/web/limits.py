@@ -67,6 +67,15 @@ def count_try(purpose: str, key: str, *, at_most: int, seconds: int, now: dateti
     return _seconds_until(ends, now)
 
 
+def tries(purpose: str, key: str, *, seconds: int, now: datetime | None = None) -> int:
+    """How many tries were counted in the window that is open; 0 where none is. Counts none itself."""
+    now = now or now_utc()
+    row = db.session.execute(
+        sa.select(RateWindow.count, RateWindow.began_at).where(RateWindow.key == digest("limit " + purpose, key))
+    ).one_or_none()
+    return row.count if row is not None and row.began_at > now - timedelta(seconds=seconds) else 0
+
+
 def _seconds_until(ends: datetime, now: datetime) -> int:
     return max(1, math.ceil((ends - now).total_seconds()))
 
@@ -115,13 +124,18 @@ def sender_address() -> str:
     return raw
 
 
-def limited(purpose: str, *, at_most: int, seconds: int) -> Callable[[View], View]:
-    """Above ``@writes`` on a public view: refuses with 429 when this address has posted too often."""
+def limited(
+    purpose: str, *, at_most: int, seconds: int, counts: Callable[[], bool] = lambda: True
+) -> Callable[[View], View]:
+    """Above ``@writes`` on a public view: refuses with 429 when this address has posted too often.
+
+    ``counts`` says whether a post is one of those that are counted (the first of a form, and not each of its pages).
+    """
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def inside(*args: Any, **kwargs: Any) -> Any:
-            if request.method not in ("GET", "HEAD", "OPTIONS"):
+            if request.method not in ("GET", "HEAD", "OPTIONS") and counts():
                 check_posts(purpose, at_most=at_most, seconds=seconds)
             return view(*args, **kwargs)
 

@@ -36,14 +36,16 @@ class _NotKept(Exception):
 @overload
 def writes(view: View) -> View: ...
 @overload
-def writes(*, versions: bool = False) -> Callable[[View], View]: ...
+def writes(*, versions: bool = False, own_ids: bool = False) -> Callable[[View], View]: ...
 
 
-def writes(view: View | None = None, *, versions: bool = False) -> Any:
+def writes(view: View | None = None, *, versions: bool = False, own_ids: bool = False) -> Any:
     """Commit once after the view when its answer is below 400; roll back otherwise. GETs pass through as readers.
 
     A form with a ``one_time_id`` is kept to one effect here too: the same form again gets the first answer. A changed
     form under the same id is refused with 409, unless the view says ``versions=True`` and asks ``once.earlier()``.
+    ``own_ids=True`` is for a view that takes no form and keeps ids of its own (a program's ``Idempotency-Key``); it
+    raises SentAtTheSameMoment where another request with its id is at work.
     """
 
     def decorate(inner: View) -> View:
@@ -52,10 +54,10 @@ def writes(view: View | None = None, *, versions: bool = False) -> Any:
             if request.method in SAFE_METHODS:
                 return make_response(inner(*args, **kwargs))
             try:
-                return _commit(inner, args, kwargs, versions)
+                return _commit(inner, args, kwargs, versions, own_ids)
             except once.SentAtTheSameMoment:
                 # The twin has committed by now: this time its answer is found.
-                return _commit(inner, args, kwargs, versions)
+                return _commit(inner, args, kwargs, versions, own_ids)
 
         inside.writes = True  # type: ignore[attr-defined]
         return inside  # type: ignore[return-value]
@@ -63,10 +65,10 @@ def writes(view: View | None = None, *, versions: bool = False) -> Any:
     return decorate(view) if view is not None else decorate
 
 
-def _commit(inner: Callable[..., Any], args: Any, kwargs: Any, versions: bool) -> Response:
+def _commit(inner: Callable[..., Any], args: Any, kwargs: Any, versions: bool, own_ids: bool) -> Response:
     try:
         with transaction():
-            earlier = once.begin(versions=versions)
+            earlier = None if own_ids else once.begin(versions=versions)
             if earlier is not None:
                 return earlier
             response = make_response(inner(*args, **kwargs))

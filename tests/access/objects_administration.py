@@ -8,6 +8,7 @@ from typing import Any
 from crm import policy
 from crm.clock import now_utc, today_in_london
 from crm.db import db
+from crm.enquiries import intake
 from crm.enquiries.models import ListExport
 from crm.enquiries.saved_views import save_view
 from crm.policy import changing
@@ -102,7 +103,17 @@ def letter_in_outbox(world: World) -> dict[str, dict[str, Any]]:
     return {"own": {"letter_id": made}, "missing": {"letter_id": 999_999}}
 
 
+def website(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        made = [
+            intake.make_website(name=name, actor=world.cast.administrator.actor, now=now_utc())[0].id
+            for name in ("Ours", "Another of ours")
+        ]
+    return {"own": {"website_id": made[0]}, "other": {"website_id": made[1]}, "missing": {"website_id": 999_999}}
+
+
 OBJECTS = {
+    "website": website,
     "colleague": colleague,
     "area": area,
     "promise": promise,

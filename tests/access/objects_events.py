@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 
+from crm import policy
 from crm.cases.campaigns import create_campaign
 from crm.cases.open_case import NewPerson
-from crm.clock import now_utc
+from crm.clock import now_utc, today_in_london
 from crm.db import db
+from crm.enquiries import drafts, submitting
 from crm.events import kit
 from crm.events.kit_entries import NotTaken, keep_aside
 from crm.events.kit_models import AsideReason, KitAside
@@ -170,12 +173,43 @@ def new_door(world: World, event_id: int) -> tuple[int, int]:
         return device.id, db.session.scalars(select(KitAside.id).where(KitAside.event_id == event_id)).one()
 
 
+def campaign_code(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"code": "LEAF7"}, "other": {"code": "nobody-knows-it"}}
+
+
+def return_link(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        draft, _browser = drafts.begin_draft(now=now_utc())
+        token = drafts.make_link(draft, now=now_utc())
+    return {"own": {"token": token}, "missing": {"token": "x" * 43}}
+
+
+def held(world: World) -> dict[str, dict[str, Any]]:
+    now, today = now_utc(), today_in_london()
+    made = []
+    with world.writing():
+        for name in ("Own", "Other"):
+            sent = submitting.Sent(
+                answers={"given_name": name, "family_name": "Quick", "email": "bo@example.org"},
+                arrivals=(),
+                received_at=now,
+                one_time_id=f"web:{secrets.token_hex(8)}",
+                signs=("quick",),
+            )
+            rulebook = policy.rulebook_on(today)
+            made.append(submitting.take_in(sent, actor=PUBLIC, now=now, today=today, rulebook=rulebook).id)
+    return {"own": {"held_id": made[0]}, "other": {"held_id": made[1]}, "missing": {"held_id": 999_999}}
+
+
 OBJECTS = {
+    "kit_device": kit_device,
+    "kit_aside": kit_aside,
+    "campaign_code": campaign_code,
+    "return_link": return_link,
+    "held": held,
     "enquire_step": enquire_step,
     "event": event,
     "sheet_upload": sheet_upload,
-    "kit_device": kit_device,
-    "kit_aside": kit_aside,
     "campaign": campaign,
     "event_code": event_code,
     "event_guest": event_guest,

@@ -53,6 +53,10 @@ FIELDS: dict[str, dict[str, Any]] = {
         "my_day_url": "https://kestrel.example.org/my-day",
     },
     "enquiry_acknowledgement": {"call_by": date(2026, 7, 9), "call_time": "in the evening"},
+    "enquiry_saved": {
+        "return_url": "https://kestrel.example.org/enquire/return/abc",
+        "ends_at": datetime(2026, 7, 22, 17, 22, tzinfo=UTC),
+    },
     "information_pack": {},
     "event_thank_you": {
         "event_name": "Lewisham Market",

@@ -32,10 +32,13 @@ ANSWERS: dict[str, dict[str, object]] = {
     "changes": {"life_changes": "none"},
     "name": {"given_name": "Maya", "family_name": "Thompson"},
     "age": {"born_on-day": "3", "born_on-month": "4", "born_on-year": "1985"},
+    "fostering-now": {"approved_elsewhere": "no"},
     "right-to-work": {"right_to_live": "yes"},
     "where-you-stand": {},
-    "contact": {"phone": "07700 900214", "email": "maya@example.org", "contact_times": "evening"},
+    "contact": {"phone": "07700 900214", "email": "maya@example.org", "prefers": "phone", "contact_times": "evening"},
     "safe-contact": {"safe": "no_voicemail", "safe_note": ""},
+    "not-then": {"never_by": ["post"], "quiet_times": ["weekend"]},
+    "heard": {"heard": "carer", "heard_detail": "Aunt Jo"},
     "news": {"news": ["email"]},
 }
 
@@ -230,7 +233,17 @@ def stand(client, **changes):
     answers = {slug: dict(given) for slug, given in ANSWERS.items()}
     for slug, given in changes.items():
         answers[slug.replace("_", "-")] = given
-    for slug in ("postcode", "spare-room", "second-adult", "smoking", "changes", "name", "age", "right-to-work"):
+    for slug in (
+        "postcode",
+        "spare-room",
+        "second-adult",
+        "smoking",
+        "changes",
+        "name",
+        "age",
+        "fostering-now",
+        "right-to-work",
+    ):
         client.submit(client.get(f"/enquire/{slug}").page, button="Continue", **answers[slug])
     return client.get("/enquire/where-you-stand")
 
@@ -258,7 +271,7 @@ def test_not_yet_comes_with_a_date_and_other_ways_to_help(client, session, freez
 
     onward = client.submit(page.page, field="ring", ring="then")
     assert onward.location == "/enquire/contact"
-    for slug in ("contact", "safe-contact", "news"):
+    for slug in ("contact", "safe-contact", "not-then", "heard", "news"):
         client.submit(client.get(f"/enquire/{slug}").page, button="Continue", **ANSWERS[slug])
     send(client)
 

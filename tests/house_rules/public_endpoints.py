@@ -7,14 +7,19 @@ PUBLIC: set[str] = {
     "access.sign_in",
     "administration.brand_css",
     "enquire.accessibility",
+    "enquire.carry_on",
     "enquire.check",
+    "enquire.come_back",
     "enquire.done",
+    "enquire.keep_typed",
     "enquire.later",
     "enquire.privacy",
+    "enquire.short_link",
     "enquire.start",
     "enquire.step",
     "enquire.where_you_stand",
     "health.healthz",
+    "intake.openapi",
     "kit.at_the_door",
     "kit.kiosk",
     "kit.manifest",
@@ -31,4 +36,4 @@ PUBLIC: set[str] = {
 }
 
 # These check a secret of their own, which no cookie can stand for.
-OWN_KEY: set[str] = {"calendars.feed", "kit.names", "kit.take_entries"}
+OWN_KEY: set[str] = {"calendars.feed", "intake.hand_in", "intake.wordings", "kit.names", "kit.take_entries"}

@@ -32,6 +32,7 @@ from crm.cases.tasks import add_task, complete_task
 from crm.clock import now_utc, today_in_london
 from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
+from crm.enquiries import drafts, intake, submitting
 from crm.enquiries.list_exports import ALONE_UP_TO, ask_for_export
 from crm.enquiries.saved_views import save_view
 from crm.events import kit
@@ -424,6 +425,18 @@ class Builder:
             keep_aside({"id": "broken"}, NotTaken(AsideReason.SHAPE), event=made, device=None, now=now)
             aside = db.session.scalars(sa.select(KitAside)).one()
             things |= {"closed_event_id": closed.id, "device_id": device.id, "aside_id": aside.id}
+            draft, _browser = drafts.begin_draft(now=now)
+            drafts.keep_answers(draft, {"given_name": "Ada", "safe_note": "Zqsafe"}, now=now)
+            secrets["come_back"] = drafts.make_link(draft, now=now)
+            kept_aside = submitting.take_in(
+                submitting.Sent(
+                    answers={"given_name": "Bo", "family_name": "Quick", "email": "bo@example.org"}, arrivals=(),
+                    received_at=now, one_time_id="web:held", signs=("quick",),
+                ),
+                actor=PUBLIC, now=now, today=today, rulebook=policy.rulebook_on(today),
+            )  # fmt: skip
+            website, secrets["website"] = intake.make_website(name="Our website", actor=admin, now=now)
+            things |= {"held_id": kept_aside.id, "website_id": website.id}
             for member in (cast.officer, cast.other_officer):
                 for name in ("task", "done_task"):
                     task = add_task(

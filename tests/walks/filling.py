@@ -10,6 +10,7 @@ from typing import Any
 
 from crm.events.kit_entries import FILE_MARK
 from crm.events.kit_sealing import new_key_pair
+from crm.web.robots import TRAP
 from tests.factories import PASSWORD
 from tests.page import Element, Form
 from tests.walks.estate import SHEET, TODAY
@@ -63,6 +64,7 @@ def controls(form: Form) -> list[Element]:
         control
         for control in form.element.walk()
         if control.get("name")
+        and control.get("name") != TRAP
         and "disabled" not in control.attributes
         and control.tag in ("select", "textarea", "input")
         and control.get("type", "text") not in ("hidden", "submit")

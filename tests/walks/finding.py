@@ -21,12 +21,17 @@ stranger /enquire/smoking
 stranger /enquire/changes
 stranger /enquire/name
 stranger /enquire/age
+stranger /enquire/fostering-now
 stranger /enquire/right-to-work
 stranger /enquire/where-you-stand
 stranger /enquire/contact
 stranger /enquire/safe-contact
+stranger /enquire/not-then
+stranger /enquire/heard
 stranger /enquire/news
 stranger /enquire/check
+stranger /enquire/later
+stranger /enquire/return/{secret.come_back}
 stranger /events/{event_slug}
 stranger /events/my-place/{secret.place}
 stranger /events/my-place/{secret.place_given_up}
@@ -43,6 +48,7 @@ recruiter /enquiries/export
 recruiter /enquiries/views?view=over
 recruiter /enquiries/exports/{export_id}
 manager /enquiries/exports/{large_export_id}
+recruiter /enquiries/held/{held_id}
 recruiter /cases/{new}/contact
 recruiter /cases/{contacted}/screening
 recruiter /cases/{contacted}/not-now
@@ -140,6 +146,7 @@ administrator /admin/people/invite
 administrator /admin/settings
 administrator /admin/settings/look
 administrator /admin/settings/visits
+administrator /admin/settings/websites
 administrator /admin/settings/areas
 administrator /admin/settings/areas/new
 administrator /admin/settings/areas/1
@@ -245,13 +252,20 @@ def filled_in(path: str, estate: Estate) -> str:
     return re.sub(r"\{([\w.]+)\}", lambda found: str(known[found[1]]), path)
 
 
+NO_FORM_LEADS_THERE = {
+    "enquire.keep_typed": "a script sends there what stands on a page of enquire.step, while somebody is still at it",
+}
+"""Endpoints that take a POST from no form of a page, and who sends it."""
+
+
 def posts(app: flask.Flask) -> set[str]:
     """Every endpoint that takes a form. What takes no cookie is sent by a program, and stands on no page."""
-    return {
+    taking = {
         rule.endpoint
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or ()) and not getattr(app.view_functions[rule.endpoint], "without_form_token", "")
     }
+    return taking - NO_FORM_LEADS_THERE.keys()
 
 
 def forms(walker: Walker) -> list[Found]:

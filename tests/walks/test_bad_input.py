@@ -28,6 +28,7 @@ DATE_PART = re.compile(r"-(day|month|year)$")
 
 NOTHING_IS_AN_ANSWER = {
     "enquire.step": "a question of the public form may be passed over",
+    "enquire.later": "a link may be shown instead of sent",
     "enquiries.screening": "a call may end before anything was asked",
     "staff.contact_rules": "nobody needs a rule about being reached",
     "staff.address": "an address may be taken back",

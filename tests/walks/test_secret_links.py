@@ -15,6 +15,7 @@ from crm.calendars import feeds
 from crm.cases import contact_links
 from crm.clock import now_utc
 from crm.db import db, transaction
+from crm.enquiries import drafts
 from crm.events import places
 from crm.events.models import EventSignUp
 from tests.walks.estate import Estate
@@ -57,7 +58,13 @@ def end_contact_links(estate: Estate) -> None:
     contact_links.forget_ended(now=now_utc() + contact_links.STOP_GOOD_FOR)
 
 
+def end_come_back(estate: Estate) -> None:
+    draft = drafts.draft_behind(estate.secrets["come_back"], now=now_utc())
+    drafts.make_link(draft, now=now_utc())
+
+
 LINKS = {
+    "come_back": Link("enquire.come_back", "/enquire/return/{}", end_come_back),
     "invitation": Link("access.accept_invitation", "/invitation/{}", end_invitation),
     "reset": Link("access.reset_password", "/reset-password/{}", end_reset),
     "feed": Link("calendars.feed", "/feed/{}.ics", end_feed),
@@ -80,6 +87,9 @@ def test_every_secret_link_of_the_product_is_asked(app: flask.Flask) -> None:
         # Asked in tests/events/test_kit.py: their secret comes in a header, not in the address.
         "kit.names",
         "kit.take_entries",
+        # A website shows its key in a header: no address of it holds a secret.
+        "intake.hand_in",
+        "intake.wordings",
     }
 
 
