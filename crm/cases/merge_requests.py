@@ -53,7 +53,10 @@ def doubts_about(one: Case, other: Case, pairs: Mapping[int, int]) -> tuple[str,
 def doubts_about_people(kept: Person, gone: Person) -> tuple[str, ...]:
     """The same of two entries of one person."""
     pair = _pair(kept, gone)
-    return (f"The dates of birth of {pair.name} differ.",) if pair.birth_dates_differ else ()
+    found = [f"The dates of birth of {pair.name} differ."] if pair.birth_dates_differ else []
+    if not pair.signs:
+        found.append(f"Nothing but the choice says that {gone.full_name} is {pair.name}.")
+    return tuple(found)
 
 
 def _pair(kept: Person, gone: Person) -> merging.PairOfPeople:
