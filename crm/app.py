@@ -43,6 +43,7 @@ BLUEPRINTS: tuple[str, ...] = (
     "crm.events.publishing_views:bp",
     "crm.events.cost_views:bp",
     "crm.events.campaign_views:bp",
+    "crm.events.import_views:bp",
     "crm.access.views:bp",
     "crm.health:bp",
     "crm.staff.views:bp",

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -264,28 +264,55 @@ def users_list() -> None:
 @main.command("import")
 @click.argument("sheet", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--event", "event_id", type=int, required=True, help="The id of the event the sheet is from.")
-@click.option("--dry-run", is_flag=True, help="Say what would happen; store nothing.")
-@click.option("--errors", type=click.Path(dir_okay=False, path_type=Path), help="Write the refused rows here (CSV).")
-def import_sheet(sheet: Path, event_id: int, dry_run: bool, errors: Path | None) -> None:
-    """Load a sign-up sheet (CSV or XLSX). Good rows are stored once, however often it is run."""
-    from crm.db import transaction
-    from crm.events import sheet_import
+@click.option("--dry-run", is_flag=True, help="Say what would happen; load nothing.")
+@click.option("--letters", is_flag=True, help="Thank each new household by email, an hour later.")
+@click.option("--errors", type=click.Path(dir_okay=False, path_type=Path), help="Write the lines to mend here (CSV).")
+def import_sheet(sheet: Path, event_id: int, dry_run: bool, letters: bool, errors: Path | None) -> None:
+    """Load a sign-up sheet (CSV or XLSX). Good lines are stored once, however often it is run.
+
+    Cut off in the middle, it goes on in the worker; run again, what is there is passed over.
+    """
+    from crm.events import sheet_command
     from crm.rules.refusal import Refusal
 
     with _application():
         try:
-            with transaction(write=not dry_run):
-                result = sheet_import.import_file(
-                    sheet.read_bytes(), event_id=event_id, dry_run=dry_run, now=now_utc(), today=today_in_london()
+            with _line_by_line() as progressed:
+                result = sheet_command.import_file(
+                    sheet.read_bytes(),
+                    filename=sheet.name,
+                    event_id=event_id,
+                    dry_run=dry_run,
+                    clock=now_utc,
+                    sends_letters=letters,
+                    errors=errors,
+                    progressed=progressed,
                 )
         except Refusal as refusal:
             raise click.ClickException(refusal.message) from refusal
-    for line in result.lines():
+    for line in result.said:
         click.echo(line)
     if errors is not None:
-        errors.write_bytes(result.error_file())
-        click.echo(f"Rows that need attention: {errors}")
+        click.echo(f"Lines that need attention: {errors}")
     sys.exit(1 if result.refused else 0)
+
+
+@contextlib.contextmanager
+def _line_by_line() -> Iterator[Callable[[str, int, int], None]]:
+    """How far a long sheet has come, on one line of a terminal; nothing where there is none."""
+    shown = False
+
+    def progressed(doing: str, done: int, of: int) -> None:
+        nonlocal shown
+        if sys.stderr.isatty() and of > 1000:
+            shown = True
+            click.echo(f"\r{doing}: {done:,} of {of:,} lines", nl=False, err=True)
+
+    try:
+        yield progressed
+    finally:
+        if shown:
+            click.echo(err=True)
 
 
 @main.command()

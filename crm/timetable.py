@@ -13,13 +13,13 @@ from crm.assessments.checks import work_out_after_birthdays
 from crm.audit import chain
 from crm.cases import contact_links
 from crm.cases import suggest_pairs as pairs
-from crm.clock import london_date
+from crm.clock import london_date, now_utc
 from crm.db import db
 from crm.delivery import Channel
 from crm.delivery import worker as delivery_worker
 from crm.delivery.post_room import post_room
 from crm.enquiries import drafts, held, intake
-from crm.events import after, kit, sheet_import
+from crm.events import after, kit, sheet_import, sheet_worker
 from crm.jobs import Job, Timetable
 from crm.rules.permissions import SYSTEM
 from crm.settings import Settings
@@ -117,6 +117,11 @@ def forget_contact_links(now: datetime) -> int:
     return contact_links.forget_ended(now=now)
 
 
+def go_on_with_sheets(stop: threading.Event) -> None:
+    """Read, check, load and undo long sign-up sheets, as they come."""
+    sheet_worker.run(stop, clock=now_utc)
+
+
 TIMETABLE = Timetable(
     jobs=(
         Job(
@@ -196,5 +201,5 @@ TIMETABLE = Timetable(
             do=checks_after_birthdays,
         ),
     ),
-    loops={"letters": deliver, "texts": deliver_texts},
+    loops={"letters": deliver, "texts": deliver_texts, "sheets": go_on_with_sheets},
 )

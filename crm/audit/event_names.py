@@ -78,6 +78,10 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "event.walk_in": "Logged somebody who walked in at an event",
         "sheet.uploaded": "Uploaded a sign-up sheet",
         "sheet.columns_set": "Said what the columns of a sheet hold",
+        "sheet.line_decided": "Decided on a line of a sheet",
+        "sheet.discarded": "Threw a sign-up sheet away",
+        "sheet.loading_begun": "Began to load a sign-up sheet",
+        "sheet.stopped": "Stopped the loading of a sheet",
         "sheet.loaded": "Loaded a sign-up sheet",
         # the door kit
         "kit.device_set_up": "Set a device up for the door",
@@ -88,6 +92,10 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "kit.aside_settled": "Saw to an entry that was kept aside",
         "kit.file_loaded": "Loaded a file of entries from the door",
         "kit.key_destroyed": "Destroyed the key of an event’s door",
+        "sheet.undo_begun": "Began to undo an import",
+        "sheet.undone": "Undid an import",
+        "case.taken_back": "Took back a case that was loaded by mistake",
+        "touch.taken_off": "Took an enquiry off that was loaded by mistake",
         # visits and calendars
         "visit.booked": "Booked a visit",
         "visit.moved": "Moved a visit",

@@ -6,16 +6,16 @@ audit entry, the letters and the effects that the move names, then the moves tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
 
-from crm.audit import record
+from crm.audit import record, values_of
 from crm.cases import clocks, effects, letters, summary, timeline
-from crm.cases.models import Case, StageChange, Track
-from crm.db import db, rows_changed
+from crm.cases.models import Case, Deadline, StageChange, TimelineEntry, Track
+from crm.db import Values, db, new_row_key, rows_changed
 from crm.rules import stages, transitions
 from crm.rules.permissions import Actor, Permission
 from crm.rules.refusal import Refusal
@@ -154,6 +154,68 @@ def correct_stage(
     return change
 
 
+def opening_rows(
+    cases: Sequence[Case],
+    change_ids: Iterable[int],
+    *,
+    received_on: date,
+    actor: Actor,
+    now: datetime,
+    today: date,
+    rulebook: Rulebook,
+) -> list[Values]:
+    """What ``change_stage(case, "open_enquiry")`` writes for each of these new cases, not added: to open many at once.
+
+    The cases have ids and no tracks; their summaries are set here. Letters are the caller's. Raises MoveNotOpen,
+    NotPermitted.
+    """
+    evidence = Evidence(received_on=received_on)
+    (move,) = transitions.moves_in_call(
+        "open_enquiry", tracks={}, evidence=evidence, actor=actor, today=today, rulebook=rulebook
+    )
+    if move.effects or move.met or move.ended:
+        raise NotImplementedError("opening an enquiry does more than this knows of")
+    started = [
+        clocks.values_of_clock(
+            rule,
+            counted_from=transitions.counted_from(rule, evidence=evidence, today=received_on),
+            rulebook=rulebook,
+        )
+        for rule in move.starts
+    ]
+    # The same day, the same clocks: what is to be done next is the same for all of them.
+    action = summary.first_action([Deadline(**clock) for clock in started], rulebook=rulebook)
+    detail = _detail_of_move(move.name, move.track, None, move.to, on=received_on)
+    words = timeline.MOVE_WORDS[move.name]
+    rows: list[Values] = []
+    for case, change_id in zip(cases, change_ids, strict=True):
+        summary.set_summaries(case, {TrackName(move.track): move.to}, action, today=today)
+        track = {"case_id": case.id, "name": move.track, "stage": move.to, "since_on": received_on}
+        change = {
+            "id": change_id,
+            "row_key": new_row_key(),
+            "case_id": case.id,
+            "track": move.track,
+            "to_stage": move.to,
+            "move": move.name,
+            "changed_at": now,
+            "effective_on": received_on,
+            "actor_kind": actor.kind,
+            "actor_id": actor.user_id,
+            "edition": rulebook.edition,
+        }
+        line = timeline.values_of_line(case.id, kind="move", title=words, actor=actor, occurred_at=now)
+        about = f"case:{case.reference}"
+        rows += [
+            Values(Track, track),
+            Values(StageChange, change),
+            Values(TimelineEntry, line),
+            *(Values(Deadline, {**clock, "case_id": case.id}) for clock in started),
+            values_of("stage.changed", actor=actor, at=now, case_id=case.id, subject=about, detail=detail),
+        ]
+    return rows
+
+
 def claim_version(case: Case, seen: int | None) -> None:
     """Refuse a change made on an old view of the case, and make a second writer of the same case wait for the first."""
     expected = case.version if seen is None else seen
@@ -252,9 +314,15 @@ def _write_change(
         at=now,
         case_id=case.id,
         subject=f"case:{case.reference}",
-        detail={"move": move, "track": track, "from": from_stage, "to": to_stage, "on": happened_on.isoformat()},
+        detail=_detail_of_move(move, track, from_stage, to_stage, on=happened_on),
     )
     return change
+
+
+def _detail_of_move(
+    move: str, track: TrackName, from_stage: str | None, to_stage: str, *, on: date
+) -> dict[str, str | None]:
+    return {"move": move, "track": track, "from": from_stage, "to": to_stage, "on": on.isoformat()}
 
 
 def _set_track(case: Case, name: TrackName, *, from_stage: str | None, to_stage: str, on: date) -> None:

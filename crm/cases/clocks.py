@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 
@@ -26,24 +27,40 @@ def start(
 
     A clock of the same rule and subject that is still running is replaced by the new one.
     """
-    rule = rulebook.deadline(rule_name)
-    due = rulebook.due_on(rule_name, counted_from, given=due_on) if due_on is None else due_on
     for running in running_clocks(case, (rule_name,), subject=subject):
         running.stopped_on, running.stopped_how = counted_from, "replaced"
     db.session.flush()
     deadline = Deadline(
         case_id=case.id,
-        rule=rule_name,
-        edition=rulebook.edition,
-        subject=subject,
-        about=about,
-        counted_from_on=counted_from,
-        due_on=due,
-        turn=rule.whose_turn,
+        **values_of_clock(
+            rule_name, counted_from=counted_from, rulebook=rulebook, due_on=due_on, subject=subject, about=about
+        ),
     )
     db.session.add(deadline)
     db.session.flush()
     return deadline
+
+
+def values_of_clock(
+    rule_name: str,
+    *,
+    counted_from: date,
+    rulebook: Rulebook,
+    due_on: date | None = None,
+    subject: str = "",
+    about: str | None = None,
+) -> dict[str, Any]:
+    """The columns of a clock that ``start`` starts, but for its case: many cases that began on a day have the same."""
+    due = rulebook.due_on(rule_name, counted_from, given=due_on) if due_on is None else due_on
+    return {
+        "rule": rule_name,
+        "edition": rulebook.edition,
+        "subject": subject,
+        "about": about,
+        "counted_from_on": counted_from,
+        "due_on": due,
+        "turn": rulebook.deadline(rule_name).whose_turn,
+    }
 
 
 def stop(case: Case, rule_names: Iterable[str], *, on: date, how: str = "met", subject: str | None = None) -> None:

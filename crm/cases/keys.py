@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from itertools import product
 
 import phonenumbers
@@ -58,6 +59,7 @@ def district(postcode: str | None) -> str | None:
     return key if _DISTRICT.fullmatch(key) else None
 
 
+@lru_cache(maxsize=4096)  # the same number is asked about many times over while it is being taken in
 def phone_key(phone: str | None) -> str | None:
     """E.164 for a number that can be read as one in the UK or abroad, otherwise its digits as typed."""
     if not phone:
@@ -71,6 +73,7 @@ def phone_key(phone: str | None) -> str | None:
     return re.sub(r"\D", "", phone)[:20] or None
 
 
+@lru_cache(maxsize=4096)
 def phone_doubt(phone: str) -> str | None:
     """A gentle warning about a number that may be mistyped; never a reason to refuse it.
 

@@ -113,6 +113,7 @@ def send_to_applicants(
     today: date,
     rulebook: Rulebook | None = None,
     occasion: str | None = None,
+    not_before: datetime | None = None,
 ) -> list[OutboundMessage]:
     """Write a letter to each applicant, each their own. Two who share an email get an ordinary one once."""
     sent: list[OutboundMessage] = []
@@ -135,6 +136,7 @@ def send_to_applicants(
             today=today,
             rulebook=rulebook,
             occasion=occasion,
+            not_before=not_before,
         )
         if message is not None:
             sent.append(message)

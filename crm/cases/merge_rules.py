@@ -103,6 +103,9 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         # letters and the trail, which name them without a foreign key
         "outbound_message.case_id": _CASE_MOVES,
         "outbound_message.person_id": _PERSON_MOVES,
+        # A line of a sheet says what it once led to.
+        "sheet_line.case_id": Rule(refers_to=CASE, follows=Follows.STAYS),
+        "sheet_line.match_case_id": Rule(refers_to=CASE, follows=Follows.STAYS),
         "audit_entry.case_id": Rule(refers_to=CASE, follows=Follows.STAYS),
     }
 )

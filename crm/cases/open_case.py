@@ -197,19 +197,8 @@ def join_case(case: Case, touch: NewTouch, *, actor: Actor, now: datetime, today
 
 def add_person(case: Case, new: NewPerson, *, source: str, stated_on: date, actor: Actor, now: datetime) -> Person:
     """Add somebody to the household, with what they told us and what they agreed to."""
-    person = Person(household_id=case.household_id, role=new.role, given_name=new.given_name, given_key="")
+    person = as_told(new, household_id=case.household_id)
     case.household.people.append(person)
-    set_name(person, new.given_name, new.family_name)
-    set_contact_points(person, email=new.email, phone=new.phone)
-    person.born_on = new.born_on
-    person.prefers = new.prefers
-    person.contact_times = new.contact_times
-    person.no_calls = new.no_calls
-    person.no_voicemail = new.no_voicemail
-    person.no_texts, person.no_emails, person.no_letters = new.no_texts, new.no_emails, new.no_letters
-    person.quiet_times = keep_quiet(read_quiet(new.quiet_times))
-    person.no_contact = False
-    person.safe_contact = new.safe_contact or None
     db.session.add(person)
     db.session.flush()
     for consent in new.consents:
@@ -235,6 +224,23 @@ def add_person(case: Case, new: NewPerson, *, source: str, stated_on: date, acto
             person_id=person.id,
         )
     case.household.name = household_name_of(case.household)
+    return person
+
+
+def as_told(new: NewPerson, *, household_id: int) -> Person:
+    """A person with all they told us and how they may be reached, not added yet."""
+    person = Person(household_id=household_id, role=new.role)
+    set_name(person, new.given_name, new.family_name)
+    set_contact_points(person, email=new.email, phone=new.phone)
+    person.born_on = new.born_on
+    person.prefers = new.prefers
+    person.contact_times = new.contact_times
+    person.no_calls = new.no_calls
+    person.no_voicemail = new.no_voicemail
+    person.no_texts, person.no_emails, person.no_letters = new.no_texts, new.no_emails, new.no_letters
+    person.quiet_times = keep_quiet(read_quiet(new.quiet_times))
+    person.no_contact = False
+    person.safe_contact = new.safe_contact or None
     return person
 
 

@@ -6,6 +6,7 @@ never mends, so that a fault in an operation is seen rather than papered over.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -31,9 +32,21 @@ class NextAction:
 def refresh(case: Case, *, today: date, rulebook: Rulebook) -> None:
     """Rewrite the summaries of a case after anything about it changed, and raise its version."""
     db.session.flush()
-    tracks = case.stages
     # Asked before anything is set: a case that opens again may not be flushed half-way, open and with nothing to do.
     action = next_action(case, rulebook=rulebook)
+    set_summaries(case, case.stages, action, today=today)
+    case.version += 1
+    db.session.flush()
+
+
+def first_action(clocks: Sequence[Deadline], *, rulebook: Rulebook) -> NextAction | None:
+    """The earliest thing due of clocks that are not stored yet, as ``next_action`` would find it."""
+    first = min(clocks, key=lambda clock: clock.due_on, default=None)
+    return _action_of(first, rulebook) if first else None
+
+
+def set_summaries(case: Case, tracks: stages.Tracks, action: NextAction | None, *, today: date) -> None:
+    """Set the summaries of a case from its tracks and from what is to be done next."""
     case.place = stages.place_of(tracks).name
     case.is_open = stages.is_open(tracks)
     case.band = band_of(tracks)
@@ -43,8 +56,6 @@ def refresh(case: Case, *, today: date, rulebook: Rulebook) -> None:
     case.next_action_due_on = action.due_on if action else None
     case.next_action_turn = action.turn if action else None
     case.next_action_rule = action.rule if action else None
-    case.version += 1
-    db.session.flush()
 
 
 def band_of(tracks: stages.Tracks) -> Band:
@@ -61,8 +72,10 @@ def next_action(case: Case, *, rulebook: Rulebook) -> NextAction | None:
         .where(Deadline.case_id == case.id, Deadline.stopped_on.is_(None))
         .order_by(Deadline.due_on, Deadline.id)
     ).first()
-    if clock is None:
-        return None
+    return None if clock is None else _action_of(clock, rulebook)
+
+
+def _action_of(clock: Deadline, rulebook: Rulebook) -> NextAction:
     action = rulebook.deadline(clock.rule).action
     words = f"{action}: {clock.about}"[:200] if clock.about else action
     return NextAction(words, clock.due_on, clock.turn, clock.rule)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from crm.cases.models import Case, TimelineEntry
-from crm.db import db
+from crm.db import db, new_row_key, seal
 from crm.rules.permissions import Actor, Sensitivity
 
 MOVE_WORDS: dict[str, str] = {
@@ -69,15 +70,43 @@ def add(
     shown by ``sensitivity``.
     """
     entry = TimelineEntry(
-        case_id=case.id,
-        occurred_at=occurred_at,
-        kind=kind,
-        title=title[:200],
-        sensitivity=sensitivity,
-        person_id=person_id,
-        actor_name=actor.display_name,
-        actor_id=actor.user_id,
+        **values_of_line(
+            case.id,
+            kind=kind,
+            title=title,
+            actor=actor,
+            occurred_at=occurred_at,
+            detail=detail,
+            sensitivity=sensitivity,
+            person_id=person_id,
+        )
     )
-    entry.detail = detail or None
     db.session.add(entry)
     return entry
+
+
+def values_of_line(
+    case_id: int,
+    *,
+    kind: str,
+    title: str,
+    actor: Actor,
+    occurred_at: datetime,
+    detail: str | None = None,
+    sensitivity: Sensitivity = Sensitivity.ORDINARY,
+    person_id: int | None = None,
+) -> dict[str, Any]:
+    """The columns of the line that ``add`` adds: for whoever writes many rows at once (``crm.db.insert_rows``)."""
+    row_key = new_row_key()
+    return {
+        "row_key": row_key,
+        "case_id": case_id,
+        "occurred_at": occurred_at,
+        "kind": kind,
+        "title": title[:200],
+        "detail_sealed": seal(TimelineEntry.__tablename__, "detail_sealed", row_key, detail) if detail else None,
+        "sensitivity": sensitivity,
+        "person_id": person_id,
+        "actor_name": actor.display_name,
+        "actor_id": actor.user_id,
+    }

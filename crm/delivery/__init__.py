@@ -1,6 +1,13 @@
 """Letters: rows written with the business they are about, their bytes built once, sent later by a worker."""
 
-from crm.delivery.enqueue import enqueue, hold_everything, release_held, supersede
+from crm.delivery.enqueue import (
+    enqueue,
+    hold_everything,
+    letters_that_left,
+    release_held,
+    supersede,
+    withdraw_letters,
+)
 from crm.delivery.message import Attachment, Invitation, NewMessage, Recipient, UnsendableAddress
 from crm.delivery.models import Channel, MessageStatus, OutboundMessage
 from crm.delivery.post_room import configure
@@ -17,6 +24,8 @@ __all__ = [
     "configure",
     "enqueue",
     "hold_everything",
+    "letters_that_left",
     "release_held",
     "supersede",
+    "withdraw_letters",
 ]

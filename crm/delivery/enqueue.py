@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import func, or_, select, text, update
@@ -20,6 +20,7 @@ from crm.delivery.texts import sendable_number, text_bytes
 TOO_LATE = "too_late"
 NEVER_LEFT = "first_never_left"
 OVERTAKEN = "overtaken"
+WITHDRAWN = "withdrawn"
 
 
 def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
@@ -145,6 +146,32 @@ def take_back(
 _UNSENT = text(
     "status IN ('queued', 'held', 'to_print') AND status IN ('queued', 'sending', 'held', 'to_print', 'given_up')"
 )
+
+
+def withdraw_letters(case_ids: Iterable[int], *, now: datetime) -> int:
+    """Drop what has not left of the letters about these cases, which were opened by mistake. Returns how many."""
+    result = db.session.execute(
+        update(OutboundMessage)
+        .where(
+            OutboundMessage.case_id.in_(list(case_ids)),
+            OutboundMessage.status.in_((MessageStatus.QUEUED, MessageStatus.HELD, MessageStatus.TO_PRINT)),
+        )
+        .values(status=MessageStatus.SUPERSEDED, settled_at=now, last_failure=WITHDRAWN)
+        .execution_options(synchronize_session="fetch")
+    )
+    return rows_changed(result)
+
+
+def letters_that_left(case_ids: Iterable[int]) -> set[int]:
+    """Those of the cases about which a letter has left, or may have."""
+    left = select(OutboundMessage.case_id).where(
+        OutboundMessage.case_id.in_(list(case_ids)),
+        or_(
+            OutboundMessage.status.in_((MessageStatus.SENT, MessageStatus.SENDING, MessageStatus.DISPATCHED)),
+            OutboundMessage.may_have_left,
+        ),
+    )
+    return {case_id for case_id in db.session.scalars(left) if case_id is not None}
 
 
 def _may_have_left(stream: str) -> bool:

@@ -195,6 +195,7 @@ FAILURE_WORDS = {
     "number_not_accepted": "The number does not take texts",
     "gateway_refused": "The text gateway refused it",
     "gateway_answered": "The text gateway did not take it",
+    "withdrawn": "What it is about was taken back",
 }
 
 

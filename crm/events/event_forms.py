@@ -1,9 +1,9 @@
-"""Forms of events, the stall and the sign-up sheet: shape and words."""
+"""Forms of events and the stall: shape and words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,6 @@ from wtforms import (
     BooleanField,
     DecimalField,
     FieldList,
-    FileField,
     IntegerField,
     RadioField,
     SelectField,
@@ -20,7 +19,6 @@ from wtforms import (
 from wtforms.validators import ValidationError
 
 from crm.cases import keys
-from crm.events.columns import COLUMN_WORDS
 from crm.events.models import KIND_WORDS
 from crm.web.forms import (
     BaseForm,
@@ -184,18 +182,3 @@ class EnquirerForm(BaseForm):
     @property
     def email(self) -> str | None:
         return self.reach.data if "@" in (self.reach.data or "") else None
-
-
-class SheetForm(BaseForm):
-    sheet = FileField("Sign-up sheet", [Needed("Choose the sheet to load")])
-
-
-class LoadForm(BaseForm):
-    """Nothing to fill in: what is loaded was shown."""
-
-
-def columns_form(header: Sequence[str]) -> type[BaseForm]:
-    """For each thing a sheet can hold, which column holds it."""
-    choices = [("", "Not on this sheet"), *((str(at), words or f"Column {at + 1}") for at, words in enumerate(header))]
-    fields: dict[str, Any] = {meaning: SelectField(words, choices=choices) for meaning, words in COLUMN_WORDS.items()}
-    return type("ColumnsForm", (BaseForm,), fields)

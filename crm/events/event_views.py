@@ -1,11 +1,11 @@
-"""Events: the list, one event, the stall, the sign-up sheet."""
+"""Events: the list, one event, the stall."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, make_response, request, url_for
+from flask import Blueprint, Response, request, url_for
 
 from crm import policy
 from crm.access.guards import current_actor, requires
@@ -14,20 +14,17 @@ from crm.cases.models import PersonRole
 from crm.cases.open_case import NewConsent, NewPerson
 from crm.cases.owners import owner_for
 from crm.clock import LONDON, london, london_date, now_utc, today_in_london
-from crm.events import after, brought, costing, planning, queries, sheet_import
-from crm.events import columns as columns_
+from crm.events import after, brought, costing, planning, queries, sheet_queries
 from crm.events.attendance import walk_in
 from crm.events.door import received_at
-from crm.events.event_forms import EnquirerForm, EventForm, LoadForm, SheetForm, columns_form
-from crm.events.models import KIND_WORDS, EventKind, RecruitmentEvent, SheetImport
-from crm.events.sheets import SheetNotRead, read_sheet
+from crm.events.event_forms import EnquirerForm, EventForm
+from crm.events.models import KIND_WORDS, EventKind, RecruitmentEvent
 from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal
 from crm.rules.stages import PLACE
 from crm.web.filters import day, many
 from crm.web.notices import tell
 from crm.web.pages import render, see_other
-from crm.web.uploads import accepts_upload
 from crm.web.writes import writes
 
 bp = Blueprint("events", __name__)
@@ -194,7 +191,7 @@ def show(event_id: int) -> str:
         staff_minutes=costing.staff_minutes(event),
         checklist=after.checklist(event),
         follow_up_due=after.follow_up_due(event, rulebook),
-        sheet=queries.latest_upload(event),
+        sheet=sheet_queries.latest_upload(event),
     )
 
 
@@ -291,133 +288,3 @@ def _what_happened(form: Any, logged: Any, event: RecruitmentEvent) -> str:
     if logged.may_be_opened:
         return f"{name} is saved with {logged.case.household.name}, {logged.case.reference}: the same phone or email."
     return f"{name} is saved. We know that phone or email already, and whoever has their case will see this."
-
-
-# --- The sign-up sheet ------------------------------------------------------------------------------------------------
-
-
-@bp.route("/events/<int:event_id>/import", methods=["GET", "POST"], endpoint="import_sheet")
-@requires(Permission.IMPORT_SHEET)
-@accepts_upload(megabytes=6)
-@writes
-def upload_sheet(event_id: int) -> Response | tuple[str, int]:
-    """Upload a sheet. Nothing is stored of it but the sealed file, until a person has looked at what would happen."""
-    actor, now = current_actor(), now_utc()
-    event = queries.event_by_id(event_id)
-    form = SheetForm()
-    if form.is_sent_and_right():
-        file = form.sheet.data
-        try:
-            upload = sheet_import.keep_upload(
-                event, content=file.read(), filename=file.filename or "sheet", actor=actor, now=now
-            )
-        except SheetNotRead as refusal:
-            form.take_refusal(refusal)
-        else:
-            return see_other(url_for("events.look_at_sheet", event_id=event.id, upload_id=upload.id))
-    return render("events/import_sheet.html", here="events", event=event, form=form), form.status
-
-
-@bp.route("/events/<int:event_id>/import/<int:upload_id>", methods=["GET", "POST"])
-@requires(Permission.IMPORT_SHEET)
-@writes
-def look_at_sheet(event_id: int, upload_id: int) -> Response | tuple[str, int]:
-    """What would happen to each line: then load it, or say which column holds what."""
-    actor, now, today = current_actor(), now_utc(), today_in_london()
-    event = queries.event_by_id(event_id)
-    upload = queries.upload_of(event, upload_id)
-    sheet = read_sheet(upload.content or b"")
-    form = LoadForm()
-    chosen = columns_.from_text(upload.columns or "{}")
-    problem = None
-    report = None
-    try:
-        chosen = columns_.check_columns(chosen, width=len(sheet.header))
-        if form.is_sent_and_right():
-            report = sheet_import.load(
-                sheet,
-                chosen,
-                event=event,
-                owner_for=owner_for,
-                actor=actor,
-                now=now,
-                today=today,
-                rulebook=policy.rulebook_on(today),
-                **_import_settings(today),
-            )
-            sheet_import.note_loaded(upload, report, now=now)
-            tell(
-                f"{many(report.opened, 'new household')} and {report.joined} joined to one we know. "
-                f"{many(report.refused, 'line')} refused."
-            )
-            return see_other(url_for("events.show", event_id=event.id))
-        report = sheet_import.dry_run(sheet, chosen, event=event, **_import_settings(today))
-    except Refusal as refusal:
-        problem = refusal.message
-        form.take_refusal(refusal)
-    return render(
-        "events/look_at_sheet.html",
-        here="events",
-        event=event,
-        upload=upload,
-        sheet=sheet,
-        form=form,
-        report=report,
-        problem=problem,
-        words=sheet_import.STATUS_WORDS,
-        only=request.args.get("only", "look"),
-    ), 200 if problem and not form.is_sent else form.status
-
-
-@bp.route("/events/<int:event_id>/import/<int:upload_id>/columns", methods=["GET", "POST"])
-@requires(Permission.IMPORT_SHEET)
-@writes
-def sheet_columns(event_id: int, upload_id: int) -> Response | tuple[str, int]:
-    """Say which column holds what."""
-    actor, now = current_actor(), now_utc()
-    event = queries.event_by_id(event_id)
-    upload = queries.upload_of(event, upload_id)
-    sheet = read_sheet(upload.content or b"")
-    held = columns_.from_text(upload.columns or "{}")
-    form = columns_form(sheet.header)(**{meaning: str(at) for meaning, at in held.items()})
-    if form.is_sent_and_right():
-        chosen = {meaning: int(form[meaning].data) for meaning in columns_.COLUMN_WORDS if form[meaning].data}
-        try:
-            sheet_import.set_columns(upload, chosen, actor=actor, now=now)
-        except Refusal as refusal:
-            form.take_refusal(refusal)
-        else:
-            return see_other(url_for("events.look_at_sheet", event_id=event.id, upload_id=upload.id))
-    return render(
-        "events/sheet_columns.html",
-        here="events",
-        event=event,
-        upload=upload,
-        form=form,
-        meanings=tuple(columns_.COLUMN_WORDS),
-        example=sheet.lines[0],
-        sheet=sheet,
-    ), form.status
-
-
-@bp.get("/events/<int:event_id>/import/<int:upload_id>/errors.csv")
-@requires(Permission.IMPORT_SHEET)
-def error_file(event_id: int, upload_id: int) -> Response:
-    """The lines to put right, to download."""
-    today = today_in_london()
-    event = queries.event_by_id(event_id)
-    upload: SheetImport = queries.upload_of(event, upload_id)
-    sheet = read_sheet(upload.content or b"")
-    chosen = columns_.check_columns(columns_.from_text(upload.columns or "{}"), width=len(sheet.header))
-    report = sheet_import.dry_run(sheet, chosen, event=event, **_import_settings(today))
-    response = make_response(report.error_file())
-    response.headers["Content-Type"] = "text/csv; charset=utf-8"
-    response.headers["Content-Disposition"] = f'attachment; filename="event-{event.id}-to-put-right.csv"'
-    return response
-
-
-def _import_settings(today: Any) -> dict[str, Any]:
-    return {
-        "wording_version": policy.wording("consent.email", today).version,
-        "our_districts": policy.service().districts,
-    }

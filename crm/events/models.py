@@ -1,15 +1,16 @@
-"""Tables of recruitment events and of the sheets that come back from them."""
+"""Tables of recruitment events. Those of the sheets that come back from them are in ``sheet_models``."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm.cases.models import Campaign
-from crm.db import Base, EncryptedBytes, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
+from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
+from crm.events import sheet_models  # noqa: F401  (its tables are part of this package's)
 
 
 class EventKind(StrEnum):
@@ -319,24 +320,3 @@ class EventStep(Base):
     name: Mapped[str] = mapped_column(String(24), primary_key=True)
     done_at: Mapped[datetime] = mapped_column(UTCDateTime)
     count: Mapped[int] = mapped_column(Integer, default=0)
-
-
-class SheetImport(RowKey, Base):
-    """A sign-up sheet between its upload and its loading. Its content is sealed, and dropped some days after."""
-
-    __tablename__ = "sheet_import"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    event_id: Mapped[int] = mapped_column(ForeignKey("recruitment_event.id"), index=True)
-    filename: Mapped[str] = mapped_column(String(200))
-    content_sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    content = EncryptedBytes("content_sealed")
-    columns_sealed: Mapped[str | None] = mapped_column(Text)
-    columns = EncryptedText("columns_sealed")
-    """Which column holds what, as JSON; empty until a person has looked."""
-    uploaded_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
-    uploaded_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
-    loaded_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    loaded_count: Mapped[int] = mapped_column(Integer, default=0)
-    joined_count: Mapped[int] = mapped_column(Integer, default=0)
-    refused_count: Mapped[int] = mapped_column(Integer, default=0)

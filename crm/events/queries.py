@@ -21,7 +21,6 @@ from crm.events.models import (
     EventSignUp,
     EventStatus,
     RecruitmentEvent,
-    SheetImport,
     SignUpSource,
     SignUpStatus,
 )
@@ -35,17 +34,6 @@ class EventNotFound(Refusal):
 
     def __init__(self) -> None:
         super().__init__("We can't find that event.", status=404)
-
-
-class UploadNotFound(Refusal):
-    """No such sheet at this event, or its time is over."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "That sheet is not here any more. Uploads are kept for two weeks.",
-            status=404,
-            alternatives=("Upload it again: what was loaded before is not loaded twice.",),
-        )
 
 
 def event_by_id(event_id: int) -> RecruitmentEvent:
@@ -110,14 +98,6 @@ def say_room(event: RecruitmentEvent) -> str:
         return ""
     left = event.capacity - event.places_taken
     return "full" if left <= 0 else "few" if left <= FEW_LEFT else "open"
-
-
-def upload_of(event: RecruitmentEvent, upload_id: int) -> SheetImport:
-    """An uploaded sheet of an event. Raises UploadNotFound."""
-    upload = db.session.get(SheetImport, upload_id)
-    if upload is None or upload.event_id != event.id:
-        raise UploadNotFound
-    return upload
 
 
 def staff_names(user_ids: list[int]) -> dict[int, str]:
@@ -600,12 +580,3 @@ def follow_up(
     ]
     last = rows[FOLLOW_UP_SHOWN - 1] if len(rows) > FOLLOW_UP_SHOWN else None
     return lines, (last.rank, last.enquiry_id) if last else None
-
-
-def latest_upload(event: RecruitmentEvent) -> SheetImport | None:
-    """The newest sheet of an event that has been loaded, to say so on its page."""
-    return db.session.scalars(
-        select(SheetImport)
-        .where(SheetImport.event_id == event.id, SheetImport.loaded_at.is_not(None))
-        .order_by(SheetImport.id.desc())
-    ).first()

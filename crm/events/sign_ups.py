@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 from crm.cases import keys
 from crm.cases.models import PersonRole
 from crm.cases.open_case import NewConsent, NewPerson
+from crm.events.columns import plain
 from crm.events.sheets import Line
 
-YES = frozenset({"y", "yes", "yeah", "yep", "ok", "okay", "true", "1", "x", "✓"})
+YES = frozenset({"y", "yes", "yeah", "yep", "ok", "okay", "true", "1", "x", "✓", "✔", "√", "ticked", "tick"})
 NO = frozenset({"n", "no", "nope", "none", "false", "0"})
 
 _TITLES = re.compile(r"^(mr|mrs|ms|miss|mx|dr|rev|sir|lady)\b\.?\s*", re.IGNORECASE)
@@ -24,7 +26,7 @@ _TITLED_COUPLE = re.compile(
     r"^(?P<one>mr|mrs|ms|miss|mx|dr)\.?\s*(?:&|\+|and)\s*(?P<two>mr|mrs|ms|miss|mx|dr)\.?\s+(?P<name>.+)$",
     re.IGNORECASE,
 )
-_BETWEEN_TWO = re.compile(r"\s*(?:\+|&|/|\band\b)\s*", re.IGNORECASE)
+_BETWEEN_TWO = re.compile(r"\s*(?:\+|&|/|;|\n|\band\b)\s*", re.IGNORECASE)
 _EMAIL = re.compile(r"[^\s@<>(),;:\"\[\]]+@[^\W_](?:[\w-]*[^\W_])?(?:\.[^\W_](?:[\w-]*[^\W_])?)+")
 _NO_VOICEMAIL = re.compile(r"\b(no|not|don.?t|never)\b.{0,20}\b(voice ?mail|message|answer ?phone)", re.IGNORECASE)
 _IN_CONFIDENCE = re.compile(
@@ -42,6 +44,12 @@ _FOSTERED = re.compile(r"\bfostered\b", re.IGNORECASE)
 SHEET_MARK = "sheet:"
 """How the mark of a line begins: what came on a sheet is told from what was logged at the event by it."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_TOTAL = re.compile(
+    r"(sub|grand )?(totals?|sum|count|number of (people|names|sign.?ups)|names?:? \d+)\b", re.IGNORECASE
+)
+_EATEN = re.compile(r"(\d(?:\.\d+)?)E\+?(\d{1,2})", re.IGNORECASE)
+_BETWEEN_WAYS = re.compile(r"\s*(?:\n|;|/|,|\bor\b|&)\s*", re.IGNORECASE)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,7 @@ class SignUp:
     fingerprint: str
     people: tuple[NewPerson, ...] = ()
     postcode: str | None = None
+    address: str | None = None
     interest: str | None = None
     said: str | None = None
     facts: dict[str, str] = field(default_factory=dict)
@@ -67,25 +76,32 @@ class SignUp:
 
 
 def read_line(
-    line: Line, columns: Mapping[str, int], *, event_id: int, wording_version: str, our_districts: frozenset[str]
+    line: Line,
+    columns: Mapping[str, int],
+    *,
+    event_id: int,
+    wording_version: str,
+    our_districts: frozenset[str],
+    today: date,
 ) -> SignUp:
     """What a line says. ``our_districts`` are the postcode districts of our area; none leaves it open."""
-    cell = {meaning: line.cells[at] if at < len(line.cells) else "" for meaning, at in columns.items()}
-    label = _said_name(cell) or "No name"
+    cell = {meaning: _cell(line, at, keep_lines=meaning in _MANY_IN_A_CELL) for meaning, at in columns.items()}
+    label = (_said_name(cell) or "No name").replace("\n", ", ")
     mark = fingerprint(line, event_id=event_id)
     doubts: list[str] = []
-    phone, email, leftover = _ways_to_reach(cell, doubts)
+    leftover: list[str] = []
+    phone, email = _ways_to_reach(cell.get("phone", ""), cell.get("email", ""), doubts, leftover)
     names = _names(cell, doubts)
     if not names:
         return SignUp(line.number, label, mark, refused="There is no name on this line.")
-    if not phone and not email:
-        return SignUp(
-            line.number, label, mark, refused="There is no way to reach them: no phone number and no email address."
-        )
+    second = _second_adult(cell, names, doubts, leftover)
+    if not (phone or email or (second is not None and (second.phone or second.email))):
+        return SignUp(line.number, label, mark, refused=_no_way(leftover))
     notes = cell.get("notes", "")
     times, no_voicemail, safe_contact = _safe_contact(cell.get("contact_times", ""), notes, doubts)
     consents = _consents(cell, doubts)
     postcode = _postcode(cell.get("postcode", ""), doubts, our_districts, leftover)
+    born_on = _born_on(cell.get("born_on", ""), doubts, leftover, today=today)
     people = []
     for position, (given, family) in enumerate(names):
         first = position == 0
@@ -96,6 +112,7 @@ def read_line(
                 role=PersonRole.APPLICANT_1 if first else PersonRole.APPLICANT_2,
                 phone=phone if first else None,
                 email=email if first else None,
+                born_on=born_on if first else None,
                 contact_times=times if first else None,
                 no_calls=first and consents.get("phone") is False,
                 no_voicemail=first and no_voicemail,
@@ -106,6 +123,8 @@ def read_line(
                 else (),
             )
         )
+    if second is not None:
+        people.append(second)
     ways = [way for way, there in (("phone", phone), ("text", phone), ("email", email)) if there]
     if ways and all(consents.get(way) is False for way in ways):
         doubts.append("They said no to every way of reaching them. Talk to whoever took the name before you ring.")
@@ -116,12 +135,34 @@ def read_line(
         mark,
         people=tuple(people),
         postcode=postcode,
+        address=cell.get("address") or None,
         interest=_interest(cell.get("interest", "")),
         said=said or None,
         facts=_facts(cell, notes, doubts),
         doubts=tuple(doubts),
         consents=consents,
     )
+
+
+_MANY_IN_A_CELL = ("name", "phone", "email", "partner_name")
+"""Where a line begun in the cell may stand between two people or two numbers."""
+
+
+def _cell(line: Line, at: int, *, keep_lines: bool) -> str:
+    text = line.cells[at] if at < len(line.cells) else ""
+    return text if keep_lines or "\n" not in text else text.replace("\n", " ")
+
+
+def why_passed_over(line: Line, headings: Sequence[str], columns: Mapping[str, int]) -> str | None:
+    """Why a line names nobody, when it is not meant to: a total, or the headings printed once more."""
+    filled = [cell for cell in line.cells if cell]
+    if [plain(cell) for cell in filled] == [plain(cell) for cell in headings if cell]:
+        return "The headings once more."
+    if _TOTAL.match(filled[0]) or (len(filled) == 1 and filled[0].isdigit()):
+        reach = [line.cells[at] for key in ("phone", "email") if (at := columns.get(key, 99)) < len(line.cells)]
+        if not any("@" in cell or sum(c.isdigit() for c in cell) >= 6 for cell in reach):
+            return "A total, not a person."
+    return None
 
 
 def fingerprint(line: Line, *, event_id: int) -> str:
@@ -142,6 +183,10 @@ def _said_name(cell: Mapping[str, str]) -> str:
 def _names(cell: Mapping[str, str], doubts: list[str]) -> list[tuple[str, str | None]]:
     """The people a name cell names: one, or two when it reads as a couple."""
     if cell.get("given_name") or cell.get("family_name"):
+        both = [part for part in _BETWEEN_TWO.split(cell.get("given_name", "")) if part]
+        if len(both) == 2:
+            family = _case(cell.get("family_name", "")) or None
+            return _couple([f"{one} {family}" if family and " " not in one else one for one in both], doubts)
         given = _case(cell.get("given_name", "")) or _case(cell["family_name"])
         return [(given[:120], (_case(cell.get("family_name", "")) or None) if cell.get("given_name") else None)]
     name = cell.get("name", "")
@@ -157,13 +202,26 @@ def _names(cell: Mapping[str, str], doubts: list[str]) -> list[tuple[str, str | 
             given, family = titled["one"].capitalize(), given
         doubts.append("Two people on one line. Ask for the second one's first name and number.")
         return [(given, family), (titled["two"].capitalize(), family)]
+    name = _surname_first(name)
     parts = [part for part in _BETWEEN_TWO.split(_TITLES.sub("", name)) if part]
     if len(parts) == 2:
         return _couple(parts, doubts)
+    if not parts:
+        return []
     if len(parts) > 2:
         doubts.append("More than two names on one line. The first is kept as the person; look at the rest together.")
         return [_split(parts[0])]
     return [_split(_TITLES.sub("", name))]
+
+
+def _surname_first(name: str) -> str:
+    """ "OSEI, Priya" is Priya Osei; a comma between two whole names stands between two people."""
+    parts = [part.strip() for part in name.split(",") if part.strip()]
+    if len(parts) < 2 or _BETWEEN_TWO.search(name):
+        return name.strip(" ,")
+    if len(parts) == 2 and " " not in parts[0]:
+        return f"{parts[1]} {parts[0]}"
+    return " & ".join(parts)
 
 
 def _couple(parts: list[str], doubts: list[str]) -> list[tuple[str, str | None]]:
@@ -193,12 +251,13 @@ def _case(word: str) -> str:
 # --- Ways to reach them -----------------------------------------------------------------------------------------------
 
 
-def _ways_to_reach(cell: Mapping[str, str], doubts: list[str]) -> tuple[str | None, str | None, list[str]]:
-    """Phone and email, and the words that could be neither but are kept with the notes."""
-    leftover: list[str] = []
-    phone, email = cell.get("phone", ""), cell.get("email", "")
+def _ways_to_reach(phone: str, email: str, doubts: list[str], leftover: list[str]) -> tuple[str | None, str | None]:
+    """Phone and email. What could be neither, and what is one too many, is kept with the notes."""
     if "@" in phone and "@" not in email:
         phone, email = email, phone
+    phone = _uneaten(_first_of(phone, "phone number", doubts, leftover), doubts, leftover)
+    email = _first_of(email, "email address", doubts, leftover) if email.count("@") > 1 else email.replace("\n", "")
+    email = re.sub(r"^mailto:|\s+", "", email.strip(" <>;,."), flags=re.IGNORECASE)
     digits = re.sub(r"\D", "", phone)
     if phone and len(digits) < 6:
         doubts.append(f"“{phone}” is not a phone number. It is kept with the notes.")
@@ -210,7 +269,110 @@ def _ways_to_reach(cell: Mapping[str, str], doubts: list[str]) -> tuple[str | No
         doubts.append(f"“{email}” is not an email address that works. It is kept with the notes.")
         leftover.append(f"Email as written: {email}")
         email = ""
-    return phone[:40] or None, email[:254] or None, leftover
+    return phone[:40] or None, email[:254] or None
+
+
+def _first_of(text: str, what: str, doubts: list[str], leftover: list[str]) -> str:
+    """The first of several numbers or addresses in one cell; the others are kept with the notes."""
+    parts = [part for part in _BETWEEN_WAYS.split(text) if part]
+    whole = [part for part in parts if "@" in part or sum(c.isdigit() for c in part) >= 6]
+    if len(whole) < 2:
+        return text.replace("\n", " ")
+    doubts.append(f"More than one {what} on this line. The first is used; the others are kept with the notes.")
+    leftover.append(f"Other {what}: {', '.join(whole[1:])}")
+    return whole[0]
+
+
+def _uneaten(phone: str, doubts: list[str], leftover: list[str]) -> str:
+    """A number as it was before a spreadsheet took it for a quantity: the leading 0 is put back, 7.7009E+09 is undone
+    while all its digits are there."""
+    found = _EATEN.fullmatch(phone.replace(" ", ""))
+    if found:
+        digits, size = found[1].replace(".", ""), int(found[2])
+        if len(digits) < size + 1:
+            doubts.append(f"The spreadsheet has eaten the end of this phone number ({phone}). Look at the paper.")
+            leftover.append(f"Phone as written: {phone}")
+            return ""
+        phone = digits
+    # A UK number without its 0 has ten digits that begin with 1, 2, 3 or 7.
+    if re.fullmatch(r"[1237]\d{9}", phone):
+        return f"0{phone}"
+    if re.fullmatch(r"44[1237]\d{9}", phone):
+        return f"+{phone}"
+    return phone
+
+
+def _no_way(leftover: Sequence[str]) -> str:
+    if any(part.startswith("Phone as written") and "E+" in part.upper() for part in leftover):
+        return (
+            "The spreadsheet has eaten the phone number and there is no email address. "
+            "Make the phone column text in the first sheet, or type the number in again."
+        )
+    return "There is no way to reach them: no phone number and no email address."
+
+
+def _second_adult(
+    cell: Mapping[str, str], names: Sequence[tuple[str, str | None]], doubts: list[str], leftover: list[str]
+) -> NewPerson | None:
+    """The other adult, where the sheet has columns for them."""
+    name = cell.get("partner_name", "")
+    if not name or name.casefold() in NO | {"n/a", "-"}:
+        return None
+    if len(names) > 1:
+        leftover.append(f"Second adult as written: {name}")
+        return None
+    phone, email = _ways_to_reach(cell.get("partner_phone", ""), cell.get("partner_email", ""), doubts, leftover)
+    given, family = _split(_TITLES.sub("", _surname_first(name.replace("\n", " "))))
+    return NewPerson(
+        given_name=given,
+        family_name=family or names[0][1],
+        role=PersonRole.APPLICANT_2,
+        phone=phone,
+        email=email,
+    )
+
+
+def _born_on(text: str, doubts: list[str], leftover: list[str], *, today: date) -> date | None:
+    """A date of birth, as people and spreadsheets write it: day first, or the number of days that Excel counts."""
+    if not text:
+        return None
+    born = _read_day(text.strip(" ."), today=today)
+    if born is None or not date(1900, 1, 1) < born < today:
+        doubts.append(f"“{text}” is not a date of birth that we can read. It is kept with the notes.")
+        leftover.append(f"Date of birth as written: {text}")
+        return None
+    if (today.year - born.year - ((today.month, today.day) < (born.month, born.day))) < 21:
+        doubts.append("Under 21 by the date of birth. Agree when to talk again.")
+    return born
+
+
+def _read_day(text: str, *, today: date) -> date | None:
+    iso = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})(?: .*)?", text)
+    if iso:
+        return _day(int(iso[1]), int(iso[2]), int(iso[3]))
+    if re.fullmatch(r"\d{5}", text):
+        return date(1899, 12, 30) + timedelta(days=int(text))
+    found = re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?[\s./-]+(\d{1,2}|[A-Za-z]{3,9})[\s./,-]+(\d{2}|\d{4})", text)
+    if found is None:
+        return None
+    day, year = int(found[1]), int(found[3])
+    if found[2].isdigit():
+        month = int(found[2])
+    else:
+        name = found[2][:3].casefold()
+        month = _MONTHS.index(name) + 1 if name in _MONTHS else 0
+    if year < 100:
+        year += 2000 if year <= today.year % 100 else 1900
+    if month > 12 >= day:  # month first, as in America: there is no other way to read it
+        day, month = month, day
+    return _day(year, month, day)
+
+
+def _day(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
 
 
 def _postcode(text: str, doubts: list[str], ours: frozenset[str], leftover: list[str]) -> str | None:

@@ -134,8 +134,12 @@ def new_event(world: World, name: str) -> tuple[int, int]:
             actor=actor,
             now=now,
         )
-        upload = keep_upload(made, content=SHEET, filename="sheet.csv", actor=actor, now=now)
+        upload = keep_upload(made, content=SHEET, filename="sheet.csv", actor=actor, now=now, today=today_in_london())
         return made.id, upload.id
+
+
+def sheet_line(world: World) -> dict[str, dict[str, Any]]:
+    return {relation: {**words, "number": 2} for relation, words in sheet_upload(world).items()}
 
 
 def kit_device(world: World) -> dict[str, dict[str, Any]]:
@@ -210,6 +214,7 @@ OBJECTS = {
     "enquire_step": enquire_step,
     "event": event,
     "sheet_upload": sheet_upload,
+    "sheet_line": sheet_line,
     "campaign": campaign,
     "event_code": event_code,
     "event_guest": event_guest,

@@ -204,7 +204,7 @@ def test_a_sheet_is_looked_at_and_loaded(open_page, look, live, session, cast):
     go_on(page, "Use these columns")
     go_on(page, "Load 55 lines")
 
-    expect(page.get_by_text("53 new households and 2 joined to one we know")).to_be_visible()
+    expect(page.get_by_text("54 new households and 1 joined to one we know")).to_be_visible()
     look(page, "event-after-sheet")
     page.goto("/enquiries")
     look(page, "queue-full")

@@ -381,7 +381,9 @@ class Builder:
                 name="The Glades stall", kind=EventKind.STALL, place="The Glades", starts_at=now - timedelta(hours=2),
                 ends_at=now + timedelta(hours=2), actor=cast.recruiter.actor, now=now,
             )  # fmt: skip
-            upload = keep_upload(made, content=SHEET, filename="sheet.csv", actor=cast.recruiter.actor, now=now)
+            upload = keep_upload(
+                made, content=SHEET, filename="sheet.csv", actor=cast.recruiter.actor, now=now, today=today
+            )
             things |= {"event_id": made.id, "upload_id": upload.id}
             evening, evening_ends = now + timedelta(days=9), now + timedelta(days=9, hours=2)
             open_to_all, drafted = (
