@@ -216,17 +216,20 @@ def found_on_disk(folder: Path, words: list[str]) -> list[str]:
 ENTRIES, KILLS = 100, 10
 
 
-def measure(environ: dict[str, str], report: Any, *, folder: Path) -> None:
-    """A hundred entries over a browser killed ten times and a network that loses 30 % of the answers."""
+def measure(kind: str, environ: dict[str, str], report: Any, *, folder: Path) -> None:
+    """A hundred entries over a browser killed ten times and a network that loses 30 % of the answers. ``environ`` leads
+    to an empty database of this kind."""
     from playwright.sync_api import sync_playwright
 
     from bench import servers
+    from crm import migrations
     from crm.app import create_app
     from crm.db import db
     from crm.settings import Settings
 
     app = create_app(Settings.from_environ(environ))
     with app.app_context():
+        migrations.upgrade(db.engine)
         event_id = event_with_staff(datetime.now(UTC))
         db.session.remove()
     draw = random.Random(SEED)
@@ -254,24 +257,25 @@ def measure(environ: dict[str, str], report: Any, *, folder: Path) -> None:
                     tablet.kill()
                     tablet.open()
                     tablet.unlock()
-            report.add("door: entries kept over ten kills", tablet.waiting, None)
+            report.add(f"{kind} door: entries kept over ten kills", tablet.waiting, None)
             network.is_cut, network.loses = False, LOSES
             began = time.monotonic()
             tablet.wait_until_sent()
-            report.add("door: seconds to send a hundred, 30 % of answers lost", time.monotonic() - began, 120)
-            report.add("door: seconds to take and keep an entry, at most", max(seconds), 5)
+            report.add(f"{kind} door: seconds to send a hundred, 30 % of answers lost", time.monotonic() - began, 120)
+            report.add(f"{kind} door: seconds to take and keep an entry, at most", max(seconds), 5)
         finally:
             tablet.kill()
     with app.app_context():
         stored, asides = stored_entries(event_id), asides_of(event_id)
         db.session.remove()
     names = [name for name, _, _ in stored]
-    report.add("door: entries lost", len(set(canaries) - set(names)), 0)
-    report.add("door: entries stored twice", len(names) - len(set(names)), 0)
-    report.add("door: entries out of order", sum(a != b for a, b in zip(names, canaries, strict=False)), 0)
-    report.add("door: entries kept aside", asides, 0)
-    report.add("door: seconds between the two times, at most", max((late for _, _, late in stored), default=0.0), 1)
-    report.add("door: canaries found in the profile on disk", len(found_on_disk(folder / "profile", canaries)), 0)
+    report.add(f"{kind} door: entries lost", len(set(canaries) - set(names)), 0)
+    report.add(f"{kind} door: entries stored twice", len(names) - len(set(names)), 0)
+    report.add(f"{kind} door: entries out of order", sum(a != b for a, b in zip(names, canaries, strict=False)), 0)
+    report.add(f"{kind} door: entries kept aside", asides, 0)
+    apart = max((seconds for _, _, seconds in stored), default=0.0)
+    report.add(f"{kind} door: seconds between the two times, at most", apart, 1)
+    report.add(f"{kind} door: names found in the profile on disk", len(found_on_disk(folder / "profile", canaries)), 0)
 
 
 EMAIL, PASSWORD = "door@example.org", "seven brown teapots"

@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from bench import servers
+from bench import door, servers
 from bench.load import load
 from crm import migrations, policy
 from crm.access import guards, sessions
@@ -39,7 +39,8 @@ from crm.wsgi import settle
 
 SIZES = (1_000, 100_000, 1_000_000)
 ROUNDS = 60
-GROUPS = ("load", "pages", "memory")
+GROUPS = ("load", "pages", "memory", "door")
+OF_A_SIZE = frozenset(GROUPS) - {"door"}
 
 SECRETS = {
     "CRM_SECRET_KEY": "a secret that is used in benches and nowhere else",
@@ -89,7 +90,9 @@ def run(*, only: str | None, json_file: Path | None, rows: tuple[int, ...], keep
     with servers.postgresql(folder / "postgres") as server:
         for kind in ("sqlite", "postgresql"):
             smallest: dict[str, float] = {}
-            for size in sizes:
+            if "door" in groups:
+                measure_door(kind, folder, server, report)
+            for size in sizes if OF_A_SIZE & set(groups) else ():
                 with service(kind, size, folder, server, report if "load" in groups else None) as app:
                     if "pages" in groups:
                         measure_pages(app, kind, size, smallest, report)
@@ -336,6 +339,23 @@ def measure_memory(app: Flask, kind: str, size: int, report: Report) -> None:
         family = [process, *process.children(recursive=True)]
         weight = sum(_pss(member) for member in family if member.is_running())
     report.add(f"{kind} {size:,} web and worker MiB", weight / 2**20, 300)
+
+
+def measure_door(kind: str, folder: Path, server: str, report: Report) -> None:
+    """What the door without signal stores, doubles, loses and leaves behind, on an empty database made for it."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        url = f"sqlite:///{scratch}/door.sqlite3"
+        if kind == "postgresql":
+            servers.drop_database(server, "bench_door")
+            url = servers.database(server, "bench_door")
+        door.measure(
+            kind,
+            {**os.environ, "CRM_ENV": "test", "DATABASE_URL": url, "CRM_DATA": scratch, **SECRETS},
+            report,
+            folder=Path(scratch),
+        )
+    if kind == "postgresql":
+        servers.drop_database(server, "bench_door")
 
 
 def _pss(process: psutil.Process) -> int:

@@ -431,7 +431,7 @@ def keys_rotate() -> None:
 
 
 @main.command()
-@click.option("--only", help="One group: pages, write, memory, load.")
+@click.option("--only", help="One group: pages, memory, load, door.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Keep the figures here.")
 @click.option("--rows", "rows", multiple=True, type=int, help="Sizes to measure at (enquiries).")
 @click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Where loaded databases are kept.")

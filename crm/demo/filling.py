@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import secrets
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -28,7 +29,10 @@ from crm.demo.twice import enter_twice
 from crm.enquiries import intake
 from crm.enquiries.saved_views import save_view
 from crm.enquiries.submitting import Sent, take_in
-from crm.events import planning
+from crm.events import kit, planning
+from crm.events.kit_entries import NotTaken, keep_aside
+from crm.events.kit_models import AsideReason
+from crm.events.kit_sealing import new_key_pair
 from crm.events.models import EventKind, RecruitmentEvent
 from crm.rules.permissions import PUBLIC, SYSTEM, Actor
 from crm.rules.refusal import Refusal
@@ -130,6 +134,7 @@ def fill(
         db.session.execute(sa.update(User).values(digest_on=today))
         save_view(name="Late from the web", query="view=over&channel=web", actor=users["recruiter"].as_actor(), now=now)
         _plan_a_rule(_administrator(users), now=now, today=today)
+        _stand_at_the_door(team.events, users["recruiter"].as_actor(), now=now)
         record("demo.filled", actor=SYSTEM, at=now, detail={"households": households})
 
 
@@ -302,6 +307,26 @@ def _events(users: dict[str, User], began: datetime, today: date, draw: random.R
         )
         day += timedelta(days=21)
     return made
+
+
+def _stand_at_the_door(events: list[RecruitmentEvent], recruiter: Actor, *, now: datetime) -> None:
+    """Two devices at the last event, and an entry of one of them that waits for a person to look."""
+    event = max((one for one in events if one.ends_at < now), key=lambda one: one.starts_at)
+    before, during = event.starts_at - timedelta(minutes=25), event.starts_at + timedelta(minutes=70)
+    for name, skew in (("Blue tablet", timedelta(minutes=4)), ("Tomasz’s phone", timedelta())):
+        device, _key, _token = kit.set_up_device(
+            event,
+            name=name,
+            signing_key=new_key_pair()[0],
+            proof_digest=secrets.token_hex(32),
+            skew_ms=skew // timedelta(milliseconds=1),
+            actor=recruiter,
+            now=before,
+        )
+        kit.note_heard(device, waiting=0, skew_ms=device.skew_ms, now=during)
+    said = {"given_name": "Winifred", "family_name": "Aske", "reach": "0770", "note": "Came with her sister"}
+    unread = NotTaken(AsideReason.REFUSED, why="The phone number can’t be read.", said=said)
+    keep_aside({"event": event.id}, unread, event=event, device=device, now=during)
 
 
 def _tick_off_old_tasks(now: datetime) -> None:
