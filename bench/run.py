@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from bench import door, servers
+from bench import door, duplicates, servers
 from bench.load import load
 from crm import migrations, policy
 from crm.access import guards, sessions
@@ -39,7 +39,7 @@ from crm.wsgi import settle
 
 SIZES = (1_000, 100_000, 1_000_000)
 ROUNDS = 60
-GROUPS = ("load", "pages", "memory", "door")
+GROUPS = ("load", "pages", "memory", "duplicates", "door")
 OF_A_SIZE = frozenset(GROUPS) - {"door"}
 
 SECRETS = {
@@ -50,19 +50,24 @@ SECRETS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value, with the bound it is held to (None: told, not judged)."""
+    """One measured value, with the bound it is held to (None: told, not judged). A floor is the least it may be."""
 
     name: str
     value: float
     bound: float | None
+    is_floor: bool = False
 
     @property
     def is_over(self) -> bool:
-        return self.bound is not None and self.value > self.bound
+        """Whether it is on the wrong side of its bound."""
+        if self.bound is None:
+            return False
+        return self.value < self.bound if self.is_floor else self.value > self.bound
 
     def line(self) -> str:
-        bound = "-" if self.bound is None else f"{self.bound:g}"
-        return f"{self.name:<52} {self.value:>10.2f} {bound:>8} {'over' if self.is_over else 'ok'}"
+        bound = "-" if self.bound is None else f"{'>=' if self.is_floor else ''}{self.bound:g}"
+        value = f"{self.value:.4f}" if self.is_floor else f"{self.value:.2f}"
+        return f"{self.name:<52} {value:>10} {bound:>8} {'over' if self.is_over else 'ok'}"
 
 
 class Report:
@@ -71,8 +76,8 @@ class Report:
     def __init__(self) -> None:
         self.figures: list[Figure] = []
 
-    def add(self, name: str, value: float, bound: float | None = None) -> None:
-        figure = Figure(name, round(value, 3), bound)
+    def add(self, name: str, value: float, bound: float | None = None, *, is_floor: bool = False) -> None:
+        figure = Figure(name, round(value, 4 if is_floor else 3), bound, is_floor)
         self.figures.append(figure)
         print(figure.line(), flush=True)
 
@@ -92,12 +97,17 @@ def run(*, only: str | None, json_file: Path | None, rows: tuple[int, ...], keep
             smallest: dict[str, float] = {}
             if "door" in groups:
                 measure_door(kind, folder, server, report)
-            for size in sizes if OF_A_SIZE & set(groups) else ():
+            of_a_size = sizes[-1:] if only == "duplicates" else sizes
+            for size in of_a_size if OF_A_SIZE & set(groups) else ():
                 with service(kind, size, folder, server, report if "load" in groups else None) as app:
                     if "pages" in groups:
                         measure_pages(app, kind, size, smallest, report)
                     if "memory" in groups and size == sizes[-1]:
                         measure_memory(app, kind, size, report)
+                    if "duplicates" in groups and size == sizes[-1]:
+                        measure_look_ups(kind, size, report)
+    if "duplicates" in groups:
+        measure_duplicates(folder, min(sizes[-1], duplicates.HOUSEHOLDS), report)
     if json_file is not None:
         json_file.write_text(
             json.dumps([{**asdict(f), "verdict": "over" if f.is_over else "ok"} for f in report.figures], indent=1)
@@ -317,6 +327,53 @@ def signed_in(app: Flask) -> tuple[dict[str | None, str | None], Case]:
     ).first()
     assert case is not None
     return cookies, case
+
+
+# --- Duplicates -------------------------------------------------------------------------------------------------------
+
+
+def measure_look_ups(kind: str, size: int, report: Report) -> None:
+    """The time of a look-up while typing, of people of this service described as they might be on the phone."""
+    took = duplicates.time_look_ups(duplicates.people_to_look_up(size))
+    db.session.remove()
+    report.add(f"{kind} {size:,} look-up while typing p95 ms", duplicates.p95(took), duplicates.LOOK_UP_MS)
+    report.add(f"{kind} {size:,} look-up while typing median ms", statistics.median(took))
+
+
+def measure_duplicates(folder: Path, households: int, report: Report) -> None:
+    """A tenth of the households entered twice, a twentieth of traps: what the timed job suggests, held against the
+    truth. On SQLite: what is compared, and how, is the same on both."""
+    file = folder / "duplicates.sqlite3"
+    for leftover in folder.glob(f"{file.name}*"):
+        leftover.unlink()
+    data = folder / "duplicates"
+    settings = Settings.from_environ(
+        {"CRM_ENV": "test", "DATABASE_URL": f"sqlite:///{file}", "CRM_DATA": str(data), **SECRETS}
+    )
+    with create_app(settings).app_context():
+        migrations.upgrade(db.engine)
+        now = now_utc()
+        with transaction():
+            owner = User(email="owner@example.org", name="Owner", active=True, created_at=now)
+            db.session.add(owner)
+            db.session.flush()
+            town = duplicates.make_town(households, households // 10, households // 20)
+            ids = duplicates.store(town, owner_id=owner.id, now=now)
+        seconds = duplicates.find_all(now)
+        result = duplicates.score(town, ids)
+        db.session.remove()
+        db.engine.dispose()
+    name = f"duplicates {households:,} households"
+    report.add(f"{name} recall", result.recall, duplicates.RECALL, is_floor=True)
+    report.add(f"{name} precision", result.precision, duplicates.PRECISION, is_floor=True)
+    report.add(f"{name} suggested pairs", result.suggested)
+    report.add(f"{name} questions beside them", result.questions)
+    report.add(f"{name} compared in s", seconds)
+    for story, (_share, _do) in duplicates.STORIES.items():
+        missed, all_of_it = result.missed[story], result.missed[story] + result.found[story]
+        report.add(f"  missed of “{story}” in 100", 100 * missed / all_of_it if all_of_it else 0)
+    for trap in (*duplicates.TRAPS, "chance"):
+        report.add(f"  wrong: {trap}", result.wrong[trap])
 
 
 # --- Weight ------------------------------------------------------------------------------------------------

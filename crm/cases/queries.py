@@ -14,7 +14,6 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from crm import policy
 from crm.access.models import User
-from crm.cases import keys
 from crm.cases.models import (
     AssignmentRole,
     Band,
@@ -30,7 +29,7 @@ from crm.cases.models import (
     TimelineEntry,
     Track,
 )
-from crm.db import LAST_CHARACTER, UTCDateTime, db, no_more_than, read, unseal
+from crm.db import UTCDateTime, db, no_more_than, read, unseal
 from crm.rules import reference as references
 from crm.rules import stages
 from crm.rules.deadlines import ClockReading
@@ -103,7 +102,7 @@ def case_for(actor: Actor, reference: str, *, today: date) -> Case:
 
     The reference of a case that was merged into another leads to the one that goes on.
     """
-    known = _read_reference(reference)
+    known = read_reference(reference)
     case = _case_with(actor, known, today=today)
     if case is None and known is not None:
         case = _case_with(actor, reference_now(known), today=today)
@@ -161,7 +160,7 @@ def _load_rest(case: Case) -> None:
         set_committed_value(case, "tracks", list(db.session.scalars(_TRACKS, {"case_id": case.id}).all()))
 
 
-def _read_reference(typed: str) -> str | None:
+def read_reference(typed: str) -> str | None:
     """The reference that was meant. Its own prefix is believed where it is typed: a service may have changed its."""
     head, hyphen, _rest = typed.strip().upper().partition("-")
     prefix = head if hyphen and head.isalnum() and len(head) <= 4 else policy.service().reference_prefix
@@ -187,19 +186,6 @@ def is_on_case(actor: Actor, case: Case, *, today: date) -> bool:
         ).first()
         is not None
     )
-
-
-@dataclass(frozen=True)
-class Match:
-    """Somebody found by search, and what it was that matched."""
-
-    case_id: int
-    reference: str
-    household: str
-    person: str
-    place: str
-    is_open: bool
-    matched: str
 
 
 @dataclass(frozen=True)
@@ -297,100 +283,6 @@ def care_words(person: ToMind | Person) -> tuple[str, ...]:
     if person.safe_contact and not words:
         words.append(f"Take care when you contact {person.given_name}")
     return tuple(words)
-
-
-MATCHES_SHOWN = 20
-
-
-def search_households(actor: Actor, words: str, *, today: date, limit: int = MATCHES_SHOWN) -> list[Match]:
-    """Households by reference, phone, postcode, email or name, as a person types them; at most ``limit``.
-
-    Each kind of word goes to its own index, so the time does not grow with the number of cases.
-    """
-    text = words.strip()
-    if len(text) < 2 or (actor.kind != ActorKind.SYSTEM and actor.user_id is None):
-        return []
-    digits = "".join(c for c in text if c.isdigit())
-    found_by: list[tuple[str, str, dict[str, str]]] = []
-    known = _read_reference(text)
-    if known:
-        found_by.append(("reference", "reference", {"reference": known}))
-        if (now := reference_now(known)) is not None:
-            found_by.append(("reference", "reference", {"reference": now}))
-    if "@" in text:
-        found_by.append(("email", "email", _range(keys.email_key(text) or text)))
-    elif len(digits) >= 5 and not any(c.isalpha() for c in text):
-        number = keys.phone_key(text) or digits
-        prefix = "+44" + digits[1:] if digits.startswith("0") else number
-        found_by.append(("phone", "phone", _range(prefix)))
-    else:
-        postcode = keys.postcode_key(text) or ""
-        if any(c.isdigit() for c in postcode) and keys.district(postcode):
-            found_by.append(("postcode", "postcode", _range(postcode)))
-        name = keys.name_key(text)
-        if name and not digits:
-            found_by.extend(("name", way, words) for way, words in _ways_to_read(name))
-    matches: dict[int, Match] = {}
-    who = {"me": actor.user_id, "today": today}
-    for matched, way, values in found_by:
-        if len(matches) >= limit:
-            break
-        for row in read(_search(way, actor.kind, actor.roles, limit), {**who, **values}):
-            person = f"{row.given_name} {row.family_name or ''}".strip()
-            matches.setdefault(row.id, Match(row.id, row.reference, row.name, person, row.place, row.is_open, matched))
-    return list(matches.values())[:limit]
-
-
-def _range(prefix: str) -> dict[str, str]:
-    """What begins with this, as the two ends of a range: see ``db.starts_with``."""
-    return {"low": prefix, "high": prefix + LAST_CHARACTER}
-
-
-def _ways_to_read(name: str) -> list[tuple[str, dict[str, str]]]:
-    """Ways to read what was typed as a name: "ose", "priya ose", "osei priya"; each is one range on one index."""
-    first, _, rest = name.partition(" ")
-    if not rest:
-        return [("family", _range(first)), ("given", _range(first))]
-    given, _, family = name.rpartition(" ")
-    return [
-        ("given then family", {"given": given, **_range(family)}),
-        ("family then given", {"family": first, **_range(rest)}),
-        ("family", _range(name)),
-    ]
-
-
-@lru_cache(maxsize=1024)
-def _search(way: str, kind: ActorKind, roles: frozenset[Role], limit: int) -> Select[Any]:
-    """The statement of one kind of search, built once for everybody with these roles. "me" and "today" come with it."""
-    case, home, person = Case.__table__.c, Household.__table__.c, Person.__table__.c
-    ranges = {
-        "email": person.email_key,
-        "phone": person.phone_key,
-        "postcode": home.postcode_key,
-        "family": person.family_key,
-        "given": person.given_key,
-        "given then family": person.family_key,
-        "family then given": person.given_key,
-    }
-    conditions: list[ColumnElement[bool]] = []
-    if way == "reference":
-        conditions.append(case.reference == bindparam("reference"))
-    else:
-        conditions += [ranges[way] >= bindparam("low"), ranges[way] < bindparam("high")]
-    if way == "given then family":
-        conditions.append(person.given_key == bindparam("given"))
-    elif way == "family then given":
-        conditions.append(person.family_key == bindparam("family"))
-    me, today = bindparam("me", type_=Integer), bindparam("today", type_=Date)
-    anybody = Actor(kind=kind, user_id=cast(int, me), roles=roles)
-    return (
-        select(case.id, case.reference, home.name, person.given_name, person.family_name, case.place, case.is_open)
-        .select_from(Person.__table__)
-        .join(Household.__table__, home.id == person.household_id)
-        .join(Case.__table__, case.household_id == home.id)
-        .where(*conditions, visible_cases(anybody, today=cast(date, today)))
-        .limit(no_more_than(limit))
-    )
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,7 @@ def queue() -> str:
         filters=filters,
         views=_views(counts, filters.view),
         kept_views=[
-            (name, f"/enquiries?{query}", query == query_of(filters))
-            for _, name, query in saved_views.views_of(actor)
+            (name, f"/enquiries?{query}", query == query_of(filters)) for _, name, query in saved_views.views_of(actor)
         ],
         filters_query=query_of(filters),
         title=VIEW_WORDS[filters.view],

@@ -9,7 +9,7 @@ from wtforms.validators import ValidationError
 
 from crm.cases import keys
 from crm.cases.facts import FACT_WORDS
-from crm.cases.models import ROLE_WORDS, PersonRole
+from crm.cases.models import OTHER_NAME_WORDS, ROLE_WORDS, PersonRole
 from crm.delivery.posting import DISPATCH_METHODS
 from crm.rules.permissions import Sensitivity
 from crm.rules.quiet_times import QUIET_WORDS
@@ -79,6 +79,16 @@ class PersonForm(BaseForm):
     born_on = DateField("Date of birth", [Optional()], whole="the date of birth", earliest=1900)
     phone = PhoneField("Phone", [Optional()])
     email = EmailField("Email", [Optional()])
+
+
+class OtherNameForm(BaseForm):
+    kind = RadioField(
+        "What sort of name is it?",
+        [Needed("Choose what sort of name it is")],
+        choices=list(OTHER_NAME_WORDS.items()),
+    )
+    given_name = TextField("First name", [Optional()], longest=120)
+    family_name = TextField("Last name", [Optional()], longest=120)
 
 
 class AddressForm(BaseForm):

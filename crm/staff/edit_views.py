@@ -12,8 +12,9 @@ from crm.access.models import User
 from crm.cases import change_stage, contact, facts, summary, tasks
 from crm.cases import hand_over as ownership
 from crm.cases.merge_queries import person_behind
-from crm.cases.models import Case, Person, PersonRole
+from crm.cases.models import OTHER_NAME_WORDS, Case, OtherNameKind, Person, PersonRole
 from crm.cases.open_case import NewPerson, add_person
+from crm.cases.other_names import add_other_name, remove_other_name
 from crm.cases.people import PersonDetails, change_address, change_person
 from crm.cases.queries import case_for, case_head, is_on_case
 from crm.clock import now_utc, today_in_london
@@ -27,6 +28,7 @@ from crm.staff.case_forms import (
     ContactRulesForm,
     CorrectStageForm,
     FactForm,
+    OtherNameForm,
     OwnerForm,
     PersonForm,
     TaskForm,
@@ -175,6 +177,48 @@ def edit_person(reference: str, person_id: int) -> Response:
             tell(f"Details of {person.full_name} are kept.")
             return see_other(case_path(found.reference) + "#people")
     return _page("staff/person.html", found, form, person=person)
+
+
+@bp.route("/cases/<reference>/people/<int:person_id>/names", methods=["GET", "POST"])
+@requires(Permission.WRITE_NOTE)
+@writes
+def other_names(reference: str, person_id: int) -> Response:
+    """Names that somebody had or goes by: they are found by each of them."""
+    found = _case(reference)
+    person = _person(found, person_id)
+    form = OtherNameForm()
+    if form.is_sent_and_right():
+        try:
+            name = add_other_name(
+                found,
+                person,
+                kind=OtherNameKind(form.kind.data),
+                given_name=form.given_name.data,
+                family_name=form.family_name.data,
+                actor=current_actor(),
+                now=now_utc(),
+            )
+        except Refusal as refusal:
+            form.take_refusal(refusal)
+        else:
+            tell(f"{person.given_name} is found as {name.words}, too.")
+            return see_other(f"{case_path(found.reference)}/people/{person.id}/names")
+    return _page("staff/other_names.html", found, form, person=person, kind_words=OTHER_NAME_WORDS)
+
+
+@bp.post("/cases/<reference>/people/<int:person_id>/names/<int:name_id>/remove")
+@requires(Permission.WRITE_NOTE)
+@writes
+def remove_name(reference: str, person_id: int, name_id: int) -> Response:
+    """Take another name off."""
+    found = _case(reference)
+    person = _person(found, person_id)
+    name = next((one for one in person.other_names if one.id == name_id), None)
+    if name is not None:
+        words = name.words
+        remove_other_name(found, person, name, actor=current_actor(), now=now_utc())
+        tell(f"{words} is taken off.")
+    return see_other(f"{case_path(found.reference)}/people/{person.id}/names")
 
 
 @bp.route("/cases/<reference>/address", methods=["GET", "POST"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import request
 
 from crm.access.guards import current_actor, requires
-from crm.cases import queries as cases
+from crm.cases import search as cases
 from crm.clock import today_in_london
 from crm.rules.permissions import Permission
 from crm.rules.stages import PLACE

@@ -10,7 +10,7 @@ from crm import policy
 from crm.access.tokens import new_token
 from crm.cases import contact_links
 from crm.cases.contact_links import Purpose
-from crm.cases.models import Case, Channel, LikenessPair, PairState
+from crm.cases.models import Case, Channel, LikenessPair, OtherName, PairState
 from crm.cases.open_case import NewPerson, NewTouch, open_case
 from crm.cases.tasks import add_task, complete_task
 from crm.clock import now_utc, today_in_london
@@ -81,6 +81,19 @@ def person_of_case(world: World) -> dict[str, dict[str, Any]]:
             row = db.session.get_one(Case, case_id)
             found[relation] = {"reference": row.reference, "person_id": row.household.people[0].id}
     return {**found, "missing": {"reference": NOWHERE, "person_id": 999_999}}
+
+
+def name_of_person(world: World) -> dict[str, dict[str, Any]]:
+    """A person with another name, which can be taken off."""
+    found = person_of_case(world)
+    with world.writing():
+        for relation in ("own", "other"):
+            name = OtherName(kind="former", family_name="Before", person_id=found[relation]["person_id"])
+            db.session.add(name)
+            db.session.flush()
+            found[relation]["name_id"] = name.id
+    found["missing"]["name_id"] = 999_999
+    return found
 
 
 def letter_of_case(world: World) -> dict[str, dict[str, Any]]:
@@ -179,6 +192,7 @@ OBJECTS = {
     "confirm_link": confirm_link,
     "case": case,
     "person_of_case": person_of_case,
+    "name_of_person": name_of_person,
     "letter_of_case": letter_of_case,
     "task_of_officer": task_of_officer,
     "done_task_of_officer": done_task_of_officer,

@@ -38,6 +38,7 @@ manager /cases/{contacted}
 manager /cases/{contacted}/timeline
 manager /cases/{new}/facts
 manager /cases/{new}/people/{new.person_id}
+manager /cases/{new}/people/{new.person_id}/names
 manager /cases/{new}/owner
 manager /cases/{twin}/compare
 manager /cases/{twin}/compare/{other_twin}

@@ -257,3 +257,29 @@ def test_who_is_being_typed_is_looked_up_and_a_stall_shows_no_name(client, sessi
     assert nothing.text.strip() == ""
     themselves = client.get(f"/enquiries/look-up?phone=07700+900118&but_not={case.reference}", headers=asked)
     assert themselves.text.strip() == ""
+
+
+def test_another_name_is_kept_on_the_page_of_a_person_and_found(client, session, cast):
+    with transaction():
+        case = make_case(cast, people=[KATE])
+        person_id = case.household.people[0].id
+    client.sign_in(cast.recruiter)
+    address = f"/cases/{case.reference}/people/{person_id}/names"
+
+    empty = client.submit(client.get(address).page, button="Add this name", kind="former")
+    assert empty.status_code == 422
+    assert "Write the other name" in empty.text
+    added = client.submit(empty.page, button="Add this name", family_name="Papadopoulos", follow=True)
+    assert "found as Papadopoulos" in added.text
+    assert "Katherine Osei" in client.get("/search?q=papadopoulos").text
+    again = client.submit(added.page, button="Add this name", kind="former", family_name="Papadopoulos")
+    assert "already" in again.text
+
+    gone = client.submit(added.page, to=f"{address}/{names_of(session, person_id)[0]}/remove", follow=True)
+    assert "Papadopoulos is taken off" in gone.text
+    assert "Katherine Osei" not in client.get("/search?q=papadopoulos").text
+
+
+def names_of(session, person_id: int) -> list[int]:
+    session.rollback()
+    return list(session.scalars(sa.select(OtherName.id).where(OtherName.person_id == person_id)))

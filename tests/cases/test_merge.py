@@ -35,6 +35,7 @@ from crm.cases.models import (
 )
 from crm.cases.open_case import NewConsent, NewPerson, NewTouch, add_person, campaign_for, open_case
 from crm.cases.pairing import pair_people
+from crm.cases.search import search_households
 from crm.cases.tasks import add_task
 from crm.cases.unmerge import CannotUndo, outlook, undo_merge
 from crm.clock import now_utc, today_in_london
@@ -151,7 +152,7 @@ def test_the_reference_and_the_number_of_the_other_case_lead_to_the_one_that_goe
     found = queries.case_for(cast.recruiter.actor, old.lower(), today=today_in_london())
     assert found.reference == priya.reference
     assert queries.case_by_id(number).reference == priya.reference
-    matches = queries.search_households(cast.recruiter.actor, old, today=today_in_london())
+    matches = search_households(cast.recruiter.actor, old, today=today_in_london())
     assert [match.reference for match in matches] == [priya.reference]
 
     with transaction():

@@ -116,9 +116,7 @@ def test_a_refused_or_old_file_can_not_be_fetched_and_nobody_elses_is_found(
     assert as_member(cast.manager).get(mine).status_code == 404
 
 
-def test_a_view_is_kept_under_a_name_for_one_person_alone(
-    make_household: Make, as_member: Browser, cast: Cast
-) -> None:
+def test_a_view_is_kept_under_a_name_for_one_person_alone(make_household: Make, as_member: Browser, cast: Cast) -> None:
     make_household()
     recruiter, manager = as_member(cast.recruiter), as_member(cast.manager)
 
@@ -150,5 +148,3 @@ def test_the_file_is_read_in_as_few_statements_however_many_rows(
             counts.append((len(found), len(sent)))
     assert [rows for rows, _ in counts] == [3, 6]
     assert counts[0][1] == counts[1][1]
-
-

@@ -81,6 +81,7 @@ officer /cases/{new}/facts
 officer /cases/{new}/people/new
 officer /cases/{new}/people/{new.person_id}
 officer /cases/{new}/people/{new.person_id}/reach
+officer /cases/{new}/people/{new.person_id}/names
 officer /cases/{new}/address
 officer /cases/{new}/tasks/new
 manager /cases/{new}
