@@ -132,7 +132,7 @@ def reference_now(reference: str) -> str | None:
 
 def was_taken_up(reference: str, found: Case) -> bool:
     """Whether the case that was found by this reference is another one, that took up the one with it."""
-    return _read_reference(reference) not in (None, found.reference)
+    return read_reference(reference) not in (None, found.reference)
 
 
 _WHOLE_CASE = select(Case).options(joinedload(Case.household).selectinload(Household.people), selectinload(Case.tracks))

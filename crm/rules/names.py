@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from crm.rules.given_names import COMMON_FAMILY, COMMON_GIVEN, GROUPS, GROUPS_OF, ROOTS
 
-__all__ = ["COMMON_FAMILY", "COMMON_GIVEN", "codes", "how_related", "is_known", "plain", "same_name", "sound"]
+__all__ = ["COMMON_FAMILY", "COMMON_GIVEN", "codes", "how_related", "is_known", "plain", "short_for", "sound"]
 
 # Letters that Unicode does not take apart into a plain one and a mark.
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe", "ı": "i"})
@@ -93,16 +93,11 @@ def is_known(word: str) -> bool:
     return word in GROUPS_OF
 
 
-@lru_cache(maxsize=4_096)
-def same_name(word: str) -> frozenset[str]:
-    """Other first names of the same people: spellings of it, what it is short for, what is short for it."""
-    found: set[str] = set()
-    for group in GROUPS_OF.get(word, ()):
-        whole, short = GROUPS[group]
-        found |= whole
-        if word in whole or len(GROUPS_OF[word]) == 1:
-            found |= short
-    return frozenset(found - {word})
+def short_for(word: str) -> frozenset[str]:
+    """What somebody with this whole first name may be called for short."""
+    return frozenset(
+        short for group in GROUPS_OF.get(word, ()) if word in GROUPS[group][0] for short in GROUPS[group][1]
+    )
 
 
 def how_related(one: str, other: str) -> tuple[str, str] | None:
