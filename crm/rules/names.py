@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from crm.rules.given_names import COMMON_FAMILY, COMMON_GIVEN, GROUPS, GROUPS_OF, ROOTS
 
-__all__ = ["COMMON_FAMILY", "COMMON_GIVEN", "codes", "how_related", "is_known", "plain", "short_for", "sound"]
+__all__ = ["COMMON_FAMILY", "COMMON_GIVEN", "codes", "how_related", "is_known", "plain", "sound"]
 
 # Letters that Unicode does not take apart into a plain one and a mark.
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe", "ı": "i"})
@@ -91,13 +91,6 @@ def codes(word: str) -> tuple[str, ...]:
 def is_known(word: str) -> bool:
     """Whether a word is a first name that we know, so that another known name near it is no slip of the pen."""
     return word in GROUPS_OF
-
-
-def short_for(word: str) -> frozenset[str]:
-    """What somebody with this whole first name may be called for short."""
-    return frozenset(
-        short for group in GROUPS_OF.get(word, ()) if word in GROUPS[group][0] for short in GROUPS[group][1]
-    )
 
 
 def how_related(one: str, other: str) -> tuple[str, str] | None:
