@@ -105,9 +105,7 @@ def _take(content: bytes, kind: str, lines: int, report) -> None:  # type: ignor
             name="Old names", kind=EventKind.OTHER, starts_at=now - timedelta(hours=3), place="Here",
             ends_at=now - timedelta(hours=1), staff_ids=[user.id], actor=actor, now=now,
         )  # fmt: skip
-        upload_id = sheet_import.keep_for_worker(
-            event, content=content, filename="names.csv", actor=actor, now=now
-        ).id
+        upload_id = sheet_import.keep_for_worker(event, content=content, filename="names.csv", actor=actor, now=now).id
     before = psutil.Process().memory_info().rss
     seen: list[int] = []
     steps = {}

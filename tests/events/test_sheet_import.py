@@ -249,7 +249,7 @@ def test_a_likeness_without_the_same_phone_or_email_is_left_to_a_person(session,
         b"   \n\n",
         b"PK\x03\x04 this is no workbook",
         b"\x00\x01\x02\x03" * 50,
-            b"Name,Phone\n",
+        b"Name,Phone\n",
         "\ufeff".encode("utf-16") + b"\xff",
     ],
 )
