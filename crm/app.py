@@ -17,9 +17,10 @@ from crm.access import guards, people
 from crm.calendars.feeds import end_for_leaver
 from crm.cases import person_keys
 from crm.cases.assignment import hand_over_cases
+from crm.cases.bounces import note_given_up
 from crm.cases.effects import bind_effects
 from crm.cases.letter_words import words_of_letter
-from crm.cases.letters import may_it_leave, task_for_given_up
+from crm.cases.letters import may_it_leave
 from crm.cases.tasks import hand_over_tasks
 from crm.db import init_db
 from crm.delivery import render as delivery_render
@@ -121,7 +122,7 @@ def bind_process(settings: Settings) -> None:
     people.ON_LEAVING[:] = ON_LEAVING
     bind_effects(EFFECTS)
     person_keys.keep_up_to_date()
-    delivery_worker.ON_GIVEN_UP["letter_given_up"] = task_for_given_up
+    delivery_worker.ON_GIVEN_UP["letter_given_up"] = note_given_up
     delivery_render.WORDS_IN_FORCE["words_of_letter"] = words_of_letter
     delivery_worker.MAY_IT_LEAVE["rules_of_the_person"] = may_it_leave
 

@@ -395,6 +395,63 @@ def outbox_release() -> None:
 
 
 @main.group()
+def mail() -> None:
+    """What comes in: answers of families, bounces, texts."""
+
+
+TRY_AGAIN_LATER = 75
+"""EX_TEMPFAIL of sysexits.h: a mail server that pipes a message to us keeps it and tries again."""
+
+
+@mail.command("receive")
+@click.option(
+    "--maildir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Take in what is new in this folder instead of one message from standard input.",
+)
+def mail_receive(maildir: Path | None) -> None:
+    """Take in answers and bounces: one message on standard input, or a maildir. The same message twice is one."""
+    from crm.cases import replies
+    from crm.db import transaction
+    from crm.delivery import mailboxes
+
+    def take_in(raw: bytes) -> None:
+        with transaction():
+            replies.take_in(raw, now=now_utc(), today=today_in_london())
+
+    try:
+        with _application():
+            if maildir is None:
+                take_in(sys.stdin.buffer.read(mailboxes.LARGEST_FETCHED + 1))
+                return
+            count = mailboxes.read_maildir(maildir, take_in, at_most=10_000)
+            click.echo(f"{count:,} messages taken in.")
+    except mailboxes.MailboxOutOfReach as fault:
+        raise click.ClickException(str(fault)) from fault
+    except Exception as fault:
+        if maildir is not None or isinstance(fault, click.ClickException):
+            raise
+        click.echo(f"Not taken in: {type(fault).__name__}", err=True)
+        sys.exit(TRY_AGAIN_LATER)
+
+
+@mail.command("text")
+@click.option("--from", "sender", required=True, help="The number it came from, as +447700900118.")
+@click.option("--reference", required=True, help="What the gateway calls it: the same text twice is one.")
+@click.argument("words")
+def mail_text(sender: str, reference: str, words: str) -> None:
+    """Take in a text message, as the gateway would hand it over."""
+    from crm.cases import replies
+    from crm.db import transaction
+
+    with _application(), transaction():
+        taken = replies.take_in_text(
+            sender=sender, words=words, reference=reference, now=now_utc(), today=today_in_london()
+        )
+        click.echo(f"Taken in: {taken.outcome}")
+
+
+@main.group()
 def keys() -> None:
     """The keys that seal private fields."""
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta
 
+import structlog
 from flask import current_app
 
 from crm import policy
 from crm.access import sessions
 from crm.assessments.checks import work_out_after_birthdays
 from crm.audit import chain
-from crm.cases import contact_links
+from crm.cases import contact_links, replies
 from crm.cases import suggest_pairs as pairs
 from crm.clock import london_date, now_utc
-from crm.db import db
-from crm.delivery import Channel
+from crm.db import db, transaction
+from crm.delivery import Channel, mailboxes
 from crm.delivery import worker as delivery_worker
 from crm.delivery.post_room import post_room
 from crm.enquiries import drafts, held, intake
@@ -31,7 +32,10 @@ SESSIONS_KEPT = timedelta(days=30)
 ONE_TIME_IDS_KEPT = timedelta(days=30)
 """A form sent again within this time shows the first result."""
 TRIES_KEPT = timedelta(days=1)
+ANSWERS_EVERY_S = 60.0
 ANCHORS_FILE = "audit-anchors.txt"
+
+log = structlog.get_logger("timetable")
 
 
 def seal_audit(now: datetime) -> int:
@@ -112,6 +116,34 @@ def deliver_texts(stop: threading.Event) -> None:
         stop.wait()
 
 
+def fetch_answers(stop: threading.Event) -> None:
+    """Take in what comes to the mailbox for answers, all the time, where one is set up.
+
+    Each message is a transaction of its own, and the mailbox is spoken to outside of any.
+    """
+    settings: Settings = current_app.extensions["crm_settings"]
+    if settings.incoming is None:
+        stop.wait()
+        return
+    while not stop.is_set():
+        try:
+            mailboxes.read_imap(settings.incoming, _take_in)
+        except mailboxes.MailboxOutOfReach as fault:
+            log.warning("mailbox_out_of_reach", fault=str(fault))
+        stop.wait(ANSWERS_EVERY_S)
+
+
+def _take_in(raw: bytes) -> None:
+    now = now_utc()
+    with transaction():
+        replies.take_in(raw, now=now, today=london_date(now))
+
+
+def forget_laid_aside(now: datetime) -> int:
+    """Dismiss messages that have lain too long where nobody could place them."""
+    return replies.forget_old(now=now)
+
+
 def forget_contact_links(now: datetime) -> int:
     """Drop links in letters that have ended."""
     return contact_links.forget_ended(now=now)
@@ -177,6 +209,7 @@ TIMETABLE = Timetable(
         Job(name="forget_held", title="Forget forms put away", every=timedelta(hours=6), do=forget_held),
         Job(name="forget_receipts", title="Forget old ids of websites", every=timedelta(hours=6), do=forget_receipts),
         Job(name="forget_sheets", title="Forget uploaded sheets", every=timedelta(hours=1), do=forget_sheets),
+        Job(name="forget_laid_aside", title="Forget old messages", every=timedelta(days=1), do=forget_laid_aside),
         Job(name="forget_contact_links", title="Forget ended links", every=timedelta(days=1), do=forget_contact_links),
         Job(
             name="suggest_pairs",
@@ -201,5 +234,5 @@ TIMETABLE = Timetable(
             do=checks_after_birthdays,
         ),
     ),
-    loops={"letters": deliver, "texts": deliver_texts, "sheets": go_on_with_sheets},
+    loops={"letters": deliver, "texts": deliver_texts, "sheets": go_on_with_sheets, "answers": fetch_answers},
 )

@@ -50,6 +50,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "person.born_on": "Entered a date of birth",
         "person.email_confirmed": "An email address was confirmed",
         "person.email_denied": "An email address was said to be somebody else’s",
+        "person.email_dead": "An email address does not work",
+        "person.email_works": "An email address works again",
         "person.contact_rules": "Changed how somebody may be reached",
         # rows taken away as a file
         "export.asked": "Asked for rows as a file",
@@ -166,6 +168,10 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "access.user_enabled": "Switched an account on",
         "access.user_left": "Recorded that somebody left",
         # letters
+        "mail.received": "Somebody wrote back",
+        "mail.laid_aside": "A message belonged to no household that we could tell",
+        "mail.filed": "Put a message on a household",
+        "mail.dismissed": "Put a message aside for good",
         "letter.queued": "Wrote a letter",
         "letter.not_sent": "A letter had no way to go",
         "letter.given_up": "A letter could not be delivered",

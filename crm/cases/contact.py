@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from crm.audit import record
-from crm.cases import addresses, letters, summary, timeline
+from crm.cases import addresses, bounces, letters, summary, timeline
 from crm.cases.change_stage import claim_version
 from crm.cases.models import Case, Person
 from crm.cases.stopping import stop_contact
@@ -112,6 +112,8 @@ class ContactRules:
     safe_contact: str | None = None
     email_is_confirmed: bool = True
     """Whether the email on file is known to be theirs."""
+    email_works: bool = True
+    """Whether letters to the email on file arrive."""
 
 
 def contact_rules_of(person: Person) -> ContactRules:
@@ -128,6 +130,7 @@ def contact_rules_of(person: Person) -> ContactRules:
         contact_times=person.contact_times,
         safe_contact=person.safe_contact,
         email_is_confirmed=person.email_unconfirmed_since is None,
+        email_works=person.email_fails_since is None,
     )
 
 
@@ -157,6 +160,8 @@ def set_contact_rules(
             taken += len(messages)
     if rules.email_is_confirmed:
         addresses.confirm_email(case, person, how="they told us", actor=actor, now=now)
+    if rules.email_works:
+        bounces.say_email_works(case, person, actor=actor, now=now)
     if rules.no_contact and not before.no_contact:
         stop_contact(person, how="staff", actor=actor, now=now, today=today)
     person.no_contact = rules.no_contact

@@ -20,6 +20,7 @@ from crm.cases.tasks import add_task
 from crm.db import db
 from crm.delivery import Attachment, Channel, Invitation, NewMessage, OutboundMessage, Recipient, enqueue
 from crm.delivery.letters import LETTERS, LetterKind
+from crm.delivery.message import UnsendableAddress, sendable_address
 from crm.delivery.worker import Later, Stop
 from crm.rules.permissions import Actor
 from crm.rules.rulebook import Rulebook
@@ -335,6 +336,14 @@ def _record_queued(message: OutboundMessage, *, case: Case, kind: str, actor: Ac
         subject=f"message:{message.id}",
         detail={"kind": kind, "channel": str(message.channel)},
     )
+
+
+def is_address_of(message: OutboundMessage, person: Person) -> bool:
+    """Whether a letter by email went to the address that is on file for somebody now."""
+    try:
+        return message.recipient == sendable_address(person.email)
+    except UnsendableAddress:
+        return False
 
 
 def task_for_given_up(message: OutboundMessage, *, now: datetime, today: date, actor: Actor) -> None:

@@ -106,6 +106,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         # A line of a sheet says what it once led to.
         "sheet_line.case_id": Rule(refers_to=CASE, follows=Follows.STAYS),
         "sheet_line.match_case_id": Rule(refers_to=CASE, follows=Follows.STAYS),
+        "incoming_message.case_id": _CASE_MOVES,
+        "incoming_message.person_id": _PERSON_MOVES,
         "audit_entry.case_id": Rule(refers_to=CASE, follows=Follows.STAYS),
     }
 )

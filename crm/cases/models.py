@@ -149,6 +149,8 @@ class Person(RowKey, Base):
     """When not to be in touch, in the words of ``rules.quiet_times``."""
     email_unconfirmed_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
     """The address came in place of another and nobody has said yet that it is theirs: nothing sensitive goes to it."""
+    email_fails_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """A letter came back because there is no such mailbox: nothing goes to it until a person says that it works."""
     no_contact: Mapped[bool] = mapped_column(default=False)
     """They asked us to stop: nothing goes out on any channel but what the law makes us send."""
     safe_contact_sealed: Mapped[str | None] = mapped_column(Text)

@@ -253,6 +253,8 @@ def set_name(person: Person, given: str, family: str | None) -> None:
 
 def set_contact_points(person: Person, *, email: str | None, phone: str | None) -> None:
     """Set how a person is reached and the keys it is found by."""
+    if keys.email_key(email) != person.email_key:
+        person.email_fails_since = None
     person.email, person.email_key = (email or "").strip() or None, keys.email_key(email)
     person.phone, person.phone_key = keys.say_phone(phone), keys.phone_key(phone)
 

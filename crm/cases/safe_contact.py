@@ -25,6 +25,7 @@ WHY_NOT: dict[str, str] = {
     "asked_to_stop": "they asked us not to be in touch",
     "no_consent": "they have not said yes to news and events that way",
     "way_forbidden": "they asked us not to write to them that way",
+    "address_not_working": "their email does not work, and there is no other way",
     "shared_address": "their email is shared and we have no postal address",
     "not_confirmed": "nobody has confirmed that the new email is theirs, and we have no postal address",
     "never_safe": "there is no time at which they may be reached",
@@ -51,6 +52,8 @@ def why_not_by(
         return "way_forbidden"
     if address_for(case, person, channel) is None:
         return "no_address"
+    if channel == Channel.EMAIL and person.email_fails_since is not None:
+        return "address_not_working"
     if channel == Channel.EMAIL and letter.contains_sensitive:
         if shares_email(case, person):
             return "shared_address"

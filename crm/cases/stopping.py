@@ -21,6 +21,7 @@ HOW_WORDS = {
     "link": "by the link in a letter",
     "one_click": "with their mail program’s own button",
     "text": "by text",
+    "email": "by email",
     "staff": "and we noted it",
 }
 """How they told us."""

@@ -155,6 +155,7 @@ _FIELDS = (
     MergeField("old_where", "where the event was to be before", example="Lewisham Town Hall"),
     MergeField("events_url", "where the events are", _L),
     MergeField("event_url", "where the event is, for staff", _L),
+    MergeField("return_url", "where their answers are kept", _L, About.READER),
     MergeField("expires_at", "when the link ends", _M),
     MergeField("confirm_url", "where they say that the address is theirs", _L, About.READER),
 )

@@ -82,6 +82,69 @@ _OPEN = text("status IN ('queued', 'sending')")
 _WAITING = text("status IN ('queued', 'sending', 'held', 'to_print', 'given_up')")
 
 
+class IncomingOutcome(StrEnum):
+    """What became of a message that came in."""
+
+    FILED = "filed"
+    AUTOMATIC = "automatic"
+    """A machine's answer: the case says that it came, and nobody has to read it."""
+    BOUNCE = "bounce"
+    TRAY = "tray"
+    """Nobody could tell whose it is: a person looks."""
+    DISMISSED = "dismissed"
+
+
+TRAY_WORDS = {
+    "no_address": "It came to no household’s own address",
+    "forged": "The address it came to is not one that we made",
+    "too_heavy": "It is too large or too tangled to be read",
+    "too_many": "So many came about one household that this one was laid aside",
+    "unknown_number": "The number is nobody’s that we have texted, or several people’s",
+}
+"""Why a message lies in the tray."""
+
+
+class IncomingMessage(RowKey, Base):
+    """One message that came in, known by its digest so that it is taken in once.
+
+    What it says is kept only while it lies in the tray: once filed it stands on the timeline, and nowhere twice.
+    """
+
+    __tablename__ = "incoming_message"
+    __table_args__ = (
+        one_of("channel", ("email", "text")),
+        one_of("outcome", IncomingOutcome),
+        one_of("why", tuple(TRAY_WORDS)),
+        CheckConstraint("(outcome = 'tray') = (settled_at IS NULL)", name="only_the_tray_is_unsettled"),
+        CheckConstraint(
+            "outcome = 'tray' OR (sender_sealed IS NULL AND subject_sealed IS NULL AND text_sealed IS NULL)",
+            name="only_the_tray_holds_words",
+        ),
+        Index("ix_incoming_message_tray", "id", sqlite_where=text("outcome = 'tray'"),
+              postgresql_where=text("outcome = 'tray'")),
+        Index("ix_incoming_message_case", "case_id", "received_at"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(KeyText(64), unique=True)
+    channel: Mapped[str] = mapped_column(String(10))
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    outcome: Mapped[str] = mapped_column(String(12))
+    why: Mapped[str | None] = mapped_column(String(20))
+    case_id: Mapped[int | None] = mapped_column(Integer)
+    person_id: Mapped[int | None] = mapped_column(Integer)
+    files: Mapped[int] = mapped_column(Integer, default=0)
+    """How many files came with it. They are named on the case, and not kept."""
+    sender_sealed: Mapped[str | None] = mapped_column(Text)
+    sender = EncryptedText("sender_sealed")
+    subject_sealed: Mapped[str | None] = mapped_column(Text)
+    subject = EncryptedText("subject_sealed")
+    text_sealed: Mapped[str | None] = mapped_column(Text)
+    text = EncryptedText("text_sealed")
+    settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    settled_by_id: Mapped[int | None] = mapped_column(Integer)
+
+
 class OutboundMessage(RowKey, Base):
     """One letter to exactly one recipient.
 

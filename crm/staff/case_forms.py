@@ -58,6 +58,7 @@ class ContactRulesForm(BaseForm):
     prefers = SelectField("What they like best", [Optional()], choices=list(PREFERS_WORDS.items()))
     quiet_times = SelectMultipleField("Times when nobody should be in touch", choices=list(QUIET_WORDS.items()))
     email_is_confirmed = BooleanField("They told us that the new email is theirs")
+    email_works = BooleanField("The email works after all")
     contact_times = TextField("Good times to be in touch", [Optional()], longest=200)
     safe_contact = LongTextField("What else to mind, and why", [Optional()], longest=2000)
 
@@ -98,6 +99,11 @@ class AddressForm(BaseForm):
     def validate_postcode(self, field: Any) -> None:
         if field.data and keys.district(field.data) is None:
             raise ValidationError("Check the postcode: it looks like BR1 3AA. The first part is enough")
+
+
+class PlaceMessageForm(BaseForm):
+    reference = TextField("The household’s reference", [Needed("Write the reference of the household")], longest=16)
+    person = SelectField("Who wrote it", coerce=int)
 
 
 class OwnerForm(BaseForm):

@@ -261,6 +261,7 @@ def contact_rules(reference: str, person_id: int) -> Response:
         prefers=before.prefers or "",
         quiet_times=list(before.quiet_times),
         email_is_confirmed=before.email_is_confirmed,
+        email_works=before.email_works,
         contact_times=before.contact_times,
         safe_contact=before.safe_contact if may_read else None,
     )
@@ -275,6 +276,7 @@ def contact_rules(reference: str, person_id: int) -> Response:
             no_contact=form.no_contact.data,
             prefers=form.prefers.data or None,
             email_is_confirmed=before.email_is_confirmed or form.email_is_confirmed.data,
+            email_works=before.email_works or form.email_works.data,
             contact_times=form.contact_times.data,
             safe_contact=form.safe_contact.data if may_read else before.safe_contact,
         )

@@ -87,4 +87,5 @@ from crm.staff import (  # noqa: E402
     merge_views,  # noqa: F401
     my_day_views,  # noqa: F401
     search_views,  # noqa: F401
+    tray_views,  # noqa: F401
 )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from crm import policy
 from crm.access.tokens import new_token
-from crm.cases import contact_links
+from crm.cases import contact_links, replies
 from crm.cases.contact_links import Purpose
 from crm.cases.models import Case, Channel, LikenessPair, OtherName, PairState
 from crm.cases.open_case import NewPerson, NewTouch, open_case
@@ -169,6 +169,13 @@ def board_place(world: World) -> dict[str, dict[str, Any]]:
     return {"own": {"place": "new"}, "missing": {"place": "nowhere"}}
 
 
+def message_to_place(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        message = b"From: someone@example.org\r\nTo: nobody@example.org\r\nMessage-ID: <place@example.org>\r\n\r\nHello"
+        kept = replies.take_in(message, now=now_utc(), today=today_in_london())
+        return {"own": {"message_id": kept.id}, "missing": {"message_id": 999_999}}
+
+
 def stop_link(world: World) -> dict[str, dict[str, Any]]:
     return {"own": {"token": link_of(world, "Stopper", Purpose.STOP)}, "missing": {"token": new_token()}}
 
@@ -188,6 +195,7 @@ def link_of(world: World, name: str, purpose: Purpose) -> str:
 
 
 OBJECTS = {
+    "message_to_place": message_to_place,
     "stop_link": stop_link,
     "confirm_link": confirm_link,
     "case": case,
