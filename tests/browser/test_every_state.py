@@ -78,6 +78,11 @@ recruiter /events/{event_id}/cost
 recruiter /campaigns
 recruiter /campaigns/{campaign_id}
 recruiter /events/{event_id}/import/{upload_id}
+recruiter /events/{event_id}/kit
+recruiter /events/{event_id}/kit/device
+recruiter /events/{event_id}/kit/file
+recruiter /events/{event_id}/kit/aside/{aside_id}
+recruiter /events/{closed_event_id}/kit
 stranger /events
 stranger /events/{event_slug}
 stranger /events/{event_slug}/thank-you
