@@ -60,9 +60,12 @@ def who_looked(case_id: int, *, kinds: Collection[str] = (), limit: int = 500) -
     return list(db.session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit)))
 
 
-def looks_of_case(case_id: int, *, before: int | None = None, limit: int = PAGE) -> TrailPage:
-    """Who has looked at this case, newest first, in pages of equal cost."""
-    looked = and_(AuditEntry.case_id == case_id, starts_with(AuditEntry.event, "view."))
+def looks_of_case(
+    case_id: int, *, taken_up: Collection[int] = (), before: int | None = None, limit: int = PAGE
+) -> TrailPage:
+    """Who has looked at this case, or at those it has taken up, newest first, in pages of equal cost."""
+    of_these = AuditEntry.case_id.in_([case_id, *taken_up]) if taken_up else AuditEntry.case_id == case_id
+    looked = and_(of_these, starts_with(AuditEntry.event, "view."))
     return _page(select(AuditEntry).where(looked), before, limit)
 
 

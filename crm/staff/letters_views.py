@@ -13,6 +13,7 @@ from crm.assessments import notices
 from crm.audit import queries as trail
 from crm.audit.event_names import words_for
 from crm.cases import timeline
+from crm.cases.merge_queries import former_ids
 from crm.cases.models import Case
 from crm.cases.queries import case_for, case_head, is_on_case
 from crm.clock import now_utc, today_in_london
@@ -180,6 +181,6 @@ def record_dispatch(reference: str, letter_id: int) -> Response:
 def looked(reference: str) -> str:
     """Who has opened this case or something kept closely in it."""
     found = case_for(current_actor(), reference, today=today_in_london())
-    page = trail.looks_of_case(found.id, before=request.args.get("before", type=int))
+    page = trail.looks_of_case(found.id, taken_up=former_ids(found.id), before=request.args.get("before", type=int))
     names = names_of(entry.actor_id for entry in page.entries if entry.actor_kind == "staff")
     return render("staff/looked.html", page=page, staff_names=names, words_for=words_for, **_head(found))

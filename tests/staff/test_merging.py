@@ -261,3 +261,14 @@ def test_comparing_takes_as_many_queries_however_long_the_story(
 
     assert taken() == few
     assert few <= 32
+
+
+def test_who_looked_at_the_entry_that_was_taken_up_is_still_named(
+    couple: tuple[str, str], as_member: Browser, cast: Cast
+) -> None:
+    first, second = couple
+    as_member(cast.officer).get(f"/cases/{second}")
+    client = as_member(cast.manager)
+    merge_by_hand(client, first, second)
+
+    assert cast.officer.name in client.get(f"/cases/{first}/looked").page.all("table")[0].text
