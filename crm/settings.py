@@ -76,8 +76,8 @@ class Settings:
     """Where answers and bounces come in. ``reply+token@`` this domain is one person's own address in one case."""
     incoming: Mailbox | None = None
     text_gateway: TextGateway | None = None
-    text_token: str | None = field(default=None, repr=False)
-    """What the text gateway proves itself with when it brings a text message to us."""
+    text_answers: bool = False
+    """What people text back is handed to `crm mail text`: then a text may say that STOP stops us."""
     texts: str = "off"
     """off, files or http: how text messages leave."""
     cookie_secure: bool = True
@@ -133,9 +133,7 @@ class Settings:
             faults.append("CRM_REPLY_MAILBOX must be a plain address, such as reply@foster.example.org")
         incoming = _incoming(env, production, faults)
         texts, text_gateway = _texts(env, production, faults)
-        text_token = env.get("CRM_TEXT_TOKEN") or None
-        if text_token is not None and len(text_token) < 32:
-            faults.append("CRM_TEXT_TOKEN must be at least 32 characters of randomness")
+        text_answers = env.get("CRM_TEXT_ANSWERS", "1" if texts == "files" else "0") == "1"
         url = urlsplit(base_url)
         hosts = tuple(h.strip() for h in env.get("CRM_TRUSTED_HOSTS", url.hostname or "").split(",") if h.strip())
         proxies = _whole_number(env, "CRM_PROXIES", 0, faults)
@@ -171,7 +169,7 @@ class Settings:
             incoming=incoming,
             texts=texts,
             text_gateway=text_gateway,
-            text_token=text_token,
+            text_answers=text_answers,
             cookie_secure=production,
             trusted_hosts=hosts if production else (),
             proxies=proxies,

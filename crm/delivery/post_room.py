@@ -61,7 +61,7 @@ def configure(settings: Settings) -> PostRoom:
         },
         texts=settings.texts,
         text_gateway=settings.text_gateway,
-        takes_texts=settings.texts == "files" or settings.text_token is not None,
+        takes_texts=settings.text_answers,
     )
     return _post_room
 
