@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
-from datetime import date, time
+from dataclasses import replace
+from datetime import date, time, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -197,6 +198,9 @@ def where_you_stand() -> Response | tuple[str, int]:
         return see_other(url_for("enquire.start"))
     hides = drafts.came_by_link(draft, _token())
     advice = pages.advice_on(answers, rulebook.criteria, on=today, districts=service.districts, hides=hides)
+    if advice.come_back_on is not None:  # nobody is at their desk to ring on a Saturday or a Sunday
+        days_on = (7 - advice.come_back_on.weekday()) % 7 if advice.come_back_on.weekday() >= 5 else 0
+        advice = replace(advice, come_back_on=advice.come_back_on + timedelta(days=days_on))
     is_later = advice.outcome in ("not_now", "not_eligible")
     form = RingForm(ring="then" if answers.get("ring_on") else "soon" if "ring_on" in answers else None)
     if request.method == "POST" and (not is_later or form.is_sent_and_right()):

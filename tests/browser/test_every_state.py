@@ -60,6 +60,13 @@ manager /visits/new
 officer /account/calendar
 officer /account/hours
 recruiter /enquiries
+recruiter /enquiries/held
+recruiter /enquiries/held/{held_id}
+stranger /enquire/later
+stranger /enquire/return/{secret.come_back}
+stranger /enquire/not-then
+stranger /enquire/heard
+stranger /enquire/fostering-now
 recruiter /enquiries/export
 recruiter /enquiries/exports
 recruiter /enquiries/exports/{export_id}
@@ -97,6 +104,7 @@ administrator /admin/checks
 administrator /admin/rules
 administrator /admin/audit
 administrator /admin/settings/areas
+administrator /admin/settings/websites
 administrator /admin/settings/eligibility
 administrator /admin/settings/eligibility/age
 administrator /admin/settings/eligibility/new
@@ -124,6 +132,7 @@ stranger /events/{event_slug}
 administrator /admin/people/invite
 administrator /admin/settings
 administrator /admin/settings/visits
+administrator /admin/settings/websites
 administrator /admin/settings/holidays
 """
 WITHOUT_SCRIPTS = """

@@ -158,6 +158,14 @@ def test_a_wish_to_be_rung_later_is_in_the_diary_of_whoever_has_the_case(client,
     assert (case.is_open, case.place) == (True, "new"), "a person decides, and rings first"
 
 
+def test_nobody_is_rung_at_a_weekend(client, freeze):
+    freeze("2026-07-09 12:00")  # six months later is Saturday 9 January
+
+    page = stand(client, spare_room={"spare_room": "not_yet"})
+
+    assert "Shall we ring you on Monday 11 January 2027?" in page.text
+
+
 # --- Campaign links ---------------------------------------------------------------------------------------------------
 
 
