@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from bench import door, duplicates, servers
+from bench import door, duplicates, servers, sheet
 from bench.load import load
 from crm import migrations, policy
 from crm.access import guards, sessions
@@ -39,8 +39,8 @@ from crm.wsgi import settle
 
 SIZES = (1_000, 100_000, 1_000_000)
 ROUNDS = 60
-GROUPS = ("load", "pages", "memory", "duplicates", "door")
-OF_A_SIZE = frozenset(GROUPS) - {"door"}
+GROUPS = ("load", "pages", "memory", "duplicates", "door", "import")
+OF_A_SIZE = frozenset(GROUPS) - {"door", "import"}
 
 SECRETS = {
     "CRM_SECRET_KEY": "a secret that is used in benches and nowhere else",
@@ -106,6 +106,8 @@ def run(*, only: str | None, json_file: Path | None, rows: tuple[int, ...], keep
                         measure_memory(app, kind, size, report)
                     if "duplicates" in groups and size == sizes[-1]:
                         measure_look_ups(kind, size, report)
+        if "import" in groups:
+            sheet.measure(folder, server, report)
     if "duplicates" in groups:
         measure_duplicates(folder, min(sizes[-1], duplicates.HOUSEHOLDS), report)
     if json_file is not None:

@@ -488,7 +488,7 @@ def keys_rotate() -> None:
 
 
 @main.command()
-@click.option("--only", help="One group: pages, memory, load, door.")
+@click.option("--only", help="One group: load, pages, memory, door, import.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Keep the figures here.")
 @click.option("--rows", "rows", multiple=True, type=int, help="Sizes to measure at (enquiries).")
 @click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Where loaded databases are kept.")

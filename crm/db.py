@@ -337,6 +337,10 @@ def take_ids(model: type[Any], count: int) -> range | list[int]:
     table = model.__tablename__
     if db.session.get_bind().dialect.name == "sqlite":
         highest = db.session.scalar(sa.select(sa.func.max(model.id))) or 0
+        if model.__table__.dialect_options["sqlite"]["autoincrement"]:
+            # The number of a row that was merged away stays its own: it may come back.
+            given = sa.text("SELECT seq FROM sqlite_sequence WHERE name = :table")
+            highest = max(highest, db.session.scalar(given, {"table": table}) or 0)
         return range(highest + 1, highest + 1 + count)
     sequence = sa.func.nextval(sa.func.pg_get_serial_sequence(table, "id"))
     return list(db.session.scalars(sa.select(sequence).select_from(sa.func.generate_series(1, count))))

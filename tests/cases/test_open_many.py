@@ -15,6 +15,7 @@ from crm.audit import AuditEntry
 from crm.cases.models import Case, Channel, Household, Person, PersonRole
 from crm.cases.open_case import NewConsent, NewPerson, NewTouch, NobodyToOwnIt, open_case
 from crm.cases.open_many import NewHousehold, open_cases
+from crm.cases.taking_back import take_back_cases
 from crm.db import db, sealed_columns, transaction, unseal
 from crm.delivery import OutboundMessage
 
@@ -162,3 +163,21 @@ def test_of_many_none_is_opened_where_one_would_be_nobodys(session, cast):
         )  # fmt: skip
 
     assert session.scalar(sa.select(sa.func.count()).select_from(Case)) == 0
+
+
+def test_the_number_of_somebody_who_is_gone_is_not_given_again(session, cast):
+    rulebook = policy.rulebook_on(TODAY)
+
+    def opened(mark: str) -> int:
+        with transaction():
+            (one,) = open_cases(
+                [NewHousehold(ALONE, touch(mark), cast.officer.id)], actor=cast.recruiter.actor, now=NOW, today=TODAY,
+                rulebook=rulebook,
+            )  # fmt: skip
+        return one.case_id
+
+    first = opened("first")
+    with transaction():
+        take_back_cases({first: NOW}, actor=cast.recruiter.actor, now=NOW)
+
+    assert opened("second") > first
