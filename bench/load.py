@@ -254,10 +254,10 @@ def _statements(now: datetime) -> list[str]:
         person(one, 1),
         person(two, 2),
         "INSERT INTO case_file (id, reference, household_id, version, opened_at, channel, edition, owner_id, is_open, "
-        "place, band, next_action, next_action_due_on, next_action_turn, next_action_rule, application_received_on, closed_on) "
+        "place, band, next_action, next_action_due_on, next_action_turn, next_action_rule, touched_at, application_received_on, closed_on) "
         f"SELECT k.i, k.reference, k.i, 4, {instant('d.day')}, 'web', 'default', u.id, {is_open}, {place}, {band}, "
         f"CASE WHEN {is_open} THEN 'Ring them' END, CASE WHEN {is_open} THEN d.ahead END, "
-        f"CASE WHEN {is_open} THEN 'service' END, CASE WHEN {is_open} THEN 'first_contact' END, CASE WHEN {application} THEN d.day END, "
+        f"CASE WHEN {is_open} THEN 'service' END, CASE WHEN {is_open} THEN 'first_contact' END, {instant('d.day')}, CASE WHEN {application} THEN d.day END, "
         f"CASE WHEN NOT {is_open} THEN d.due END {source}",
         "INSERT INTO enquiry (row_key, case_id, received_at, channel) "
         f"SELECT '{ROW_KEY}', k.i, {instant('d.day')}, 'web' {source}",

@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from crm import audit, delivery, reconcile, timetable
-from crm.access import guards, people
+from crm.access import guards, leave, people
 from crm.calendars.feeds import end_for_leaver
 from crm.cases import person_keys
 from crm.cases.assignment import hand_over_cases
@@ -28,6 +28,7 @@ from crm.delivery import worker as delivery_worker
 from crm.jobs import runner
 from crm.settings import Settings
 from crm.visits.booking import cancel_visits, hand_over_visits
+from crm.visits.hours import keep_leave_free
 from crm.web import assets, errors, forgery, headers, logs, notices, pages, uploads
 from crm.web.writes import watch_for_forgotten_writes
 
@@ -84,6 +85,9 @@ ON_LEAVING: tuple[Callable[..., None], ...] = (
     end_for_leaver,
 )
 
+# What else hears of leave.
+ON_LEAVE: tuple[Callable[..., None], ...] = (keep_leave_free,)
+
 # What a move of a case sets going in a feature, by the name that the table of moves gives it.
 EFFECTS: dict[str, Callable[..., None]] = {"cancel_visits": cancel_visits}
 
@@ -120,6 +124,7 @@ def bind_process(settings: Settings) -> None:
     audit.use_key(settings.secret_key)
     delivery.configure(settings)
     people.ON_LEAVING[:] = ON_LEAVING
+    leave.ON_LEAVE[:] = ON_LEAVE
     bind_effects(EFFECTS)
     person_keys.keep_up_to_date()
     delivery_worker.ON_GIVEN_UP["letter_given_up"] = note_given_up

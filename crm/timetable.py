@@ -19,7 +19,7 @@ from crm.db import db, transaction
 from crm.delivery import Channel, mailboxes
 from crm.delivery import worker as delivery_worker
 from crm.delivery.post_room import post_room
-from crm.enquiries import drafts, held, intake
+from crm.enquiries import drafts, escalation, held, intake
 from crm.events import after, kit, sheet_import, sheet_worker
 from crm.jobs import Job, Timetable
 from crm.rules.permissions import SYSTEM
@@ -101,6 +101,24 @@ def checks_after_birthdays(now: datetime) -> int:
 def suggest_pairs(now: datetime) -> int:
     """Compare those who are new or changed with everybody on file."""
     return pairs.suggest_pairs(now=now)
+
+
+def tell_of_late_enquiries(now: datetime) -> int:
+    """Tell the managers which first contacts are due and not tried, or over."""
+    today = london_date(now)
+    settings: Settings = current_app.extensions["crm_settings"]
+    return escalation.tell_managers(
+        now=now,
+        today=today,
+        rulebook=policy.rulebook_on(today),
+        queue_url=f"{settings.base_url}/enquiries?view=new",
+    )
+
+
+def has_late_enquiries(now: datetime) -> bool:
+    """Whether the managers have to be told of something."""
+    today = london_date(now)
+    return escalation.has_something_to_tell(now=now, today=today, rulebook=policy.rulebook_on(today))
 
 
 def deliver(stop: threading.Event) -> None:
@@ -226,6 +244,14 @@ TIMETABLE = Timetable(
             do=digest.send_digests,
             has_work=digest.anybody_to_write_to,
             again_when=digest.SO_MANY,
+        ),
+        Job(
+            name="late_enquiries",
+            title="Tell managers whom nobody has got in touch with",
+            every=timedelta(minutes=5),
+            do=tell_of_late_enquiries,
+            has_work=has_late_enquiries,
+            again_when=escalation.MOST_AT_ONCE,
         ),
         Job(
             name="checks_after_birthdays",

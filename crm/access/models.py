@@ -38,6 +38,8 @@ class User(Base):
     """Whether a letter about their day goes to them each morning."""
     digest_on: Mapped[date | None] = mapped_column(sa.Date)
     """The day whose letter was last thought of, whether or not there was anything to say."""
+    enquiries_at_once: Mapped[int | None] = mapped_column()
+    """How many open enquiries they have at most before their turn passes to the next; empty: as many as come."""
 
     role_rows: Mapped[list[UserRole]] = relationship(
         back_populates="user", cascade="all, delete-orphan", order_by="UserRole.role"
@@ -70,6 +72,28 @@ class UserRole(Base):
     role: Mapped[str] = mapped_column(String(30), primary_key=True)
 
     user: Mapped[User] = relationship(back_populates="role_rows")
+
+
+class StaffLeave(Base):
+    """Days on which somebody is away, and who minds what falls due meanwhile. Never what for."""
+
+    __tablename__ = "staff_leave"
+    __table_args__ = (
+        CheckConstraint("last_on >= first_on", name="ends_after_it_begins"),
+        CheckConstraint("cover_id <> user_id", name="cover_is_another"),
+        Index("ix_staff_leave_of", "user_id", "last_on"),
+        Index("ix_staff_leave_cover", "cover_id", "last_on"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+    first_on: Mapped[date] = mapped_column(sa.Date)
+    last_on: Mapped[date] = mapped_column(sa.Date)
+    """The last day away; the day after is worked again."""
+    cover_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    noted_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    noted_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class StaffInvitation(Base):

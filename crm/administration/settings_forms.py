@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wtforms import IntegerField, RadioField, SelectField
+from collections.abc import Mapping
+
+from wtforms import IntegerField, RadioField, SelectField, SelectMultipleField
 
 from crm.web.forms import (
     BaseForm,
@@ -11,6 +13,7 @@ from crm.web.forms import (
     EmailField,
     LongTextField,
     Needed,
+    Optional,
     PhoneField,
     TextField,
     TimeField,
@@ -48,7 +51,7 @@ class FallbackForm(BaseForm):
 class AreaForm(BaseForm):
     name = TextField("Name of the area", [Needed("Write the name of the area")], longest=80)
     districts = LongTextField("Postcode districts", [Needed("Write its postcode districts")], longest=2000)
-    owner = SelectField("Who takes its enquiries", coerce=int)
+    owners = SelectMultipleField("Who take its enquiries, in turn", coerce=int)
 
 
 class VisitsForm(BaseForm):
@@ -70,6 +73,31 @@ class VisitsForm(BaseForm):
 class PromiseForm(BaseForm):
     length = IntegerField("How long", [Needed("Write how long")])
     in_force_from = DateField("From which day", [Needed("Give the day it counts from")], whole="the day", earliest=2020)
+
+
+class ResponseForm(BaseForm):
+    """How enquiries are answered. ``length_<channel>`` is left empty where the general promise holds."""
+
+    closes_at = TimeField("Closing time", [Optional()])
+    least_tries = IntegerField(
+        "Tries before closing without an answer",
+        [Needed("Write how many tries"), Between(1, 9, "Write a number from 1 to 9")],
+    )
+    warn_at = TimeField("Tell managers of what is due today", [Needed("Write a time")])
+    untouched_days = IntegerField(
+        "Working days until a household stands on the wall",
+        [Needed("Write how many working days"), Between(1, 90, "Write a number from 1 to 90")],
+    )
+    in_force_from = DateField("From which day", [Needed("Give the day it counts from")], whole="the day", earliest=2020)
+
+
+def response_form(channels: Mapping[str, str]) -> type[ResponseForm]:
+    """The form with one box for each way to reach the service, by its words."""
+    boxes = {
+        f"length_{channel}": IntegerField(words, [Optional(), Between(1, 90, f"{words}: write from 1 to 90")])
+        for channel, words in channels.items()
+    }
+    return type("ResponseForm", (ResponseForm,), boxes)
 
 
 class HolidayForm(BaseForm):

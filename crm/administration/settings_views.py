@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from flask import Response, make_response, url_for
@@ -21,16 +21,19 @@ from crm.administration.settings_forms import (
     ServiceForm,
     VisitsForm,
     WordingForm,
+    response_form,
 )
 from crm.administration.views import bp
-from crm.clock import now_utc, today_in_london
+from crm.cases.models import CHANNEL_WORDS, Channel
+from crm.clock import LONDON, now_utc, today_in_london
 from crm.db import db
 from crm.policy import changing, defaults, reading
 from crm.policy.models import OneOffHoliday, PolicyKind
-from crm.rules.deadlines import PROMISES, Unit
+from crm.rules.deadlines import PROMISES, Unit, length_words
 from crm.rules.panel import PANEL_EDITIONS
 from crm.rules.permissions import Permission, Role
 from crm.rules.refusal import Refusal
+from crm.rules.response import ANY_HOUR, clock_words
 from crm.web.forms import BaseForm
 from crm.web.notices import tell
 from crm.web.pages import render, see_other
@@ -181,7 +184,7 @@ def new_area() -> Response:
 @requires(Permission.MANAGE_SETTINGS)
 @writes
 def area(number: int) -> Response:
-    """One area: its name, its postcode districts, and who takes its enquiries."""
+    """One area: its name, its postcode districts, and who take its enquiries in turn."""
     return _area(number)
 
 
@@ -193,16 +196,19 @@ def _area(number: int | None) -> Response:
     form = AreaForm(
         name=present.name if present else "",
         districts=" ".join(present.districts) if present else "",
-        owner=(present.owner_id or 0) if present else 0,
+        owners=list(present.owner_ids) if present else [],
         seen=str(policy.policy_version()),
     )
-    form.owner.choices = [(0, "Whoever takes the rest"), *_owners()]
+    form.owners.choices = _owners()
     if form.is_sent_and_right():
-        rows = [{"name": one.name, "districts": list(one.districts), "owner_id": one.owner_id} for one in service.areas]
+        rows = [
+            {"name": one.name, "districts": list(one.districts), "owner_ids": list(one.owner_ids)}
+            for one in service.areas
+        ]
         row = {
             "name": form.name.data,
             "districts": form.districts.data.replace(",", " ").split(),
-            "owner_id": form.owner.data or None,
+            "owner_ids": form.owners.data or [],
         }
         if number:
             rows[number - 1] = row
@@ -224,7 +230,7 @@ def remove_area(number: int) -> Response:
         raise NoSuchSetting("There is no such area. It may have been taken away.")
     gone = service.areas[number - 1]
     rows = [
-        {"name": one.name, "districts": list(one.districts), "owner_id": one.owner_id}
+        {"name": one.name, "districts": list(one.districts), "owner_ids": list(one.owner_ids)}
         for one in service.areas
         if one is not gone
     ]
@@ -301,6 +307,85 @@ def promise(clock: str) -> Response:
         unit=UNIT_WORDS[rule.unit],
         history=reading.editions_of(PolicyKind.PROMISE, clock),
     )
+
+
+@bp.route("/admin/settings/response", methods=["GET", "POST"])
+@requires(Permission.MANAGE_SETTINGS)
+@writes
+def response() -> Response:
+    """How enquiries are answered: from when the promise counts, how long it is for each way in, how often to try."""
+    today = today_in_london()
+    rulebook = policy.rulebook_on(today)
+    rule = rulebook.response
+    form = response_form(CHANNEL_WORDS)(
+        closes_at=_time(rule.closes_minutes) if rule.closes_minutes < ANY_HOUR else None,
+        least_tries=rule.least_tries,
+        warn_at=_time(rule.warn_minutes),
+        untouched_days=rule.untouched_days,
+        in_force_from=today,
+        seen=str(policy.policy_version()),
+        **{f"length_{channel}": length for channel, length in rule.lengths.items()},
+    )
+    if form.is_sent_and_right():
+        lengths = {channel: form[f"length_{channel}"].data for channel in CHANNEL_WORDS}
+        closes_at = form.closes_at.data
+        try:
+            changing.change_response(
+                changes={
+                    "closes_minutes": _minutes(closes_at) or ANY_HOUR if closes_at is not None else ANY_HOUR,
+                    "lengths": {channel: length for channel, length in lengths.items() if length is not None},
+                    "least_tries": form.least_tries.data,
+                    "warn_minutes": _minutes(form.warn_at.data),
+                    "untouched_days": form.untouched_days.data,
+                },
+                in_force_from=form.in_force_from.data,
+                actor=current_actor(),
+                now=now_utc(),
+                today=today,
+                seen=_seen(form),
+            )
+        except changing.PolicyNotChanged as refusal:
+            form.take_refusal(refusal)
+        else:
+            day = form.in_force_from.data
+            tell(f"Kept, from {day:%A} {day.day} {day:%B %Y}. Clocks already running keep their date.")
+            return see_other(url_for("administration.response"))
+    return _page(
+        "response.html",
+        form,
+        channels=list(CHANNEL_WORDS),
+        rule=rule,
+        promise=rulebook.deadline("first_contact"),
+        example=[(words, rulebook.respond_by(Channel.WEB, arrived)) for words, arrived in _arrivals(today)],
+        history=[
+            (edition, _response_words(edition.value))
+            for edition in reading.editions_of(PolicyKind.PROMISE, reading.RESPONSE)
+        ],
+    )
+
+
+def _arrivals(today: date) -> list[tuple[str, datetime]]:
+    """A few times to show the rule by: the coming Friday at noon and in the evening, and the Saturday."""
+    friday = today + timedelta(days=(4 - today.weekday()) % 7)
+    return [
+        ("Friday, midday", datetime.combine(friday, time(12), LONDON)),
+        ("Friday, 9pm", datetime.combine(friday, time(21), LONDON)),
+        ("Saturday, 10am", datetime.combine(friday + timedelta(days=1), time(10), LONDON)),
+        ("Monday, 9pm", datetime.combine(friday + timedelta(days=3), time(21), LONDON)),
+    ]
+
+
+def _response_words(value: Mapping[str, Any]) -> str:
+    closes = value["closes_minutes"]
+    parts = [f"closing at {clock_words(closes)}" if closes < ANY_HOUR else "any hour counts"]
+    parts += [
+        f"{CHANNEL_WORDS[Channel(channel)].lower()} in {length_words(Unit.WORKING_DAYS, length)}"
+        for channel, length in value["lengths"].items()
+    ]
+    parts.append(f"{value['least_tries']} {'try' if value['least_tries'] == 1 else 'tries'} before closing")
+    parts.append(f"managers told at {clock_words(value['warn_minutes'])}")
+    parts.append(f"on the wall after {length_words(Unit.WORKING_DAYS, value['untouched_days'])}")
+    return "; ".join(parts)
 
 
 # --- Holidays, wording, panel -----------------------------------------------------------------------------------------

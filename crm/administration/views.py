@@ -53,6 +53,9 @@ DOORS: tuple[tuple[str, tuple[Door, ...]], ...] = (
         (
             Door("Promises", "/admin/settings/promises", "How soon we do what we say", Permission.MANAGE_SETTINGS),
             Door("Eligibility rules", "/admin/settings/eligibility", "What an answer means", Permission.TRY_RULES),
+            Door(
+                "Answering enquiries", "/admin/settings/response", "When a promise counts", Permission.MANAGE_SETTINGS
+            ),
             Door("One-off holidays", "/admin/settings/holidays", "Days proclaimed since", Permission.MANAGE_SETTINGS),
             Door("Words of letters", "/admin/settings/letters", "Edit, preview, put back", Permission.MANAGE_SETTINGS),
             Door("Consent wording", "/admin/settings/wording", "The words people agree to", Permission.MANAGE_SETTINGS),

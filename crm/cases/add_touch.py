@@ -82,7 +82,7 @@ def add_touch(
         add_task(
             title=f"In touch again: {touch.source}. Read what they said and get back to them",
             assigned_to_id=case.owner_id,
-            due_on=max(rulebook.due_on("first_contact", received_on), today),
+            due_on=max(rulebook.respond_by(touch.channel, touch.received_at), today),
             actor=actor,
             now=now,
             case=case,

@@ -7,14 +7,16 @@ audit entry, the letters and the effects that the move names, then the moves tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
 
 from crm.audit import record, values_of
-from crm.cases import clocks, effects, letters, summary, timeline
-from crm.cases.models import Case, Deadline, StageChange, TimelineEntry, Track
+from crm.cases import clocks, effects, letters, owners, summary, timeline
+from crm.cases.assignment import assign
+from crm.cases.models import AssignmentRole, Case, Deadline, StageChange, TimelineEntry, Track
 from crm.db import Values, db, new_row_key, rows_changed
 from crm.rules import stages, transitions
 from crm.rules.permissions import Actor, Permission
@@ -27,6 +29,10 @@ from crm.rules.transitions import Evidence, Move
 
 class CaseHasMovedOn(Refusal):
     """Somebody else changed the case after this person looked at it."""
+
+
+class NobodyIsHere(Refusal):
+    """A journey can't open again because nobody could own it."""
 
 
 class CorrectionNotAllowed(Refusal):
@@ -65,6 +71,8 @@ def change_stage(
     """
     happened_on = effective_on or today
     evidence = evidence or Evidence()
+    if move_name == "close_enquiry":
+        evidence = replace(evidence, closing_reason=reason_code)
     moves = transitions.moves_in_call(
         move_name,
         tracks=case.stages,
@@ -106,6 +114,7 @@ def change_stage(
         for name in move.effects:
             effects.run_effect(name, case, change, actor=actor, now=now, today=today, rulebook=rulebook)
     _note_ending(case, happened_on=happened_on, reason_code=reason_code)
+    _keep_owned(case, actor=actor, now=now, today=today)
     summary.refresh(case, today=today, rulebook=rulebook)
     return changes[0]
 
@@ -150,6 +159,7 @@ def correct_stage(
     _set_track(case, track_name, from_stage=track.stage, to_stage=to_stage, on=today)
     words = f"Put right: {stages.stage_words(track_name, to_stage)}"
     timeline.add(case, kind="move", title=words, detail=reason, actor=actor, occurred_at=now)
+    _keep_owned(case, actor=actor, now=now, today=today)
     summary.refresh(case, today=today, rulebook=rulebook)
     return change
 
@@ -159,6 +169,8 @@ def opening_rows(
     change_ids: Iterable[int],
     *,
     received_on: date,
+    counts_from: date,
+    call_by: date,
     actor: Actor,
     now: datetime,
     today: date,
@@ -169,7 +181,8 @@ def opening_rows(
     The cases have ids and no tracks; their summaries are set here. Letters are the caller's. Raises MoveNotOpen,
     NotPermitted.
     """
-    evidence = Evidence(received_on=received_on)
+    evidence = Evidence(received_on=received_on, response_counts_from=counts_from)
+    due_on = {"first_contact": call_by}
     (move,) = transitions.moves_in_call(
         "open_enquiry", tracks={}, evidence=evidence, actor=actor, today=today, rulebook=rulebook
     )
@@ -180,6 +193,7 @@ def opening_rows(
             rule,
             counted_from=transitions.counted_from(rule, evidence=evidence, today=received_on),
             rulebook=rulebook,
+            due_on=due_on.get(rule),
         )
         for rule in move.starts
     ]
@@ -352,6 +366,18 @@ def _note_ending(case: Case, *, happened_on: date, reason_code: str | None) -> N
         case.closed_on, case.closed_reason = happened_on, reason_code
         kind = _record_kind(case)
         case.retain_until_on = retain_until(kind, happened_on) if kind else None
+
+
+def _keep_owned(case: Case, *, actor: Actor, now: datetime, today: date) -> None:
+    """A journey that opens again is somebody's who works here: whoever had it may have left since it ended."""
+    if not stages.is_open(case.stages) or case.is_open or owners.is_here(case.owner_id):
+        return
+    turn = owners.next_in_turn(case.household.postcode, now=now, today=today)
+    if turn is None:
+        raise NobodyIsHere("Nobody works here who could take this household. An administrator can invite somebody.")
+    assign(case, user_id=turn.user_id, role=AssignmentRole.OWNER, actor=actor, now=now, today=today)
+    owners.keep_turn(case, turn, now=now)
+    timeline.add(case, kind="system", title=f"Given to {turn.name}: {turn.why}", actor=actor, occurred_at=now)
 
 
 def _record_kind(case: Case) -> RecordKind | None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
 
 from crm.audit import record
 from crm.cases import addresses, bounces, letters, summary, timeline
 from crm.cases.change_stage import claim_version
-from crm.cases.models import Case, Person
+from crm.cases.models import Case, ContactAttempt, Person, StageChange, TimelineEntry
 from crm.cases.stopping import stop_contact
+from crm.clock import london_date
+from crm.db import db
 from crm.delivery import Channel
 from crm.delivery.enqueue import take_back
-from crm.rules.permissions import Actor, Sensitivity
+from crm.rules.permissions import Actor, Permission, Sensitivity
 from crm.rules.quiet_times import keep_quiet, read_quiet, say_quiet
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
@@ -24,6 +28,10 @@ ATTEMPT_WORDS = {
     "email": "Sent an email",
     "wrong_number": "Rang, wrong number",
 }
+
+
+TAKEN_BACK = " (taken back)"
+ONE_TAP = timedelta(seconds=30)
 
 
 def not_wanted(person: Person) -> list[str]:
@@ -41,6 +49,10 @@ class TheyAskedUsNotTo(Refusal):
     """A safe-contact rule forbids what was about to be done."""
 
 
+class NotTheirsToTakeBack(Refusal):
+    """The try was somebody else's, or is too long ago to be a slip of the thumb."""
+
+
 def log_attempt(
     case: Case,
     person: Person,
@@ -52,15 +64,18 @@ def log_attempt(
     today: date,
     rulebook: Rulebook,
     seen: int | None = None,
-) -> None:
+) -> ContactAttempt:
     """Write down a try that did not reach them. The response clock runs on: trying is not answering.
 
     Raises TheyAskedUsNotTo for a voicemail to somebody who said to leave none.
     """
     if how == "voicemail" and person.no_voicemail:
         raise TheyAskedUsNotTo(f"{person.full_name} asked us not to leave a voicemail.", status=422, field="how")
+    again = _same_tap(case, person, how=how, actor=actor, now=now)
+    if again is not None:
+        return again
     claim_version(case, seen)
-    timeline.add(
+    line = timeline.add(
         case,
         kind="contact",
         title=f"{ATTEMPT_WORDS[how]}: {person.full_name}",
@@ -69,10 +84,78 @@ def log_attempt(
         occurred_at=now,
         person_id=person.id,
     )
+    db.session.flush()
+    attempt = ContactAttempt(
+        case_id=case.id, person_id=person.id, how=how, tried_at=now, by_id=actor.user_id, timeline_entry_id=line.id
+    )
+    db.session.add(attempt)
     record(
         "contact.attempted", actor=actor, at=now, case_id=case.id, subject=f"person:{person.id}", detail={"how": how}
     )
     summary.refresh(case, today=today, rulebook=rulebook)
+    return attempt
+
+
+def _same_tap(case: Case, person: Person, *, how: str, actor: Actor, now: datetime) -> ContactAttempt | None:
+    """The same try by the same person a moment ago: a second tap of an impatient thumb, not a second try."""
+    return db.session.scalars(
+        select(ContactAttempt).where(
+            ContactAttempt.case_id == case.id,
+            ContactAttempt.person_id == person.id,
+            ContactAttempt.how == how,
+            ContactAttempt.by_id == actor.user_id,
+            ContactAttempt.undone_at.is_(None),
+            ContactAttempt.tried_at > now - ONE_TAP,
+        )
+    ).first()
+
+
+def undo_attempt(
+    case: Case, attempt: ContactAttempt, *, actor: Actor, now: datetime, today: date, rulebook: Rulebook
+) -> None:
+    """Take back a try that was tapped by mistake: it counts for nothing, and its line says that it was taken back.
+
+    Whoever logged it may, until the day is over, and a manager always. Doing it twice changes nothing. Raises
+    NotTheirsToTakeBack.
+    """
+    is_own = attempt.by_id == actor.user_id and london_date(attempt.tried_at) == today
+    if not is_own and not actor.has(Permission.CORRECT_STAGE):
+        raise NotTheirsToTakeBack("Whoever logged a try can take it back on the same day; later, ask a manager.")
+    if attempt.undone_at is not None:
+        return
+    attempt.undone_at = now
+    line = db.session.get(TimelineEntry, attempt.timeline_entry_id) if attempt.timeline_entry_id else None
+    if line is not None:
+        line.title = f"{line.title[: 200 - len(TAKEN_BACK)]}{TAKEN_BACK}"
+    record(
+        "contact.undone",
+        actor=actor,
+        at=now,
+        case_id=case.id,
+        subject=f"person:{attempt.person_id}",
+        detail={"how": attempt.how},
+    )
+    summary.refresh(case, today=today, rulebook=rulebook)
+
+
+def tries_of(case: Case) -> list[ContactAttempt]:
+    """The tries to reach a household since its enquiry was last opened, the newest first; none that was taken back."""
+    opened_again = (
+        select(func.max(StageChange.changed_at))
+        .where(StageChange.case_id == case.id, StageChange.move == "reopen_enquiry")
+        .scalar_subquery()
+    )
+    return list(
+        db.session.scalars(
+            select(ContactAttempt)
+            .where(
+                ContactAttempt.case_id == case.id,
+                ContactAttempt.undone_at.is_(None),
+                ContactAttempt.tried_at >= func.coalesce(opened_again, case.opened_at),
+            )
+            .order_by(ContactAttempt.tried_at.desc(), ContactAttempt.id.desc())
+        )
+    )
 
 
 def add_note(

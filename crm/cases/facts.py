@@ -31,6 +31,7 @@ FACT_WORDS: dict[str, str] = {
     "recent_change": "A big change lately",
     "area": "Lives in our area",
     "motivation": "Why they want to foster",
+    "sent_by": "Sent to us by",
     "hope_to_foster": "Hope to foster",
     "languages": "Languages",
     "other_phone": "Another phone",

@@ -267,6 +267,7 @@ def move_person(
         title=f"{name} was moved to the household of {to.reference}",
         actor=actor,
         occurred_at=now,
+        is_touch=False,
     )
     work.journal.added(line)
     record("person.moved", actor=actor, at=now, case_id=case_id, subject=f"person:{person.id}", detail={"to": to_id})
@@ -313,7 +314,7 @@ def _keep(
     before: Row,
 ) -> HouseholdMerge:
     """Work out the summaries, add the line to the story, and write the merge down with its journal."""
-    line = timeline.add(kept, kind="fact", title=title, actor=work.actor, occurred_at=work.now)
+    line = timeline.add(kept, kind="fact", title=title, actor=work.actor, occurred_at=work.now, is_touch=False)
     work.journal.added(line)
     summary.refresh(kept, today=work.today, rulebook=work.rulebook)
     person_keys.refresh(kept.household.people)

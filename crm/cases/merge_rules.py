@@ -71,6 +71,16 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "timeline_entry.case_id": _CASE_MOVES,
         "timeline_entry.person_id": _PERSON_MOVES,
         "task.case_id": _CASE_MOVES,
+        "contact_attempt.case_id": _CASE_MOVES,
+        "contact_attempt.person_id": _PERSON_MOVES,
+        "enquiry_turn.case_id": _CASE_MOVES,
+        # Managers were told it of a household that is not waited for on its own any more.
+        "escalation.case_id": Rule(refers_to=CASE, follows=Follows.TAKEN_OUT),
+        "closing_request.case_id": Rule(
+            refers_to=CASE,
+            alone="settled_at IS NULL",
+            clash="Both wait for a manager to agree that nobody answers. Answer one of them, then merge.",
+        ),
         "former_case.case_id": _CASE_MOVES,
         "former_person.person_id": _PERSON_MOVES,
         # what was merged says so of the numbers there were then

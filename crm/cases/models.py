@@ -342,6 +342,9 @@ class Case(Base):
     next_action_rule: Mapped[str | None] = mapped_column(String(40))
     """The rule of the clock that the next action comes from: lists say it beside the date."""
 
+    touched_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When one of us last did something about them; from the start, when they came. Who has it is no touch."""
+
     eligibility_outcome: Mapped[str | None] = mapped_column(String(20))
     """What a person decided after screening: eligible, conversation, not_now or not_eligible."""
     application_received_on: Mapped[date | None] = mapped_column(Date)
@@ -366,6 +369,17 @@ class Case(Base):
         Index("ix_case_file_owner_queue", "owner_id", "is_open", "next_action_due_on", "id", "place"),
         Index("ix_case_file_owner_place", "owner_id", "place", "next_action_due_on", "id", "band"),
         Index("ix_case_file_opened", "opened_at", "id"),
+        # The wall: what nobody has touched, by whose it is, the longest first. What rests until a day waits for that.
+        Index(
+            "ix_case_file_untouched",
+            "owner_id",
+            "touched_at",
+            "id",
+            "place",
+            "is_open",
+            sqlite_where=text("is_open AND place <> 'not_now'"),
+            postgresql_where=text("is_open AND place <> 'not_now'"),
+        ),
         NUMBERS_NEVER_COME_BACK,
     )
 
@@ -601,4 +615,103 @@ class CaseAssignment(Base):
         UniqueConstraint("case_id", "user_id", "role", "from_on"),
         # Somebody owns thousands of cases in the course of the years, and assesses a handful: the two are kept apart.
         Index("ix_case_assignment_part", "user_id", "role", "until_on", "from_on", "case_id"),
+    )
+
+
+class ContactAttempt(Base):
+    """One try to reach somebody that did not reach them: who tried, when and how."""
+
+    __tablename__ = "contact_attempt"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    how: Mapped[str] = mapped_column(String(16))
+    tried_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    timeline_entry_id: Mapped[int | None] = mapped_column(ForeignKey("timeline_entry.id"), index=True)
+    undone_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """Tapped by mistake and taken back: it counts for nothing, and its line on the timeline says so."""
+
+    __table_args__ = (
+        one_of("how", ("no_answer", "voicemail", "text", "email", "wrong_number")),
+        Index("ix_contact_attempt_case", "case_id", "tried_at", "id"),
+    )
+
+
+class ClosingRequest(RowKey, Base):
+    """Somebody asked to close an enquiry for want of an answer, and a manager agrees or not."""
+
+    __tablename__ = "closing_request"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
+    asked_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    asked_by_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+    words_sealed: Mapped[str | None] = mapped_column(Text)
+    words = EncryptedText("words_sealed")
+    """What the household is told."""
+    write_to_them: Mapped[bool] = mapped_column()
+    settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    agreed: Mapped[bool | None] = mapped_column()
+    """Empty while it waits, and where something else happened first: they rang, or it was closed otherwise."""
+
+    __table_args__ = (
+        CheckConstraint("settled_at IS NOT NULL OR agreed IS NULL", name="answered_when_settled"),
+        Index(
+            "uq_closing_request_open",
+            "case_id",
+            unique=True,
+            sqlite_where=text("settled_at IS NULL"),
+            postgresql_where=text("settled_at IS NULL"),
+        ),
+        Index(
+            "ix_closing_request_waiting",
+            "asked_at",
+            "id",
+            sqlite_where=text("settled_at IS NULL"),
+            postgresql_where=text("settled_at IS NULL"),
+        ),
+    )
+
+
+class EnquiryTurn(Base):
+    """An enquiry that went to somebody because it was their turn in an area."""
+
+    __tablename__ = "enquiry_turn"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+    area: Mapped[str] = mapped_column(KeyText(80))
+    taken_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (Index("ix_enquiry_turn_recent", "area", "user_id", "taken_at"),)
+
+
+class AreaTurn(Base):
+    """One row an area: whoever takes a turn in it takes this row first, so that two forms at once get two turns."""
+
+    __tablename__ = "area_turn"
+
+    area: Mapped[str] = mapped_column(KeyText(80), primary_key=True)
+    turns: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class Escalation(Base):
+    """Managers were told that nobody has got in touch: once before a first contact is due, once when it is over."""
+
+    __tablename__ = "escalation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"))
+    kind: Mapped[str] = mapped_column(String(8))
+    due_on: Mapped[date] = mapped_column(Date)
+    told_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (
+        one_of("kind", ("due", "over")),
+        # Two workers that look at the same moment tell it once.
+        UniqueConstraint("case_id", "kind", "due_on"),
     )

@@ -26,6 +26,7 @@ from crm.cases.models import (
     Person,
     PersonRole,
 )
+from crm.cases.owners import keep_turn, next_in_turn
 from crm.clock import london_date
 from crm.db import db
 from crm.rules import reference
@@ -98,22 +99,28 @@ def open_case(
     now: datetime,
     today: date,
     rulebook: Rulebook,
-    owner_id: int | None,
+    owner_id: int | None = None,
     postcode: str | None = None,
     address: str | None = None,
     local_authority: str | None = None,
     facts: dict[str, str] | None = None,
     send_letters: bool = True,
 ) -> Case:
-    """Open a case for a household. Its response clock counts from the London date on which the enquiry arrived.
+    """Open a case for a household. Its response clock counts from when the enquiry arrived, not from now.
 
-    Raises NoWayToReachThem, NobodyToOwnIt.
+    ``owner_id`` is whose it is where that is settled already; otherwise it goes to whoever is next in turn for the
+    postcode, and the case says why. Raises NoWayToReachThem, NobodyToOwnIt.
     """
     if not any(p.email or p.phone for p in people) and not address:
         raise NoWayToReachThem("Give one way to reach them: a phone number, an email or an address.", status=422)
+    turn = next_in_turn(postcode, now=now, today=today) if owner_id is None else None
+    if turn is not None:
+        owner_id = turn.user_id
     if owner_id is None:
         raise NobodyToOwnIt("Nobody is named to take new enquiries. An administrator can name someone in Settings.")
     received_on = london_date(touch.received_at)
+    counts_from = rulebook.response.counts_from(touch.received_at)
+    call_by = rulebook.response_due_on(touch.channel, counts_from)
     household = Household(
         name=household_name(people),
         postcode=keys.tidy_postcode(postcode),
@@ -138,6 +145,7 @@ def open_case(
         next_action="Ring them",
         next_action_due_on=today,
         next_action_turn="service",
+        touched_at=touch.received_at,
     )
     case.household = household
     db.session.add(case)
@@ -148,6 +156,9 @@ def open_case(
     for key, value in (facts or {}).items():
         state_fact(case, key=key, value=value, source=touch.source, stated_on=received_on, actor=actor, now=now)
     assign(case, user_id=owner_id, role=AssignmentRole.OWNER, actor=actor, now=now, today=today)
+    if turn is not None:
+        keep_turn(case, turn, now=now)
+        timeline.add(case, kind="system", title=f"Given to {turn.name}: {turn.why}", actor=actor, occurred_at=now)
     record(
         "case.opened",
         actor=actor,
@@ -163,9 +174,10 @@ def open_case(
         now=now,
         today=today,
         rulebook=rulebook,
-        evidence=Evidence(received_on=received_on),
+        evidence=Evidence(received_on=received_on, response_counts_from=counts_from),
         effective_on=received_on,
-        letter_context={"call_by": rulebook.due_on("first_contact", received_on)},
+        due_on={"first_contact": call_by},
+        letter_context={"call_by": call_by},
         # Somebody who left only a number is thanked by the call itself: a letter nobody can get helps nobody.
         send_letters=send_letters and (bool(address) or any(person.email for person in people)),
     )

@@ -61,6 +61,8 @@ class NewHousehold:
     address: str | None = None
     facts: dict[str, str] = field(default_factory=dict)
     send_letters: bool = False
+    given_because: str | None = None
+    """Whose it is and why, for its timeline: "Given to Nadia: next in turn for Bromley"."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def open_cases(
     rulebook: Rulebook,
     letters_not_before: datetime | None = None,
 ) -> list[Opened]:
-    """Open a case for each household, in their order. All their touches came on one London date.
+    """Open a case for each household, in their order. All their touches came on one London date, by one channel, on one
+    side of the closing time.
 
     ``letters_not_before`` puts the acknowledgements off, so that there is time to think again. Raises NoWayToReachThem,
     NobodyToOwnIt: then none of them is opened.
@@ -94,6 +97,10 @@ def open_cases(
             raise NoWayToReachThem("Give one way to reach them: a phone number, an email or an address.", status=422)
         if one.owner_id is None:
             raise NobodyToOwnIt("Nobody is named to take new enquiries. An administrator can name someone in Settings.")
+    ((channel, counts_from),) = {
+        (one.touch.channel, rulebook.response.counts_from(one.touch.received_at)) for one in households
+    }
+    call_by = rulebook.response_due_on(channel, counts_from)
     count = len(households)
     ids = _Ids(households)
     references = _free_references(policy.service().reference_prefix, count)
@@ -120,6 +127,7 @@ def open_cases(
             owner_id=one.owner_id,
             place="new",
             band=Band.ENQUIRY,
+            touched_at=one.touch.received_at,
         )
         cases.append(case)
         rows += [home, case]
@@ -129,9 +137,22 @@ def open_cases(
         for key, value in one.facts.items():
             rows += _fact(case, next(ids.facts), key, value, one.touch, stated_on=received_on, actor=actor, now=now)
         rows += _owner(case, actor=actor, now=now, today=today)
+        if one.given_because:
+            line = timeline.values_of_line(
+                case.id, kind="system", title=one.given_because, actor=actor, occurred_at=now
+            )
+            rows.append(Values(TimelineEntry, line))
         rows.append(_trail("case.opened", case, {"channel": one.touch.channel}, actor=actor, now=now))
     rows += opening_rows(
-        cases, ids.changes, received_on=received_on, actor=actor, now=now, today=today, rulebook=rulebook
+        cases,
+        ids.changes,
+        received_on=received_on,
+        counts_from=counts_from,
+        call_by=call_by,
+        actor=actor,
+        now=now,
+        today=today,
+        rulebook=rulebook,
     )
     insert_rows(rows)
     for case, one, change_id in zip(cases, households, ids.changes, strict=True):
@@ -139,7 +160,7 @@ def open_cases(
             send_to_applicants(
                 "enquiry_acknowledgement",
                 case=db.session.get_one(Case, case.id),
-                context={"call_by": rulebook.due_on("first_contact", received_on)},
+                context={"call_by": call_by},
                 occasion=f"move:{change_id}",
                 actor=actor,
                 now=now,

@@ -13,7 +13,8 @@ from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from crm import policy
-from crm.access.models import User
+from crm.access.models import StaffLeave, User
+from crm.access.queries import away_on
 from crm.cases.models import (
     AssignmentRole,
     Band,
@@ -29,6 +30,7 @@ from crm.cases.models import (
     TimelineEntry,
     Track,
 )
+from crm.cases.owners import OWNING_ROLES
 from crm.db import UTCDateTime, db, no_more_than, read, unseal
 from crm.rules import reference as references
 from crm.rules import stages
@@ -49,7 +51,7 @@ def visible_cases(actor: Actor, *, today: date) -> ColumnElement[bool]:
     """The condition under which a case may be opened by this person. Administrators open none.
 
     Recruiters open every enquiry; managers every case; panel administrators and decision makers what has reached them;
-    everybody what they own or have a part in.
+    everybody what they own or have a part in, and what is owned by somebody they cover for today.
     """
     if actor.kind == ActorKind.SYSTEM:
         return true()
@@ -68,6 +70,8 @@ def visible_cases(actor: Actor, *, today: date) -> ColumnElement[bool]:
         conditions.append(Case.place.in_(DECISION_PLACES))
     if conditions or actor.roles & {Role.OFFICER, Role.PANEL_MEMBER}:
         conditions.append(_has_part(actor.user_id, today))
+    if actor.roles & OWNING_ROLES:
+        conditions.append(_covers(actor.user_id, today))
     return or_(*conditions) if conditions else false()
 
 
@@ -94,6 +98,18 @@ def _has_part(user_id: int, today: date) -> ColumnElement[bool]:
             or_(CaseAssignment.until_on.is_(None), CaseAssignment.until_on >= today),
         )
         .exists()
+    )
+
+
+def _covers(user_id: int, today: date) -> ColumnElement[bool]:
+    """Cases of whoever is away today and named this person as their cover. The few who are away are found once."""
+    return Case.owner_id.in_(
+        select(StaffLeave.user_id).where(
+            StaffLeave.cover_id == user_id,
+            StaffLeave.first_on <= today,
+            StaffLeave.last_on >= today,
+            StaffLeave.withdrawn_at.is_(None),
+        )
     )
 
 
@@ -175,17 +191,23 @@ def is_on_case(actor: Actor, case: Case, *, today: date) -> bool:
         return True
     if Role.DECISION_MAKER in actor.roles and case.place in DECISION_PLACES:
         return True
-    return (
-        db.session.scalars(
-            select(CaseAssignment.id).where(
-                CaseAssignment.case_id == case.id,
-                CaseAssignment.user_id == actor.user_id,
-                CaseAssignment.from_on <= today,
-                or_(CaseAssignment.until_on.is_(None), CaseAssignment.until_on >= today),
-            )
-        ).first()
-        is not None
-    )
+    has_part = db.session.scalars(
+        select(CaseAssignment.id).where(
+            CaseAssignment.case_id == case.id,
+            CaseAssignment.user_id == actor.user_id,
+            CaseAssignment.from_on <= today,
+            or_(CaseAssignment.until_on.is_(None), CaseAssignment.until_on >= today),
+        )
+    ).first()
+    return has_part is not None or covers_for(actor, case.owner_id, today=today)
+
+
+def covers_for(actor: Actor, user_id: int | None, *, today: date) -> bool:
+    """Whether somebody is away today and this person minds their households."""
+    if user_id is None or not actor.roles & OWNING_ROLES:
+        return False
+    leave = away_on([user_id], today).get(user_id)
+    return leave is not None and leave.cover_id == actor.user_id
 
 
 @dataclass(frozen=True)

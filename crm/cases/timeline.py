@@ -7,7 +7,7 @@ from typing import Any
 
 from crm.cases.models import Case, TimelineEntry
 from crm.db import db, new_row_key, seal
-from crm.rules.permissions import Actor, Sensitivity
+from crm.rules.permissions import Actor, ActorKind, Sensitivity
 
 MOVE_WORDS: dict[str, str] = {
     "open_enquiry": "Enquiry received",
@@ -63,8 +63,12 @@ def add(
     detail: str | None = None,
     sensitivity: Sensitivity = Sensitivity.ORDINARY,
     person_id: int | None = None,
+    is_touch: bool = True,
 ) -> TimelineEntry:
     """Add a line. ``kind`` is move, contact, letter, visit, check, note, fact or system.
+
+    What one of us does touches the household: it is not forgotten. ``is_touch`` is False for what only moves it from
+    desk to desk.
 
     The title is seen by everybody who may open the case, so it never holds anything sensitive; the detail is sealed and
     shown by ``sensitivity``.
@@ -82,6 +86,8 @@ def add(
         )
     )
     db.session.add(entry)
+    if is_touch and actor.kind == ActorKind.STAFF and kind != "system":
+        case.touched_at = max(occurred_at, case.touched_at or occurred_at)
     return entry
 
 

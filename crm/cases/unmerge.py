@@ -349,7 +349,7 @@ def _tell(merge: HouseholdMerge, cases: list[Case], *, actor: Actor, now: dateti
             title = f"{names.get('gone', 'Somebody')} and {names.get('kept', 'another')} are two people again"
         else:
             title = f"{names.get('gone', 'Somebody')} was moved back"
-        timeline.add(case, kind="fact", title=title, actor=actor, occurred_at=now)
+        timeline.add(case, kind="fact", title=title, actor=actor, occurred_at=now, is_touch=False)
         record(
             "case.unmerged",
             actor=actor,

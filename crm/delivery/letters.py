@@ -392,6 +392,14 @@ _CATALOGUE = (
         fields=("on", "visits", "over", "over_count", "over_more", "due", "due_count", "due_more", "my_day_url"),
         channels=EMAIL_ONLY,
     ),
+    LetterKind(
+        kind="running_late",
+        title="Nobody has got in touch yet",
+        fixed_words=True,
+        audience=Audience.STAFF,
+        fields=("over", "due", "queue_url"),
+        channels=EMAIL_ONLY,
+    ),
     # --- staff accounts
     LetterKind(
         kind="staff_invitation",

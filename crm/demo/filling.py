@@ -105,8 +105,8 @@ def fill(
             name="fallback_owner_id", value=users["recruiter"].id, actor=_administrator(users), now=began, today=today
         )
         areas = [
-            {"name": name, "districts": districts.split(), "owner_id": users[owner].id}
-            for name, districts, owner in cast.AREAS
+            {"name": name, "districts": districts.split(), "owner_ids": [users[owner].id for owner in owners.split()]}
+            for name, districts, owners in cast.AREAS
         ]
         policy.changing.change_setting(name="areas", value=areas, actor=_administrator(users), now=began, today=today)
     with transaction():

@@ -209,6 +209,9 @@ class Life:
             log_attempt(self.case, person, how=how, note=None, actor=self.team.actor(self.owner), **self.given)
             self.later(1, at_least=1)
         if self.fate.ending == "closed" and self.draw.random() < 0.3:
+            for how in ("no_answer", "text"):
+                self.later(2, at_least=1)
+                log_attempt(self.case, person, how=how, note=None, actor=self.team.actor(self.owner), **self.given)
             self.later(4, at_least=2)
             self._close(
                 "no_response", "We tried to reach you a few times. The door stays open: ring us whenever suits."

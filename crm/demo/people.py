@@ -78,7 +78,7 @@ HOMES: tuple[tuple[str, str, str], ...] = (
 """Postcode district, town, council."""
 
 AREAS: tuple[tuple[str, str, str], ...] = (
-    ("Bromley and Lewisham", "BR1 BR2 BR3 BR4 BR5 BR6 BR7 BR8 SE4 SE6 SE12 SE13 SE14 SE23 SE26", "recruiter"),
+    ("Bromley and Lewisham", "BR1 BR2 BR3 BR4 BR5 BR6 BR7 BR8 SE4 SE6 SE12 SE13 SE14 SE23 SE26", "recruiter tomasz"),
     (
         "Bexley and Greenwich",
         "DA1 DA5 DA6 DA7 DA8 DA14 DA15 DA16 DA17 DA18 SE2 SE3 SE7 SE8 SE9 SE10 SE18 SE28",
@@ -91,7 +91,7 @@ AREAS: tuple[tuple[str, str, str], ...] = (
         "tomasz",
     ),
 )
-"""The service's patch: name, postcode districts, who takes its enquiries."""
+"""The service's patch: name, postcode districts, who take its enquiries in turn."""
 
 STREETS = (
     "Rowan Close", "Tannery Court", "Mill Lane", "Orchard Road", "Alder Way", "Station Approach", "Elm Grove", "Priory Street",

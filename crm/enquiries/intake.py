@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import delete, select
 
 from crm.audit import record
-from crm.clock import london_date
+from crm.cases.models import Channel
 from crm.db import db, rows_changed
 from crm.enquiries.models import IntakeReceipt, IntakeWebsite
 from crm.enquiries.submitting import Sent, take_in
@@ -158,7 +158,7 @@ def take_in_once(
 ) -> Taken:
     """Take an enquiry in, with its receipt in the same transaction. IntegrityError where the same id is being handled
     at this moment."""
-    taken = Taken(secrets.token_urlsafe(16), rulebook.due_on("first_contact", london_date(sent.received_at)))
+    taken = Taken(secrets.token_urlsafe(16), rulebook.respond_by(Channel.WEB, sent.received_at))
     db.session.add(
         IntakeReceipt(
             website_id=website.id,

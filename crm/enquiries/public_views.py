@@ -19,7 +19,7 @@ from werkzeug.exceptions import NotFound
 
 from crm import policy
 from crm.access.guards import public_page
-from crm.cases.owners import owner_for
+from crm.cases.owners import whose_turn
 from crm.clock import now_utc, today_in_london
 from crm.enquiries import campaigns, drafts, queries
 from crm.enquiries import questions as pages
@@ -79,7 +79,7 @@ def start() -> str:
     return render(
         "enquire/start.html",
         question_count=len(pages.asked(rulebook.criteria)),
-        first_contact=rulebook.deadline("first_contact"),
+        first_contact=rulebook.response_promise("web"),
         usual_age=_usual_age(rulebook.criteria),
         begun=_cookie_name() in request.cookies,
         came_by=_query(_came_by()),
@@ -208,6 +208,7 @@ def where_you_stand() -> Response | tuple[str, int]:
             ring_on = advice.come_back_on if is_later and form.ring.data == "then" else None
             drafts.keep_answers(draft, {"ring_on": ring_on.isoformat() if ring_on else ""}, now=now)
         return see_other(_address(pages.page_after(pages.RESULT, rulebook.criteria)))
+    turn = whose_turn(answers.get("postcode") or None, now=now, today=today)
     return (
         render(
             "enquire/not_just_yet.html" if is_later else "enquire/yes.html",
@@ -217,7 +218,7 @@ def where_you_stand() -> Response | tuple[str, int]:
             fits=pages.what_fits(answers, advice),
             answers=answers,
             is_hidden=hides,
-            person=queries.first_name_of(owner_for(answers.get("postcode") or None)),
+            person=turn.name.split(" ")[0] if turn is not None else None,
             back=_back(pages.RESULT, rulebook.criteria),
         ),
         form.status if is_later else 200,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -18,31 +19,38 @@ from sqlalchemy import (
     bindparam,
     false,
     func,
+    literal,
     literal_column,
-    or_,
     select,
     true,
     tuple_,
 )
 
 from crm.access.models import User, UserRole
+from crm.access.queries import names_of
+from crm.cases import contact
 from crm.cases.models import (
     Band,
     Campaign,
     Case,
-    Channel,
+    ClosingRequest,
+    ContactAttempt,
     Deadline,
     Enquiry,
+    Escalation,
     Household,
     LikenessPair,
     PairState,
-    TimelineEntry,
+    StageChange,
 )
 from crm.cases.queries import visible_cases
-from crm.db import db, no_more_than, our_word, read
+from crm.clock import LONDON, london_date
+from crm.db import UTCDateTime, db, no_more_than, our_word, read
 from crm.enquiries.models import EnquiryOrigin, HeldEnquiry, HeldState, IntakeWebsite
+from crm.rules import response
 from crm.rules.permissions import ROLE_PERMISSIONS, Actor, ActorKind, Permission, Role
 from crm.rules.refusal import Refusal
+from crm.rules.rulebook import Rulebook
 
 
 @dataclass(frozen=True)
@@ -72,12 +80,6 @@ def enquiry_by_one_time_id(one_time_id: str) -> int:
     """The touch that a form or a website made, by the id it came with."""
     found = db.session.scalars(select(Enquiry.id).where(Enquiry.one_time_id == one_time_id)).one()
     return int(found)
-
-
-def first_name_of(user_id: int | None) -> str | None:
-    """How somebody who works here is called on a public page."""
-    name = db.session.scalars(select(User.name).where(User.id == user_id)).first() if user_id is not None else None
-    return name.split()[0] if name else None
 
 
 def wish_to_be_rung(case_id: int) -> date | None:
@@ -200,16 +202,25 @@ def queue_page(
     return lines, more
 
 
-def beside_the_queue(actor: Actor, *, today: date) -> tuple[dict[str, int], tuple[tuple[int, str], ...]]:
-    """What stands beside the queue, in one statement.
+class Beside(NamedTuple):
+    """What stands beside the queue."""
 
-    How many households each saved view holds, counted no further than COUNTED_UP_TO; and who may own an enquiry, as
-    (id, name), by name.
-    """
-    asked = {"me": actor.user_id, "today": today}
+    counts: dict[str, int]
+    """How many households each saved view holds, counted no further than COUNTED_UP_TO."""
+    owners: tuple[tuple[int, str], ...]
+    """Who may own an enquiry: (id, name), by name."""
+    untouched: tuple[tuple[int, str, int], ...]
+    """For a manager: whose households nobody has touched for long, and how many, the most first."""
+
+
+def beside_the_queue(actor: Actor, *, today: date, rulebook: Rulebook) -> Beside:
+    """What stands beside the queue, in one statement."""
+    asked = {"me": actor.user_id, "today": today, "untouched_since": untouched_since(today, rulebook)}
     rows = read(_beside(_sort_of(actor)), asked).all()
     counts = dict(zip(VIEWS, rows[0], strict=False))
-    return counts, tuple((row[-2], row[-1]) for row in rows if row[-2] is not None)
+    owners = tuple((row[-2], row[-1]) for row in rows if row[-2] is not None)
+    late = [(row[-2], row[-1], row[-3]) for row in rows if row[-2] is not None and row[-3]]
+    return Beside(counts, owners, tuple(sorted(late, key=lambda one: -one[2])))
 
 
 # The statements of the queue are made once for everybody of a sort: putting one together takes longer than its answer.
@@ -349,30 +360,334 @@ def _beside(sort: Sort) -> Select[Any]:
             .subquery()
         )
         counts.append(select(func.count()).select_from(inside).scalar_subquery())
+    untouched = _count_of_owner() if Role.MANAGER in sort[2] else literal_column("0")
     users, user, role = User.__table__, User.__table__.c, UserRole.__table__.c
     always = select(literal_column("1").label("one")).subquery("always")
     may_own = and_(user.active, user.id.in_(select(role.user_id).where(role.role.in_(_MAY_OWN))))
     return (
-        select(*counts, user.id, user.name)
+        select(*counts, untouched, user.id, user.name)
         .select_from(always.outerjoin(users, may_own))
         .order_by(func.lower(user.name), user.id)
     )
 
 
-def attempts_since_opening(case: Case) -> int:
-    """How often somebody tried to reach a household without reaching it."""
-    return int(
-        db.session.scalar(
-            select(func.count())
-            .select_from(TimelineEntry)
-            .where(
-                TimelineEntry.case_id == case.id,
-                TimelineEntry.kind == "contact",
-                or_(TimelineEntry.title.startswith("Rang, "), TimelineEntry.title.startswith("Sent a ")),
-            )
+TRIED_FOR = frozenset({"first_contact", "recontact"})
+"""The clocks that run until somebody is reached: while they do, a try may be logged in one tap."""
+
+
+# --- The wall: what nobody has touched --------------------------------------------------------------------------------
+
+
+def untouched_since(today: date, rulebook: Rulebook) -> datetime:
+    """What was last touched before this moment has been left for longer than the service's rule allows."""
+    first_day = rulebook.calendar.back(today, rulebook.response.untouched_days)
+    return datetime.combine(first_day, time(), LONDON)
+
+
+def _is_untouched() -> list[ColumnElement[bool]]:
+    """An open household that nobody has touched for long. What rests until a day is not waited for before it."""
+    # In the words of the index, so that both databases see that it holds these.
+    return [
+        literal_column("case_file.is_open"),
+        Case.place != our_word("not_now"),
+        Case.touched_at < bindparam("untouched_since", type_=UTCDateTime()),
+    ]
+
+
+def _count_of_owner() -> ScalarSelect[int]:
+    """How many such households each of the people beside it has, counted no further than COUNTED_UP_TO."""
+    inside = (
+        select(literal_column("1"))
+        .select_from(Case)
+        .where(Case.owner_id == User.__table__.c.id, *_is_untouched())
+        .correlate(User.__table__)
+        .limit(no_more_than(COUNTED_UP_TO))
+        .subquery()
+    )
+    return select(func.count()).select_from(inside).correlate(User.__table__).scalar_subquery()
+
+
+def untouched_by_owner(*, today: date, rulebook: Rulebook) -> tuple[tuple[int, str, int, bool], ...]:
+    """Whose households nobody has touched for long: (id, name, how many, whether they still work here), the most first.
+
+    Somebody switched off may own households still: that is just what must not be forgotten.
+    """
+    user = User.__table__.c
+    count = _count_of_owner().label("untouched")
+    statement = select(user.id, user.name, count, user.active).where(
+        select(Case.id).where(Case.owner_id == user.id, *_is_untouched()).correlate(User.__table__).exists()
+    )
+    rows = read(statement, {"untouched_since": untouched_since(today, rulebook)}).all()
+    return tuple(sorted(((row[0], row[1], row[2], row[3]) for row in rows), key=lambda one: (-one[2], one[1])))
+
+
+class UntouchedLine(NamedTuple):
+    """One household of the wall."""
+
+    id: int
+    reference: str
+    household: str
+    place: str
+    touched_at: datetime
+    next_action: str | None
+    due_on: date | None
+    owner_id: int | None
+
+
+def untouched_page(
+    owner_id: int, *, today: date, rulebook: Rulebook, after: tuple[datetime, int] | None = None
+) -> tuple[list[UntouchedLine], tuple[datetime, int] | None]:
+    """Somebody's households that nobody has touched for long, the longest first, and the place to go on from."""
+    wanted = [Case.owner_id == owner_id, *_is_untouched()]
+    if after is not None:
+        wanted.append(tuple_(Case.touched_at, Case.id) > tuple_(literal(after[0], UTCDateTime()), literal(after[1])))
+    statement = (
+        select(
+            Case.id,
+            Case.reference,
+            Household.name,
+            Case.place,
+            Case.touched_at,
+            Case.next_action,
+            Case.next_action_due_on,
+            Case.owner_id,
         )
-        or 0
+        .join(Household, Household.id == Case.household_id)
+        .where(*wanted)
+        .order_by(Case.touched_at, Case.id)
+        .limit(no_more_than(QUEUE_PAGE + 1))
+    )
+    rows = read(statement, {"untouched_since": untouched_since(today, rulebook)}).all()
+    lines = [UntouchedLine._make(row) for row in rows]
+    if len(lines) <= QUEUE_PAGE:
+        return lines, None
+    last = lines[QUEUE_PAGE - 1]
+    return lines[:QUEUE_PAGE], (last.touched_at, last.id)
+
+
+# --- The pool: not now, until a day -----------------------------------------------------------------------------------
+
+POOL_PARTS = ("due", "month", "later")
+
+
+class PoolLine(NamedTuple):
+    """One household that rests until a day."""
+
+    id: int
+    reference: str
+    household: str
+    back_on: date
+    reason_code: str | None
+    owner: str | None
+
+
+def pool_page(
+    actor: Actor, part: str, *, today: date, after: tuple[date, int] | None = None
+) -> tuple[list[PoolLine], tuple[date, int] | None]:
+    """Who rests until a day: due by today, later this month, or later. The nearest day first, and where to go on."""
+    why = (
+        select(StageChange.reason_code)
+        .where(StageChange.case_id == Case.id, StageChange.move == "set_not_now")
+        .order_by(StageChange.id.desc())
+        .limit(no_more_than(1))
+        .scalar_subquery()
+    )
+    wanted = [visible_cases(actor, today=today), *_in_part(part, today)]
+    if after is not None:
+        wanted.append(tuple_(Case.next_action_due_on, Case.id) > tuple_(literal(after[0]), literal(after[1])))
+    statement = (
+        select(Case.id, Case.reference, Household.name, Case.next_action_due_on, why, User.name)
+        .join(Household, Household.id == Case.household_id)
+        .outerjoin(User, User.id == Case.owner_id)
+        .where(*wanted)
+        .order_by(Case.next_action_due_on, Case.id)
+        .limit(no_more_than(QUEUE_PAGE + 1))
+    )
+    lines = [PoolLine._make(row) for row in db.session.execute(statement)]
+    if len(lines) <= QUEUE_PAGE:
+        return lines, None
+    last = lines[QUEUE_PAGE - 1]
+    return lines[:QUEUE_PAGE], (last.back_on, last.id)
+
+
+def pool_counts(actor: Actor, *, today: date) -> dict[str, int]:
+    """How many rest in each part of the pool, counted no further than COUNTED_UP_TO. One statement."""
+    counts = []
+    for part in POOL_PARTS:
+        inside = (
+            select(literal_column("1"))
+            .select_from(Case)
+            .where(visible_cases(actor, today=today), *_in_part(part, today))
+            .limit(no_more_than(COUNTED_UP_TO))
+            .subquery()
+        )
+        counts.append(select(func.count()).select_from(inside).scalar_subquery())
+    return dict(zip(POOL_PARTS, db.session.execute(select(*counts)).one(), strict=True))
+
+
+def _in_part(part: str, today: date) -> list[ColumnElement[bool]]:
+    ends = today.replace(day=monthrange(today.year, today.month)[1])
+    between: dict[str, list[ColumnElement[bool]]] = {
+        "due": [Case.next_action_due_on <= today],
+        "month": [Case.next_action_due_on > today, Case.next_action_due_on <= ends],
+        "later": [Case.next_action_due_on > ends],
+    }
+    return [Case.place == our_word("not_now"), *between[part]]
+
+
+# --- What managers were told ------------------------------------------------------------------------------------------
+
+LATE_SHOWN = 8
+
+
+class LateLine(NamedTuple):
+    """A new enquiry of which the managers were told, and with which nobody has got in touch since."""
+
+    reference: str
+    household: str
+    due_on: date
+    channel: str
+    owner: str | None
+
+
+def told_and_waiting(*, today: date) -> list[LateLine]:
+    """What still waits of what managers were told, the longest first; one more than is shown says there is more."""
+    told = select(Escalation.id).where(Escalation.case_id == Case.id)
+    statement = (
+        select(Case.reference, Household.name, Case.next_action_due_on, Case.channel, User.name)
+        .join(Household, Household.id == Case.household_id)
+        .outerjoin(User, User.id == Case.owner_id)
+        .where(
+            Case.band == our_word(Band.ENQUIRY),
+            Case.place == our_word("new"),
+            Case.next_action_due_on <= today,
+            told.exists(),
+        )
+        .order_by(Case.next_action_due_on, Case.id)
+        .limit(no_more_than(LATE_SHOWN + 1))
+    )
+    return [LateLine._make(row) for row in read(statement).all()]
+
+
+class ClosingLine(NamedTuple):
+    """An enquiry that somebody asks to close because nobody answers."""
+
+    reference: str
+    household: str
+    asked_by: str
+    asked_at: datetime
+
+
+def closings_to_agree() -> list[ClosingLine]:
+    """What waits for a manager's word, the longest first; one more than is shown says that there is more."""
+    statement = (
+        select(Case.reference, Household.name, User.name, ClosingRequest.asked_at)
+        .select_from(ClosingRequest)
+        .join(Case, Case.id == ClosingRequest.case_id)
+        .join(Household, Household.id == Case.household_id)
+        .join(User, User.id == ClosingRequest.asked_by_id)
+        .where(ClosingRequest.settled_at.is_(None))
+        .order_by(ClosingRequest.asked_at, ClosingRequest.id)
+        .limit(no_more_than(LATE_SHOWN + 1))
+    )
+    return [ClosingLine._make(row) for row in read(statement).all()]
+
+
+# --- Tries, and closing without an answer -----------------------------------------------------------------------------
+
+
+class TryNotFound(Refusal):
+    """There is no such try on this case."""
+
+    default_status = 404
+
+
+class NothingAsked(Refusal):
+    """Nobody asks to close this case any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class TryShown:
+    """A try to reach somebody, in words."""
+
+    id: int
+    what: str
+    whom: str
+    at: datetime
+    by: str
+    may_undo: bool
+    counts: bool
+    """False for what reached nobody of theirs: a wrong number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """The tries since an enquiry was last opened, the newest first, and how many were made at different times."""
+
+    shown: tuple[TryShown, ...]
+    apart: int
+
+
+def tries_shown(case: Case, actor: Actor, *, today: date) -> Tries:
+    """What has been tried to reach a household, for the pages that ask."""
+    tries = contact.tries_of(case)
+    names = names_of([one.by_id for one in tries])
+    people = {person.id: person.full_name for person in case.household.people}
+    anybodys = actor.has(Permission.CORRECT_STAGE)
+    return Tries(
+        tuple(
+            TryShown(
+                id=one.id,
+                what=contact.ATTEMPT_WORDS[one.how],
+                whom=people.get(one.person_id, ""),
+                at=one.tried_at,
+                by=names.get(one.by_id or 0, ""),
+                may_undo=anybodys or (one.by_id == actor.user_id and london_date(one.tried_at) == today),
+                counts=one.how not in response.NO_TRIES,
+            )
+            for one in tries
+        ),
+        response.tries_apart((one.how, one.tried_at) for one in tries),
     )
 
 
-CHANNELS_SHOWN = tuple(Channel)
+def attempt_of(case: Case, attempt_id: int) -> ContactAttempt:
+    """One try of a case. Raises TryNotFound."""
+    attempt = db.session.get(ContactAttempt, attempt_id)
+    if attempt is None or attempt.case_id != case.id:
+        raise TryNotFound("That try is not on this household’s timeline.")
+    return attempt
+
+
+def open_request(case: Case) -> ClosingRequest | None:
+    """The asking to close a case that waits for a manager, where there is one."""
+    return db.session.scalars(
+        select(ClosingRequest).where(ClosingRequest.case_id == case.id, ClosingRequest.settled_at.is_(None))
+    ).first()
+
+
+def waiting_request(case: Case) -> ClosingRequest:
+    """The asking that waits. Raises NothingAsked."""
+    request = open_request(case)
+    if request is None:
+        raise NothingAsked("That has been answered already, or they were reached meanwhile. The timeline says how.")
+    return request
+
+
+@dataclass(frozen=True, slots=True)
+class AskedToClose:
+    """An asking that waits, as the manager reads it."""
+
+    by: str
+    at: datetime
+    words: str
+    write_to_them: bool
+
+
+def asked_to_close(case: Case) -> AskedToClose | None:
+    """What somebody asks a manager to agree to, where they do."""
+    request = open_request(case)
+    if request is None:
+        return None
+    by = names_of([request.asked_by_id]).get(request.asked_by_id, "")
+    return AskedToClose(by, request.asked_at, request.words or "", request.write_to_them)

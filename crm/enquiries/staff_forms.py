@@ -45,6 +45,8 @@ class NewEnquiryForm(BaseForm):
     safe_note = TextField("Mind when ringing", longest=300)
     said = LongTextField("What they told you", longest=4000)
     news = SelectMultipleField("They said yes to news and events")
+    sent_by = TextField("Who sent them to us", longest=200)
+    talked = BooleanField("We have talked it through: this was the first call")
     is_mine = BooleanField("I take this one")
     join = RadioField("Is it the same household?", [Optional()], choices=[], validate_choice=False)
 
@@ -137,9 +139,9 @@ class CloseForm(BaseForm):
     words = LongTextField("What we tell them", longest=2000)
     write_to_them = BooleanField("Send them this in a letter or email")
 
-    def validate_words(self, field: Any) -> None:
-        if self.write_to_them.data and not field.data:
-            raise ValidationError("Write what the letter says, or leave the letter out")
+
+class DeclineForm(BaseForm):
+    why = LongTextField("What to try first", [Needed("Say what to try first")], longest=2000)
 
 
 class ReopenForm(BaseForm):

@@ -13,20 +13,24 @@ from markupsafe import Markup
 
 from crm import policy
 from crm.access.guards import current_actor, requires
-from crm.access.queries import names_of
+from crm.access.queries import names_of, staff_with_role, user_with
 from crm.cases import contact, facts
 from crm.cases.add_touch import may_take_a_touch
 from crm.cases.duplicates import LookAlike, look_alikes
-from crm.cases.models import CHANNEL_WORDS, Case, Channel, PersonRole
+from crm.cases.hand_over import Given, give_many
+from crm.cases.models import CHANNEL_WORDS, Case, Channel, Person, PersonRole
 from crm.cases.open_case import NewConsent, NewPerson, NewTouch
+from crm.cases.owners import OWNING_ROLES
 from crm.cases.queries import case_for, case_head, is_on_case
 from crm.clock import LONDON, now_utc, today_in_london
 from crm.enquiries import queries, saved_views, screening, triage
 from crm.enquiries.questions import SAFE_WORDS, TIMES_WORDS
+from crm.enquiries.script import SCRIPT
 from crm.enquiries.staff_forms import (
     CloseForm,
     ContactForm,
     DecisionForm,
+    DeclineForm,
     NewEnquiryForm,
     NotNowForm,
     ReopenForm,
@@ -35,12 +39,14 @@ from crm.enquiries.staff_forms import (
 from crm.rules import stages
 from crm.rules.eligibility import OUTCOME_WORDS, Outcome
 from crm.rules.permissions import Actor, Permission
+from crm.rules.reasons import CLOSING_REASONS, NOT_NOW_REASONS
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
-from crm.web.filters import day, day_short, initials
+from crm.rules.transitions import MoveNotOpen
+from crm.web.filters import clock_time, day, day_short, initials, many
 from crm.web.forms import BaseForm
 from crm.web.notices import tell
-from crm.web.pages import render, see_other
+from crm.web.pages import render, safe_path, see_other
 from crm.web.sightings import records_view, saw
 from crm.web.writes import writes
 
@@ -54,6 +60,7 @@ VIEW_WORDS = {
     "not_now": "Not now, due back",
 }
 NEWS_CHANNELS = ("email", "text", "phone", "post")
+MOST_GIVEN = queries.QUEUE_PAGE
 
 
 # --- The queue --------------------------------------------------------------------------------------------------------
@@ -66,20 +73,23 @@ def queue() -> str:
     rulebook = policy.rulebook_on(today)
     filters, after = filters_in(request.args), _after()
     lines, more = queries.queue_page(actor, filters, today=today, after=after)
-    counts, owners = queries.beside_the_queue(actor, today=today)
+    beside = queries.beside_the_queue(actor, today=today, rulebook=rulebook)
     return render(
         "enquiries/queue.html",
         here="enquiries",
         lines=_said(lines, rulebook, actor=actor, today=today),
         here_address=request.full_path.rstrip("?"),
         filters=filters,
-        views=_views(counts, filters.view),
+        views=_views(beside.counts, filters.view),
         kept_views=[
             (name, f"/enquiries?{query}", query == query_of(filters)) for _, name, query in saved_views.views_of(actor)
         ],
         filters_query=query_of(filters),
         title=VIEW_WORDS[filters.view],
-        filter_lists=_filter_lists(filters, owners),
+        filter_lists=_filter_lists(filters, beside.owners),
+        untouched=beside.untouched,
+        untouched_days=rulebook.response.untouched_days,
+        owners=beside.owners if actor.has(Permission.ASSIGN_CASES) else (),
         promise=rulebook.deadline("first_contact").length_words,
         next_address=_address(filters, after=f"{more[0].isoformat()}.{more[1]}") if more else "",
         first_address=_address(filters) if after else "",
@@ -89,7 +99,8 @@ def queue() -> str:
 def _said(lines: list[queries.QueueLine], rulebook: Rulebook, *, actor: Actor, today: date) -> list[tuple[Any, ...]]:
     """Each line as it is shown. A page is mostly a few due dates and a few owners, so each is put in words once.
 
-    Its last word is whom this person would take the household from; None where they can't, or have it.
+    Its last words: whom this person would take the household from (None where they can't, or have it), whether a try
+    to reach them may be logged here, and what stands for it when several are given to somebody.
     """
     takes = actor.has(Permission.RECORD_CONTACT)
     clocks: dict[tuple[str | None, date], tuple[str, str, str]] = {}
@@ -123,6 +134,8 @@ def _said(lines: list[queries.QueueLine], rulebook: Rulebook, *, actor: Actor, t
                 (line.owner_id or "")
                 if takes and line.owner_id != actor.user_id and line.place in queries.OPEN_PLACES
                 else None,
+                takes and line.rule in queries.TRIED_FOR,
+                f"{line.reference}.{line.owner_id or ''}",
             )
         )
     return said
@@ -138,13 +151,16 @@ def _views(counts: dict[str, int], open_view: str) -> list[tuple[str, str, bool,
     return [
         (
             words,
-            "/enquiries" if view == "open" else f"/enquiries?view={view}",
+            _VIEW_ADDRESSES.get(view) or f"/enquiries?view={view}",
             view == open_view,
             f"{counts[view]}+" if counts[view] >= queries.COUNTED_UP_TO else str(counts[view]),
             view == "over" and counts[view] > 0,
         )
         for view, words in VIEW_WORDS.items()
     ]
+
+
+_VIEW_ADDRESSES = {"open": "/enquiries", "not_now": "/enquiries/not-now"}
 
 
 def filters_in(given: Mapping[str, str]) -> queries.Filters:
@@ -222,6 +238,134 @@ def _filter_groups(
     ]
 
 
+POOL_WORDS = {"due": "Due", "month": "Later this month", "later": "After this month"}
+
+
+@bp.get("/enquiries/not-now")
+@requires(any_of=(Permission.LOG_ENQUIRY, Permission.VIEW_ALL_ENQUIRIES))
+def pool() -> str:
+    """Who rests until a day, by when they are to be rung again."""
+    actor, today = current_actor(), today_in_london()
+    part = request.args.get("part", "due")
+    part = part if part in POOL_WORDS else "due"
+    lines, more = queries.pool_page(actor, part, today=today, after=_after())
+    counts = queries.pool_counts(actor, today=today)
+    address = {one: "/enquiries/not-now" + ("" if one == "due" else f"?part={one}") for one in POOL_WORDS}
+    joint = "&" if "?" in address[part] else "?"
+    return render(
+        "enquiries/pool.html",
+        here="enquiries",
+        lines=[(line, NOT_NOW_REASONS.get(line.reason_code or "", "")) for line in lines],
+        title=POOL_WORDS[part],
+        part=part,
+        parts=[
+            (
+                words,
+                address[one],
+                one == part,
+                f"{counts[one]}+" if counts[one] >= queries.COUNTED_UP_TO else str(counts[one]),
+                one == "due" and counts[one] > 0,
+            )
+            for one, words in POOL_WORDS.items()
+        ],
+        today=today,
+        next_address=f"{address[part]}{joint}after={more[0].isoformat()}.{more[1]}" if more else "",
+        first_address=address[part] if request.args.get("after") else "",
+    )
+
+
+@bp.post("/cases/<reference>/again")
+@requires(Permission.RECORD_CONTACT)
+@writes
+def take_up_again(reference: str) -> Response:
+    """Somebody who rested until a day is taken up again, in one step."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    case = case_for(actor, reference, today=today)
+    triage.reopen_enquiry(
+        case, note="Taken up again", actor=actor, now=now, today=today, rulebook=policy.rulebook_on(today)
+    )
+    due = f" Next: {case.next_action}, by {day(case.next_action_due_on)}." if case.next_action_due_on else ""
+    tell(f"{case.household.name} is open again.{due}")
+    return see_other(f"/cases/{case.reference}")
+
+
+@bp.get("/enquiries/untouched")
+@requires(Permission.ASSIGN_CASES)
+def untouched() -> str:
+    """The wall: open households that nobody has touched for long, by whose they are."""
+    today = today_in_london()
+    rulebook = policy.rulebook_on(today)
+    people = queries.untouched_by_owner(today=today, rulebook=rulebook)
+    said = request.args.get("owner", "")
+    chosen = next((one for one in people if str(one[0]) == said), people[0] if people else None)
+    lines, more = (
+        queries.untouched_page(chosen[0], today=today, rulebook=rulebook, after=_after_moment())
+        if chosen is not None
+        else ([], None)
+    )
+    goes_on = {"owner": chosen[0], "after": f"{more[0].isoformat()}_{more[1]}"} if chosen and more else {}
+    return render(
+        "enquiries/untouched.html",
+        here="enquiries",
+        people=people,
+        chosen=chosen,
+        lines=[(line, stages.PLACE[line.place].label) for line in lines],
+        days=rulebook.response.untouched_days,
+        counted_up_to=queries.COUNTED_UP_TO,
+        owners=owners_there_are(),
+        here_address=request.full_path.rstrip("?"),
+        next_address=f"/enquiries/untouched?{urlencode(goes_on)}" if goes_on else "",
+        first_address=f"/enquiries/untouched?owner={chosen[0]}" if chosen and request.args.get("after") else "",
+    )
+
+
+def owners_there_are() -> list[tuple[int, str]]:
+    return [(user.id, user.name) for user in staff_with_role(*sorted(OWNING_ROLES))]
+
+
+def _after_moment() -> tuple[datetime, int] | None:
+    moment, _, number = request.args.get("after", "").partition("_")
+    try:
+        at = datetime.fromisoformat(moment)
+        return (at, int(number)) if at.tzinfo is not None and len(number) < 16 else None
+    except ValueError:
+        return None
+
+
+@bp.post("/enquiries/give")
+@requires(Permission.ASSIGN_CASES)
+@writes
+def give() -> Response:
+    """Give the households ticked on the queue to somebody, or each to whoever is next in turn."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    back = safe_path(request.form.get("back"), "/enquiries")
+    chosen, said = request.form.getlist("chosen")[:MOST_GIVEN], request.form.get("to", "")
+    to = user_with(int(said)) if said.isascii() and said.isdigit() and len(said) < 10 else None
+    if not chosen or (to is None and said != "turn"):
+        tell("Tick the households, and choose who gets them.", "warning")
+        return see_other(back)
+    cases = []
+    for one in dict.fromkeys(chosen):
+        reference, _, owner = one.partition(".")
+        owner_id = int(owner) if owner.isascii() and owner.isdigit() and len(owner) < 10 else None
+        cases.append((case_for(actor, reference, today=today), owner_id))
+    done = give_many(cases, to=to, actor=actor, now=now, today=today, rulebook=policy.rulebook_on(today))
+    tell(_what_was_given(done, asked=len(cases)), "success" if done.given else "information")
+    return see_other(back)
+
+
+def _what_was_given(done: Given, *, asked: int) -> str:
+    by_name: dict[str, int] = {}
+    for _, name in done.given:
+        by_name[name] = by_name.get(name, 0) + 1
+    words = [f"{many(count, 'household')} to {name}" for name, count in by_name.items()]
+    said = [f"Given: {'; '.join(words)}, with the open tasks on them."] if words else []
+    said += [f"{case.household.name} stays: {name} was a moment sooner." for case, name in done.late]
+    if asked > len(done.given) + len(done.late):
+        said.append(f"{many(asked - len(done.given) - len(done.late), 'household')} stay with whoever has them.")
+    return " ".join(said)
+
+
 # --- Logging ----------------------------------------------------------------------------------------------------------
 
 
@@ -255,13 +399,14 @@ def new() -> Response | tuple[str, int]:
                     people=people,
                     touch=_touch(form, now=now, today=today),
                     postcode=form.postcode.data or None,
-                    facts={},
+                    facts={"sent_by": form.sent_by.data} if form.sent_by.data else {},
                     actor=actor,
                     now=now,
                     today=today,
                     rulebook=rulebook,
                     same_as=same_as,
                     is_mine=form.is_mine.data,
+                    talked=form.talked.data,
                 )
             except Refusal as refusal:
                 form.take_refusal(refusal)
@@ -272,14 +417,15 @@ def new() -> Response | tuple[str, int]:
                     if same_as
                     else f"{case.household.name} is logged as {case.reference}.{due}"
                 )
-                return see_other(f"/cases/{case.reference}")
+                return see_other(f"/cases/{case.reference}" + ("/screening" if form.talked.data else ""))
     return render(
         "enquiries/new.html",
+        script=SCRIPT,
         here="enquiries",
         form=form,
         alike=alike,
         today=today,
-        promise=rulebook.deadline("first_contact"),
+        promise=rulebook.response_promise(form.channel.data),
     ), form.status
 
 
@@ -402,10 +548,55 @@ def record_contact(reference: str) -> Response | tuple[str, int]:
         form=form,
         case=case,
         people=people,
-        attempts=queries.attempts_since_opening(case),
         not_wanted=contact.not_wanted,
+        tries=queries.tries_shown(case, actor, today=today),
+        least_tries=rulebook.response.least_tries,
         now=now,
     ), form.status
+
+
+@bp.post("/cases/<reference>/tried")
+@requires(Permission.RECORD_CONTACT)
+@writes
+def tried(reference: str) -> Response:
+    """A try that reached nobody, in one tap: of the person named, or of whoever would be rung first."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    rulebook = policy.rulebook_on(today)
+    case = case_for(actor, reference, today=today)
+    how, person = request.form.get("how", ""), _whom_to_try(case, request.form.get("person", ""))
+    if how not in contact.ATTEMPT_WORDS or person is None:
+        raise Refusal("Say how you tried to reach them, and whom.", status=422)
+    attempt = contact.log_attempt(
+        case, person, how=how, note=None, actor=actor, now=now, today=today, rulebook=rulebook
+    )
+    due = f" The clock runs on: {day(case.next_action_due_on)}." if case.next_action_due_on else ""
+    tell(
+        f"{contact.ATTEMPT_WORDS[how]}: {person.full_name}, {clock_time(now)}.{due}",
+        undo=f"/cases/{case.reference}/tries/{attempt.id}/undo",
+    )
+    return see_other(safe_path(request.form.get("back"), f"/cases/{case.reference}"))
+
+
+def _whom_to_try(case: Case, said: str) -> Person | None:
+    """The applicant named; where nobody was, the first with a number, else the first."""
+    people = [person for person in case.household.people if person.is_applicant and person.left_household_on is None]
+    if said:
+        return next((person for person in people if str(person.id) == said), None)
+    willing = [person for person in people if not person.no_contact]
+    return next((person for person in willing if person.phone), willing[0] if willing else None)
+
+
+@bp.post("/cases/<reference>/tries/<int:attempt_id>/undo")
+@requires(Permission.RECORD_CONTACT)
+@writes
+def undo_try(reference: str, attempt_id: int) -> Response:
+    """Take back a try that was tapped by mistake."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    case = case_for(actor, reference, today=today)
+    attempt = queries.attempt_of(case, attempt_id)
+    contact.undo_attempt(case, attempt, actor=actor, now=now, today=today, rulebook=policy.rulebook_on(today))
+    tell(f"Taken back: {contact.ATTEMPT_WORDS[attempt.how][0].lower()}{contact.ATTEMPT_WORDS[attempt.how][1:]}.")
+    return see_other(safe_path(request.form.get("back"), f"/cases/{case.reference}"))
 
 
 @bp.route("/cases/<reference>/screening", methods=["GET", "POST"], endpoint="screening")
@@ -537,32 +728,87 @@ def close(reference: str) -> Response | tuple[str, int]:
     case = case_for(actor, reference, today=today)
     form = CloseForm(seen=str(case.version))
     if form.is_sent_and_right():
+        given: dict[str, Any] = {"actor": actor, "now": now, "today": today, "rulebook": rulebook, "seen": _seen(form)}
+        said = {"words": form.words.data, "write_to_them": form.write_to_them.data}
+        asks = form.reason.data == "no_response" and not actor.has(Permission.AGREE_CLOSING)
         try:
-            triage.close_enquiry(
-                case,
-                reason_code=form.reason.data,
-                words=form.words.data,
-                write_to_them=form.write_to_them.data,
-                actor=actor,
-                now=now,
-                today=today,
-                rulebook=rulebook,
-                seen=_seen(form),
-            )
+            if asks:
+                triage.ask_to_close(case, **said, **given)
+            else:
+                triage.close_enquiry(case, reason_code=form.reason.data, **said, **given)
         except Refusal as refusal:
-            form.take_refusal(refusal)
+            _take(form, refusal, {}, otherwise="reason" if isinstance(refusal, MoveNotOpen) else None)
         else:
-            tell(f"{case.household.name} is closed. It can be opened again if they come back.")
+            tell(
+                f"A manager is asked to agree that {case.household.name} can’t be reached. "
+                "It stays open, and its clocks run on, until then."
+                if asks
+                else f"{case.household.name} is closed. It can be opened again if they come back."
+            )
             return see_other(f"/cases/{case.reference}")
+    return _close_page(case, form, DeclineForm(takes_answers=False, seen=str(case.version))), form.status
+
+
+def _close_page(case: Case, form: CloseForm, decline: DeclineForm) -> str:
+    actor, today = current_actor(), today_in_london()
+    rulebook = policy.rulebook_on(today)
     saw(case_id=case.id)
     return render(
         "enquiries/close.html",
         here="enquiries",
         head=case_head(case, today=today, rulebook=rulebook),
         form=form,
+        decline=decline,
         case=case,
-        attempts=queries.attempts_since_opening(case),
-    ), form.status
+        asked=queries.asked_to_close(case),
+        tries=queries.tries_shown(case, actor, today=today),
+        least_tries=rulebook.response.least_tries,
+        reasons=CLOSING_REASONS.values(),
+    )
+
+
+@bp.post("/cases/<reference>/close/agree")
+@requires(Permission.AGREE_CLOSING)
+@records_view("case")
+@writes
+def agree_to_close(reference: str) -> Response:
+    """A manager agrees that nobody answers."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    case = case_for(actor, reference, today=today)
+    triage.agree_to_close(
+        case,
+        queries.waiting_request(case),
+        actor=actor,
+        now=now,
+        today=today,
+        rulebook=policy.rulebook_on(today),
+    )
+    tell(f"{case.household.name} is closed. It can be opened again if they come back.")
+    return see_other(f"/cases/{case.reference}")
+
+
+@bp.post("/cases/<reference>/close/decline")
+@requires(Permission.AGREE_CLOSING)
+@records_view("case")
+@writes
+def decline_to_close(reference: str) -> Response | tuple[str, int]:
+    """A manager says what to try first."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    case = case_for(actor, reference, today=today)
+    form = DeclineForm()
+    if form.is_sent_and_right():
+        triage.decline_to_close(
+            case,
+            queries.waiting_request(case),
+            why=form.why.data,
+            actor=actor,
+            now=now,
+            today=today,
+            rulebook=policy.rulebook_on(today),
+        )
+        tell(f"{case.household.name} stays open. What to try first is on the timeline.")
+        return see_other(f"/cases/{case.reference}")
+    return _close_page(case, CloseForm(takes_answers=False, seen=str(case.version)), form), form.status
 
 
 @bp.route("/cases/<reference>/reopen", methods=["GET", "POST"])
@@ -601,10 +847,9 @@ def _seen(form: BaseForm) -> int | None:
     return int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else None
 
 
-def _take(form: BaseForm, refusal: Refusal, fields: dict[str, str]) -> None:
-    """Show a refusal beside the field of this form that stands for the domain's."""
-    if refusal.field in fields:
-        refusal.field = fields[refusal.field]
+def _take(form: BaseForm, refusal: Refusal, fields: dict[str, str], *, otherwise: str | None = None) -> None:
+    """Show a refusal beside the field of this form that stands for the domain's, or beside ``otherwise``."""
+    refusal.field = fields.get(refusal.field or "", refusal.field) or otherwise
     form.take_refusal(refusal)
 
 

@@ -29,7 +29,7 @@ from crm.cases.open_case import (
     set_contact_points,
     set_name,
 )
-from crm.cases.owners import owner_for
+from crm.cases.owners import whose_turn
 from crm.cases.queries import case_by_id
 from crm.cases.tasks import add_task
 from crm.clock import london_date
@@ -118,6 +118,7 @@ def send_draft(
 def take_in(sent: Sent, *, actor: Actor, now: datetime, today: date, rulebook: Rulebook) -> Case | HeldEnquiry:
     """What came becomes a case, or waits for a person to look at it."""
     if sent.signs:
+        turn = whose_turn(sent.answers.get("postcode") or None, now=now, today=today)
         return held.keep_aside(
             name=_name(sent.answers),
             text=as_text(sent),
@@ -125,7 +126,7 @@ def take_in(sent: Sent, *, actor: Actor, now: datetime, today: date, rulebook: R
             received_at=sent.received_at,
             one_time_id=sent.one_time_id,
             website_id=sent.website_id,
-            owner_id=owner_for(sent.answers.get("postcode") or None),
+            owner_id=turn.user_id if turn is not None else None,
             actor=actor,
             now=now,
             today=today,
@@ -145,7 +146,6 @@ def open_from(sent: Sent, *, actor: Actor, now: datetime, today: date, rulebook:
         now=now,
         today=today,
         rulebook=rulebook,
-        owner_id=owner_for(postcode),
         postcode=postcode,
         facts=_household_facts(sent, rulebook=rulebook),
     )

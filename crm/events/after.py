@@ -24,7 +24,6 @@ from crm.cases import letters
 from crm.cases.consents import consents_in_force
 from crm.cases.models import Case, Enquiry, Person, PersonRole
 from crm.cases.open_case import NewConsent, NewPerson
-from crm.cases.owners import owner_for
 from crm.cases.tasks import add_task
 from crm.clock import LONDON, london_date
 from crm.db import db
@@ -122,7 +121,6 @@ def make_enquiry(row: EventSignUp, *, now: datetime, today: date, rulebook: Rule
         now=now,
         today=today,
         rulebook=rulebook,
-        owner_for=owner_for,
         postcode=row.postcode,
         interest=row.interest,
         said=_said(row),

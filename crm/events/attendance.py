@@ -17,7 +17,7 @@ from crm.cases import keys
 from crm.cases.models import Enquiry
 from crm.cases.open_case import NewPerson
 from crm.db import db
-from crm.events.door import Logged, OwnerFor, case_of_touch, log_enquirer, may_open
+from crm.events.door import Logged, case_of_touch, log_enquirer, may_open
 from crm.events.models import (
     AttendanceEntry,
     EntryKind,
@@ -123,7 +123,6 @@ def walk_in(
     now: datetime,
     today: date,
     rulebook: Rulebook,
-    owner_for: OwnerFor,
     postcode: str | None = None,
     interest: str | None = None,
     said: str | None = None,
@@ -152,7 +151,6 @@ def walk_in(
             now=now,
             today=today,
             rulebook=rulebook,
-            owner_for=owner_for,
             postcode=postcode,
             interest=interest,
             said=said,

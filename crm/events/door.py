@@ -20,7 +20,7 @@ from crm.rules.permissions import Actor, Permission, require
 from crm.rules.rulebook import Rulebook
 
 OwnerFor = Callable[[str | None], int | None]
-"""Who takes a new enquiry from a postcode: the owner of its area, or whoever takes the rest."""
+"""Who takes a new enquiry from a postcode, where that is not left to whose turn it is."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def log_enquirer(
     now: datetime,
     today: date,
     rulebook: Rulebook,
-    owner_for: OwnerFor,
+    owner_for: OwnerFor | None = None,
     postcode: str | None = None,
     interest: str | None = None,
     said: str | None = None,
@@ -84,7 +84,7 @@ def log_enquirer(
         now=now,
         today=today,
         rulebook=rulebook,
-        owner_id=owner_for(postcode) or (event.staff[0].user_id if event.staff else None),
+        owner_id=owner_for(postcode) if owner_for is not None else None,
         postcode=postcode,
         facts=dict(facts or {}),
         send_letters=send_letters,

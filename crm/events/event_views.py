@@ -12,8 +12,7 @@ from crm.access.guards import current_actor, requires
 from crm.cases.brought import OUTCOME_WORDS, TOUCH_WORDS
 from crm.cases.models import PersonRole
 from crm.cases.open_case import NewConsent, NewPerson
-from crm.cases.owners import owner_for
-from crm.clock import LONDON, london, london_date, now_utc, today_in_london
+from crm.clock import LONDON, london, now_utc, today_in_london
 from crm.events import after, brought, costing, planning, queries, sheet_queries
 from crm.events.attendance import walk_in
 from crm.events.door import received_at
@@ -163,7 +162,7 @@ def show(event_id: int) -> str:
     chosen = chosen if chosen in queries.FOLLOW_UPS else "all"
     figures = queries.event_figures(event)
     lines, more = queries.follow_up(event, actor, today=today, show=chosen, after=_after_line())
-    called_by = rulebook.due_on("first_contact", london_date(event.starts_at))
+    called_by = rulebook.respond_by("event", event.starts_at)
     next_page = f"{more[0]}.{more[1]}" if more else None
     return render(
         "events/show.html",
@@ -177,7 +176,7 @@ def show(event_id: int) -> str:
         },
         called_by=called_by,
         call_reading=rulebook.say_due("first_contact", called_by, today=today),
-        call_rule=rulebook.deadline("first_contact"),
+        call_rule=rulebook.response_promise("event"),
         place_words={name: place.label for name, place in PLACE.items()},
         show=chosen,
         next_address=url_for("events.show", event_id=event.id, show=chosen, after=next_page) if next_page else "",
@@ -226,7 +225,6 @@ def log_somebody(event_id: int) -> Response | tuple[str, int]:
                 now=now,
                 today=today,
                 rulebook=rulebook,
-                owner_for=owner_for,
                 postcode=form.postcode.data or None,
                 interest=form.interest.data or None,
                 said=form.note.data or None,
@@ -238,7 +236,7 @@ def log_somebody(event_id: int) -> Response | tuple[str, int]:
             if request.form.get("done"):
                 return see_other(url_for("events.show", event_id=event.id))
             return see_other(url_for("events.log_enquirer", event_id=event.id))
-    ring_by = rulebook.due_on("first_contact", london_date(received_at(event, now=now)))
+    ring_by = rulebook.respond_by("event", received_at(event, now=now))
     return render(
         "events/log_enquirer.html",
         here="events",

@@ -7,7 +7,6 @@ from typing import Any
 from flask import Blueprint, Response, make_response, request, url_for
 
 from crm.access.guards import current_actor, requires
-from crm.cases.owners import owner_for
 from crm.clock import now_utc, today_in_london
 from crm.events import columns as columns_
 from crm.events import queries, sheet_import, sheet_loading, sheet_queries, sheet_undo
@@ -284,7 +283,6 @@ def load_sheet(event_id: int, upload_id: int) -> Response | tuple[str, int]:
     sheet_loading.load_now_or_later(
         upload,
         sends_letters=form.letters.data,
-        owner_for=owner_for,
         actor=current_actor(),
         now=now_utc(),
         today=today_in_london(),

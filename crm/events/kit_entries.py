@@ -26,7 +26,6 @@ from crm.cases.models import PersonRole
 from crm.cases.open_case import NewConsent, NewPerson
 from crm.db import db
 from crm.events import attendance
-from crm.events.door import OwnerFor
 from crm.events.kit_models import AsideReason, KitAside, KitDevice, KitEntry, KitEntryKind, KitKey
 from crm.events.kit_sealing import (
     LARGEST_COUNTER,
@@ -108,7 +107,6 @@ class Moment:
     now: datetime
     today: date
     rulebook: Rulebook
-    owner_for: OwnerFor
 
 
 def read_file(content: bytes, *, event: RecruitmentEvent, key: KitKey | None) -> list[Any]:
@@ -314,7 +312,6 @@ def _do(
         now=moment.now,
         today=moment.today,
         rulebook=moment.rulebook,
-        owner_for=moment.owner_for,
         postcode=_postcode(said),
         interest=said["interest"] if said.get("interest") in INTERESTS else None,
         said=_text(said, "note", longest=1000),

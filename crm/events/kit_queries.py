@@ -256,7 +256,7 @@ def what_a_device_gets(
         "publicKey": key.public_key,
         "closesAt": milliseconds(closes_at(event, key)),
         "now": milliseconds(now),
-        "ringBy": {one.isoformat(): day(rulebook.due_on("first_contact", one)) for one in days},
+        "ringBy": {one.isoformat(): day(rulebook.response_due_on("event", one)) for one in days},
         "news": [_news(channel, today) for channel in NEWS_CHANNELS],
         "privacy": policy.wording("privacy_notice", today).version,
     }

@@ -19,7 +19,6 @@ from crm.access import sign_in
 from crm.access.guards import current_actor, public_page, requires, requires_own_key, take_cookie
 from crm.access.models import SessionKind
 from crm.audit import record
-from crm.cases.owners import owner_for
 from crm.clock import now_utc, today_in_london
 from crm.db import transaction
 from crm.events import kit, kit_queries, queries
@@ -357,7 +356,7 @@ def _take_in(
 ) -> list[Receipt]:
     """Each in a transaction of its own, in order. Where the database is too busy, those before it are acknowledged."""
     today = today_in_london()
-    moment = Moment(now=now, today=today, rulebook=policy.rulebook_on(today), owner_for=owner_for)
+    moment = Moment(now=now, today=today, rulebook=policy.rulebook_on(today))
     taken: list[Receipt] = []
     for raw in entries:
         try:

@@ -92,7 +92,7 @@ def event(slug: str) -> Response | tuple[str, int]:
         where=telling.where(found),
         others=[other for other in queries.public_events(now=now, at_most=4) if other.id != found.id][:3],
         address=telling.public_address(found),
-        first_contact=policy.rulebook_on(today).deadline("first_contact"),
+        first_contact=policy.rulebook_on(today).response_promise("event"),
     ), form.status
 
 

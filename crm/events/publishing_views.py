@@ -108,7 +108,7 @@ def sign_in_sheet(event_id: int) -> str:
         where=telling.where(event),
         names=queries.names_for_sheet(event),
         code=qr_path(address),
-        ring_by=rulebook.due_on("first_contact", london_date(event.starts_at)),
+        ring_by=rulebook.respond_by("event", event.starts_at),
         # Paper from an event is typed up and destroyed within one working day (domain: recruitment events).
         destroy_by=rulebook.calendar.next_working_day(london_date(event.starts_at)),
     )

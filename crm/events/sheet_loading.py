@@ -14,9 +14,10 @@ from crm.cases.add_touch import add_touch, may_take_a_touch
 from crm.cases.models import Case, Channel
 from crm.cases.open_case import NewTouch
 from crm.cases.open_many import NewHousehold, open_cases
+from crm.cases.owners import keep_turns, next_turns
 from crm.cases.taking_back import Standing
 from crm.db import db
-from crm.events.door import OwnerFor, received_at
+from crm.events.door import received_at
 from crm.events.models import RecruitmentEvent
 from crm.events.queries import event_by_id
 from crm.events.sheet_import import (
@@ -49,15 +50,15 @@ class _Plan:
 
 
 def load_now_or_later(
-    upload: SheetImport, *, sends_letters: bool, owner_for: OwnerFor, actor: Actor, now: datetime, today: date
+    upload: SheetImport, *, sends_letters: bool, actor: Actor, now: datetime, today: date
 ) -> None:
     """Begin to load. A small sheet is loaded before this returns; a long one is the worker's."""
     start_loading(upload, sends_letters=sends_letters, actor=actor, now=now)
     while upload.line_count <= SMALL_LINES and upload.step == ImportStep.LOADING:
-        load_chunk(upload, owner_for=owner_for, now=now, today=today)
+        load_chunk(upload, now=now, today=today)
 
 
-def load_chunk(upload: SheetImport, *, owner_for: OwnerFor, now: datetime, today: date, limit: int = CHUNK) -> int:
+def load_chunk(upload: SheetImport, *, now: datetime, today: date, limit: int = CHUNK) -> int:
     """Load the next lines, in the caller's transaction. Gives how many were dealt with; at none, the sheet is loaded.
 
     1. Judge the lines again: much may have come in since the dry run.
@@ -73,13 +74,13 @@ def load_chunk(upload: SheetImport, *, owner_for: OwnerFor, now: datetime, today
     terms = Terms.on(today)
     plan = _plan(rows, judge_rows(upload, rows, terms))
     case_of_line = _cases_of_lines(upload, [judged.match_line for _, judged in plan.joined if judged.match_line])
-    _open(upload, event, plan.opened, case_of_line, owner_for, terms, actor=actor, now=now)
+    _open(upload, event, plan.opened, case_of_line, terms, actor=actor, now=now)
     for row, judged in plan.joined:
         case_id = case_of_line.get(judged.match_line or 0) or judged.match_case_id
         case = db.session.get(Case, case_id) if case_id else None
         if case is None or not may_take_a_touch(case):
             # What it was to join was left out, refused or has ended since: then it stands for itself.
-            _open(upload, event, [(row, judged)], case_of_line, owner_for, terms, actor=actor, now=now)
+            _open(upload, event, [(row, judged)], case_of_line, terms, actor=actor, now=now)
         else:
             _join(upload, event, case, row, judged, terms, actor=actor, now=now)
             case_of_line[row.number] = case.id
@@ -121,26 +122,23 @@ def _open(
     event: RecruitmentEvent,
     lines: Sequence[tuple[SheetLine, Judged]],
     case_of_line: dict[int, int],
-    owner_for: OwnerFor,
+   
     terms: Terms,
     *,
     actor: Actor,
     now: datetime,
 ) -> None:
     """Open a household for each of these lines."""
-    on_duty = event.staff[0].user_id if event.staff else None
-    owners: dict[str | None, int | None] = {}
+    turns = next_turns([judged.sign_up.postcode for _, judged in lines], now=now, today=terms.today)
     households = []
-    for _, judged in lines:
+    for (_, judged), turn in zip(lines, turns, strict=True):
         one = judged.sign_up
-        area = keys.district(one.postcode)
-        if area not in owners:
-            owners[area] = owner_for(one.postcode) or on_duty
         households.append(
             NewHousehold(
                 people=one.people,
                 touch=_touch(event, one, now=now),
-                owner_id=owners[area],
+                owner_id=turn.user_id if turn is not None else None,
+                given_because=f"Given to {turn.name}: {turn.why}" if turn is not None else None,
                 postcode=one.postcode,
                 address=one.address,
                 facts=one.facts,
@@ -155,6 +153,7 @@ def _open(
         rulebook=terms.rulebook,
         letters_not_before=now + LETTERS_WAIT,
     )
+    keep_turns([(made.case_id, turn) for made, turn in zip(opened, turns, strict=True)], now=now)
     for (row, _), made in zip(lines, opened, strict=True):
         _note_outcome(row, Outcome.OPENED, made.case_id, made.enquiry_id, made.reference, now=now)
         case_of_line[row.number] = made.case_id

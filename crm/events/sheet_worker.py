@@ -16,7 +16,6 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
-from crm.cases.owners import owner_for
 from crm.clock import london_date
 from crm.db import db, end_read, is_lock_timeout, transaction
 from crm.events.sheet_import import (
@@ -109,7 +108,7 @@ def _do_chunk(upload: SheetImport, stage: ImportStep | None, *, now: datetime) -
     if stage == ImportStep.CHECKING:
         return check_chunk(upload, today=today)
     if stage == ImportStep.LOADING:
-        return load_chunk(upload, owner_for=owner_for, now=now, today=today)
+        return load_chunk(upload, now=now, today=today)
     return undo_chunk(upload, now=now, today=today)
 
 

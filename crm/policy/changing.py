@@ -18,12 +18,20 @@ from crm.audit import record
 from crm.db import db, rows_changed
 from crm.policy import defaults
 from crm.policy.models import OneOffHoliday, PolicyKind, PolicyRow, PolicyVersion
-from crm.policy.profile import district_of
-from crm.policy.reading import criterion_on, editions_of, forget_policy, rulebook_on
+from crm.policy.profile import district_of, owners_of
+from crm.policy.reading import (
+    RESPONSE,
+    criterion_on,
+    editions_of,
+    forget_policy,
+    response_values,
+    rulebook_on,
+)
 from crm.rules.deadlines import PROMISES, Unit
 from crm.rules.eligibility import CRITERIA, Criterion, Outcome, Route
 from crm.rules.permissions import Actor, Permission, require
 from crm.rules.refusal import Refusal
+from crm.rules.response import ANY_HOUR
 from crm.rules.retention import RETENTION_RULES
 from crm.rules.stage_one_checks import CHECK_RULES, When, Who
 
@@ -76,6 +84,43 @@ def change_promise(
         raise PolicyNotChanged(f"Give a length from 1 to {longest}.", field="length")
     _refuse_past(in_force_from, today)
     _write(PolicyKind.PROMISE, clock, {"length": length}, in_force_from=in_force_from, actor=actor, now=now, seen=seen)
+
+
+def change_response(
+    *,
+    changes: Mapping[str, Any],
+    in_force_from: date,
+    actor: Actor,
+    now: datetime,
+    today: date,
+    seen: int | None = None,
+) -> None:
+    """Change how enquiries are answered, from a day; what is not named stays. Clocks already running keep their date.
+
+    `changes` may hold ``closes_minutes``, ``warn_minutes``, ``least_tries``, ``untouched_days`` and ``lengths``
+    (channel to working days; a channel left out goes by the promise of a first contact).
+    """
+    require(actor, Permission.MANAGE_SETTINGS)
+    for name, value in changes.items():
+        if name == "lengths":
+            for channel, length in value.items():
+                if not _is_whole(length, 1, 90):
+                    raise PolicyNotChanged("Give a length from 1 to 90 working days.", field=f"length_{channel}")
+        elif name not in _RESPONSE_LIMITS:
+            raise PolicyNotChanged("That part of the rule can't be changed.", field=name)
+        elif not _is_whole(value, *_RESPONSE_LIMITS[name]):
+            low, high = _RESPONSE_LIMITS[name]
+            raise PolicyNotChanged(f"Give a number from {low} to {high}.", field=name)
+    _refuse_past(in_force_from, today)
+    _write(
+        PolicyKind.PROMISE,
+        RESPONSE,
+        {**response_values(rulebook_on(in_force_from).response), **changes},
+        in_force_from=in_force_from,
+        actor=actor,
+        now=now,
+        seen=seen,
+    )
 
 
 def change_criterion(
@@ -318,6 +363,18 @@ def _refuse_past(in_force_from: date, today: date) -> None:
 
 # --- what may be a value ------------------------------------------------------------------------------------------
 
+_RESPONSE_LIMITS = {
+    "closes_minutes": (1, ANY_HOUR),
+    "warn_minutes": (0, ANY_HOUR - 1),
+    "least_tries": (1, 9),
+    "untouched_days": (1, 90),
+}
+
+
+def _is_whole(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _MINUTES = {
     "safe_from_minutes": (0, 1440),
@@ -404,10 +461,10 @@ def _checked_areas(value: Any) -> list[dict[str, Any]]:
                 raise PolicyNotChanged(f"{district} is in {seen[district]} already.", field="areas")
             seen[district] = name
             districts.append(district)
-        owner_id = one.get("owner_id")
-        if owner_id is not None and (not isinstance(owner_id, int) or isinstance(owner_id, bool)):
-            raise PolicyNotChanged(f"Choose a person for {name}, or nobody.", field="areas")
-        areas.append({"name": name, "districts": districts, "owner_id": owner_id})
+        owner_ids = list(dict.fromkeys(owners_of(one)))
+        if not all(isinstance(owner_id, int) and not isinstance(owner_id, bool) for owner_id in owner_ids):
+            raise PolicyNotChanged(f"Choose people for {name}, or nobody.", field="areas")
+        areas.append({"name": name, "districts": districts, "owner_ids": owner_ids})
     if not areas:
         raise PolicyNotChanged("Give at least one area.", field="areas")
     return areas

@@ -8,11 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A part of the service's patch: its name, its postcode districts, such as BR1, and who takes its enquiries."""
+    """A part of the service's patch: its name, its postcode districts (BR1), and who take its enquiries in turn."""
 
     name: str
     districts: tuple[str, ...]
-    owner_id: int | None = None
+    owner_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +77,12 @@ def district_of(postcode: str) -> str | None:
 
 def profile_from(settings: dict[str, Any]) -> ServiceProfile:
     """The profile that a whole set of settings makes."""
-    areas = tuple(Area(one["name"], tuple(one["districts"]), one.get("owner_id")) for one in settings["areas"])
+    areas = tuple(Area(one["name"], tuple(one["districts"]), owners_of(one)) for one in settings["areas"])
     return ServiceProfile(**{**settings, "areas": areas})
+
+
+def owners_of(area: dict[str, Any]) -> tuple[int, ...]:
+    """Who take an area's enquiries. What was set when an area had one owner holds that one."""
+    if "owner_ids" in area:
+        return tuple(area["owner_ids"])
+    return (area["owner_id"],) if area.get("owner_id") is not None else ()

@@ -26,6 +26,7 @@ from crm.rules import working_days
 from crm.rules.deadlines import DEADLINE_RULES, DeadlineRule, rules_in_force
 from crm.rules.eligibility import CRITERIA, Criterion, Option, Outcome, Route, criteria_in_force
 from crm.rules.panel import PANEL_EDITIONS, PanelEdition, panel_required
+from crm.rules.response import ResponseRule
 from crm.rules.retention import RETENTION_RULES, RetentionRule, retention_in_force
 from crm.rules.rulebook import Rulebook
 from crm.rules.stage_one_checks import (
@@ -91,6 +92,9 @@ class Wording:
     text: str
     in_force_from: date
 
+
+RESPONSE = "response"
+"""The name, among the promises, of the rule by which enquiries are answered."""
 
 _KEPT = 4
 _policies: OrderedDict[str, Policy] = OrderedDict()
@@ -251,6 +255,7 @@ def _rulebook(policy: Policy, day: date) -> Rulebook:
             RETENTION_RULES + _retention(in_force[PolicyKind.RETENTION]),
             day,
         ),
+        response=_response(in_force[PolicyKind.PROMISE].get(RESPONSE)),
     )
 
 
@@ -260,6 +265,24 @@ def _deadlines(promises: Mapping[str, Edition], day: date) -> Mapping[str, Deadl
         if name in rules:
             rules[name] = replace(rules[name], length=edition.value["length"], in_force_from=edition.in_force_from)
     return MappingProxyType(rules)
+
+
+def _response(edition: Edition | None) -> ResponseRule:
+    if edition is None:
+        return ResponseRule()
+    values = {**edition.value, "lengths": MappingProxyType(edition.value["lengths"])}
+    return ResponseRule(**values, in_force_from=edition.in_force_from)
+
+
+def response_values(rule: ResponseRule) -> dict[str, Any]:
+    """An edition as it is stored: everything that a service may change."""
+    return {
+        "closes_minutes": rule.closes_minutes,
+        "lengths": dict(rule.lengths),
+        "warn_minutes": rule.warn_minutes,
+        "least_tries": rule.least_tries,
+        "untouched_days": rule.untouched_days,
+    }
 
 
 def _panel_editions(policy: Policy) -> tuple[PanelEdition, ...]:

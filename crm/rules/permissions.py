@@ -67,6 +67,7 @@ class Permission(StrEnum):
     RECORD_CONTACT = "record_contact"
     DECIDE_ELIGIBILITY = "decide_eligibility"
     CLOSE_ENQUIRY = "close_enquiry"
+    AGREE_CLOSING = "agree_closing"  # that nobody answers, after the tries the service asks for
     MERGE_CASES = "merge_cases"
     EXPORT_LISTS = "export_lists"  # take rows of a list away as a file
     AGREE_MERGE = "agree_merge"  # look at a doubtful merge that somebody else asked for
@@ -152,6 +153,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.RECORD_CONTACT,
             P.DECIDE_ELIGIBILITY,
             P.CLOSE_ENQUIRY,
+            P.AGREE_CLOSING,
             P.MERGE_CASES,
             P.EXPORT_LISTS,
             P.APPROVE_EXPORT,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from functools import lru_cache
 
 from crm.rules import deadlines, working_days
 from crm.rules.deadlines import ClockReading, DeadlineRule
 from crm.rules.eligibility import CRITERIA, Answer, Criterion, EligibilityAdvice, assess, criteria_in_force
 from crm.rules.panel import PANEL_EDITIONS, QuorumFigures, panel_required
+from crm.rules.response import ResponseRule
 from crm.rules.retention import DEFAULT_RETENTION, RETENTION_RULES, RecordKind, RetentionRule, retention_in_force
 from crm.rules.stage_one_checks import CHECK_RULES, LOCAL_CHECK_RULES, CheckRule, check_rules_in_force
 from crm.rules.working_days import WorkingDays
@@ -29,6 +30,7 @@ class Rulebook:
     criteria: tuple[Criterion, ...] = CRITERIA
     check_rules: tuple[CheckRule, ...] = CHECK_RULES
     retention: Mapping[RecordKind, RetentionRule] = field(default_factory=lambda: DEFAULT_RETENTION)
+    response: ResponseRule = ResponseRule()
 
     def deadline(self, name: str) -> DeadlineRule:
         """The rule of a clock. KeyError for a clock that doesn't exist."""
@@ -37,6 +39,24 @@ class Rulebook:
     def due_on(self, name: str, counted_from: date, *, given: date | None = None) -> date:
         """The last day in time for a clock that counts from a day."""
         return deadlines.due_on(self.deadlines[name], counted_from, self.calendar, given=given)
+
+    def response_promise(self, channel: str | None) -> DeadlineRule:
+        """The promise of a first contact to whoever comes by a channel, with the hour it counts from."""
+        rule = self.deadlines["first_contact"]
+        length = self.response.lengths.get(channel or "", rule.length)
+        closing = self.response.closing_words
+        if length == rule.length and not closing:
+            return rule
+        counted_from = f"{rule.counted_from}; {closing}" if closing else rule.counted_from
+        return replace(rule, length=length, counted_from=counted_from)
+
+    def response_due_on(self, channel: str | None, counts_from: date) -> date:
+        """The last day in time for a first contact, for an enquiry by a channel that counts from a day."""
+        return deadlines.due_on(self.response_promise(channel), counts_from, self.calendar)
+
+    def respond_by(self, channel: str | None, arrived_at: datetime) -> date:
+        """The last day in time for a first contact with somebody whose enquiry arrived at an instant."""
+        return self.response_due_on(channel, self.response.counts_from(arrived_at))
 
     def say_due(self, name: str, due_on: date, *, today: date) -> ClockReading:
         """A clock of this name read today."""

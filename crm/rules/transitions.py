@@ -56,12 +56,16 @@ class Evidence:
 
     # Enquiry
     received_on: date | None = None  # the day the enquiry came, or the application where the move is about that
+    response_counts_from: date | None = None  # day 0 of the promise to answer it: the closing time may make it the next
     contacted_on: date | None = None
     eligibility_outcome: str | None = None  # eligible, conversation, not_now, not_eligible
     visit_on: date | None = None
     visit_outcome: str | None = None  # invite, second_visit, not_now, decline
     visit_signed_off: bool = False
     recontact_on: date | None = None
+    closing_reason: str | None = None  # one of reasons.CLOSED_REASONS, where the move is closing
+    tries_apart: int = 0  # how often somebody tried to reach them, at different times, since it was last opened
+    closing_agreed: bool = False  # by a manager, where whoever closes is not one
 
     # People
     disqualified: bool = False  # the applicant or an adult of the household (reg 26(5) to (8))
@@ -153,6 +157,21 @@ def _visit_report_signed_off(s: Situation) -> str | None:
 def _recontact_date_ahead(s: Situation) -> str | None:
     day = s.evidence.recontact_on
     return "the date to get in touch again must be after today" if day is not None and day <= s.today else None
+
+
+def _tried_before_no_response(s: Situation) -> str | None:
+    if s.evidence.closing_reason != "no_response":
+        return None
+    needed, made = s.rulebook.response.least_tries, s.evidence.tries_apart
+    if made < needed:
+        so_far = "none is" if made == 0 else "one is" if made == 1 else f"{made} are"
+        return (
+            f"closing for want of an answer needs {needed} tries on different days or at different times of the day, "
+            f"and {so_far} on the timeline. Log a try, or choose another reason"
+        )
+    if s.evidence.closing_agreed or s.actor.has(Permission.AGREE_CLOSING):
+        return None
+    return "a manager must agree before an enquiry is closed for want of an answer"
 
 
 def _invited_to_apply(s: Situation) -> str | None:
@@ -416,6 +435,7 @@ REQUIREMENTS: Mapping[str, Callable[[Situation], str | None]] = MappingProxyType
         "not_disqualified": _not_disqualified,
         "visit_report_signed_off": _visit_report_signed_off,
         "recontact_date_ahead": _recontact_date_ahead,
+        "tried_before_no_response": _tried_before_no_response,
         "invited_to_apply": _invited_to_apply,
         "application_on_file": _application_on_file,
         "not_in_the_future": _not_in_the_future,
@@ -659,6 +679,7 @@ MOVES: tuple[Move, ...] = (
         letters=("enquiry_closed",),
         effects=("cancel_visits",),
         needs_reason=True,
+        requires=("tried_before_no_response",),
         meets=("visit_outcome", "no_access_letter"),
     ),
     Move(
@@ -1260,7 +1281,7 @@ def _latest(*days: date | None) -> date | None:
 
 _COUNTED_FROM: Mapping[str, Callable[[Evidence], date | None]] = MappingProxyType(
     {
-        "first_contact": lambda e: e.received_on,
+        "first_contact": lambda e: e.response_counts_from or e.received_on,
         "initial_visit": lambda e: e.received_on,
         "book_visit": lambda e: e.contacted_on,
         "rebook_visit": lambda e: e.visit_on,

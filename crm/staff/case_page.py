@@ -18,7 +18,6 @@ from crm.access.models import User, UserRole
 from crm.cases.contact import not_wanted
 from crm.cases.duplicates import AlikeCase, alike_cases
 from crm.cases.facts import FACT_WORDS, OWN
-from crm.cases.hand_over import OWNING_ROLES
 from crm.cases.merge_models import HouseholdMerge
 from crm.cases.models import (
     CHANNEL_WORDS,
@@ -32,6 +31,7 @@ from crm.cases.models import (
     PersonRole,
     Task,
 )
+from crm.cases.owners import OWNING_ROLES
 from crm.cases.queries import clock_words, first_source, visible_cases
 from crm.clock import london_date
 from crm.db import db, read, unseal
@@ -207,7 +207,7 @@ def case_page(case: Case, actor: Actor, *, on_case: bool, now: datetime, today: 
     journeys, was_merged = _other_journeys(case, actor, today=today)
     return CasePage(
         running=tuple(running),
-        clocks=tuple(clock_shown(clock, today=today, rulebook=rulebook) for clock in running),
+        clocks=tuple(clock_shown(clock, today=today, rulebook=rulebook, channel=case.channel) for clock in running),
         tasks=tuple(TaskShown(row.id, row.about, row.due_on, row.assigned_to_id) for row in tasks[:TASKS_SHOWN]),
         sections=sections,
         people=tuple(_person(person, given.get(person.id, {}), actor, on_case=on_case) for person in people),
@@ -255,9 +255,9 @@ def _journeys(kind: ActorKind, roles: frozenset[Role]) -> Any:
 # --- Clocks -----------------------------------------------------------------------------------------------------------
 
 
-def clock_shown(clock: Running, *, today: date, rulebook: Rulebook) -> ClockShown:
-    """A clock in the words of the page."""
-    rule = rulebook.deadline(clock.rule)
+def clock_shown(clock: Running, *, today: date, rulebook: Rulebook, channel: str | None = None) -> ClockShown:
+    """A clock in the words of the page. ``channel``: how they came, for the promise that differs by it."""
+    rule = rulebook.response_promise(channel) if clock.rule == "first_contact" else rulebook.deadline(clock.rule)
     reading = rulebook.say_due(clock.rule, clock.due_on, today=today)
     state = {"over": "over", "due": "due", "ok": "ok"}[reading.state]
     left = _left(clock.due_on, today)

@@ -16,6 +16,7 @@ from crm.cases.hand_over import may_take
 from crm.cases.models import Case
 from crm.cases.queries import case_by_id, case_for, case_head, is_on_case, timeline_page, was_taken_up
 from crm.clock import london_date, now_utc, today_in_london
+from crm.enquiries import queries as enquiries
 from crm.rules import transitions
 from crm.rules.permissions import Actor, Permission, Sensitivity, permissions_of
 from crm.rules.refusal import Refusal
@@ -132,6 +133,7 @@ def _overview(reference: str, form: NoteForm) -> Response:
         page=page,
         owner_id=found.owner_id,
         may_take=may_take(found, actor),
+        tries=_tries(found, page, actor, today=today),
         now=what_to_do_now(found, page, actor, today=today, rulebook=rulebook),
         form=form,
         lines=lines,
@@ -143,6 +145,14 @@ def _overview(reference: str, form: NoteForm) -> Response:
         today=today,
     )
     return make_response(body, form.status)
+
+
+def _tries(found: Case, page: pages.CasePage, actor: Actor, *, today: date) -> enquiries.Tries | None:
+    """What was tried to reach them, while somebody still has to and this person may say so."""
+    still_to = {clock.rule for clock in page.running} & enquiries.TRIED_FOR
+    if not still_to or not actor.has(Permission.RECORD_CONTACT):
+        return None
+    return enquiries.tries_shown(found, actor, today=today)
 
 
 # --- What to do now ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Date, Integer, Select, and_, bindparam, func, literal, or_, select, union_all
 
-from crm.access.models import User
+from crm.access.models import StaffLeave, User
 from crm.cases.models import (
     APPLICANT_ROLES,
     CHANNEL_WORDS,
@@ -113,6 +113,15 @@ class TeamRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Covering:
+    """Somebody who is away, until when, and what falls due on their households meanwhile."""
+
+    name: str
+    until: date
+    due: Group
+
+
+@dataclass(frozen=True, slots=True)
 class MyDay:
     """All that the page shows of cases and tasks."""
 
@@ -205,6 +214,21 @@ def clocks_of_role(actor: Actor, *, today: date, rulebook: Rulebook) -> dict[str
         name: tuple(say.clock(row, {}) for row in rows if row.rule in rules)[:ROWS_SHOWN]
         for name, rules in wanted.items()
     }
+
+
+def covering(actor: Actor, *, today: date, rulebook: Rulebook) -> tuple[Covering, ...]:
+    """For whom this person minds things today, and what falls due on their households this week. One query, and one
+    more for each who is away."""
+    horizon, _ = end_of_week(today)
+    away = read(_AWAY, {"me": actor.user_id, "today": today}).all() if actor.user_id is not None else []
+    say = _Sayer(today=today, rulebook=rulebook)
+    found = []
+    for row in away:
+        clocks = read(_covered(), {"owner": row.user_id, "horizon": horizon}).all()
+        care = _care({clock.household_id for clock in clocks if clock.rule in _CONTACT_CLOCKS})
+        rows = tuple(say.clock(clock, care) for clock in clocks[:ROWS_SHOWN])
+        found.append(Covering(row.name, row.last_on, Group(rows, len(clocks))))
+    return tuple(found)
 
 
 def sees_team(actor: Actor) -> bool:
@@ -332,6 +356,53 @@ def _team() -> Any:
     some = some.limit(no_more_than(COUNT_STOPS_AT + 1))
     counted = select(func.count()).select_from(some.subquery()).correlate(User.__table__)
     return select(_USER.name, counted.scalar_subquery().label("over")).where(_USER.active)
+
+
+_LEAVE = StaffLeave.__table__.c
+_AWAY = (
+    select(_LEAVE.user_id, _USER.name, _LEAVE.last_on)
+    .join(User.__table__, _USER.id == _LEAVE.user_id)
+    .where(
+        _LEAVE.cover_id == _ME,
+        _LEAVE.first_on <= _TODAY,
+        _LEAVE.last_on >= _TODAY,
+        _LEAVE.withdrawn_at.is_(None),
+    )
+    .order_by(_LEAVE.last_on, _LEAVE.id)
+    .limit(no_more_than(8))
+)
+
+
+@lru_cache(maxsize=1)
+def _covered() -> Select[Any]:
+    """What falls due on the households of somebody who is away."""
+    return (
+        select(
+            _CLOCK.rule,
+            _CLOCK.subject,
+            _CLOCK.about,
+            _CLOCK.due_on,
+            _CLOCK.counted_from_on,
+            _CLOCK.turn,
+            _CASE.reference,
+            _CASE.household_id,
+            _CASE.channel,
+            _HOME.name.label("names"),
+        )
+        .select_from(Case.__table__)
+        .join(Deadline.__table__, _CLOCK.case_id == _CASE.id)
+        .join(Household.__table__, _HOME.id == _CASE.household_id)
+        .where(
+            _CASE.owner_id == bindparam("owner", type_=Integer),
+            _CASE.is_open,
+            _CASE.next_action_due_on <= _HORIZON,
+            _CLOCK.stopped_on.is_(None),
+            _CLOCK.turn == our_word("service"),
+            _CLOCK.due_on <= _HORIZON,
+        )
+        .order_by(_CLOCK.due_on, _CLOCK.id)
+        .limit(no_more_than(COUNT_STOPS_AT + 1))
+    )
 
 
 @lru_cache(maxsize=16)

@@ -6,6 +6,7 @@ from crm import policy
 from crm.access.guards import current_actor, requires_staff
 from crm.cases.merge_queries import asked_merges, merge_lines
 from crm.clock import now_utc, today_in_london
+from crm.enquiries import queries as enquiries
 from crm.rules.permissions import Actor, Permission, Role
 from crm.staff import my_day as days
 from crm.staff.case_views import page_for
@@ -33,6 +34,7 @@ def my_day() -> str:
         counts={"my_day": day.over.count},
         day=day,
         now=now,
+        today=today,
         visits=visits_of(actor, now=now, today=today) if goes_out else None,
         decisions=of_role.get("decisions"),
         papers=of_role.get("papers"),
@@ -40,6 +42,11 @@ def my_day() -> str:
         to_merge=merge_lines(asked_merges(actor, today=today)) if actor.has(Permission.AGREE_MERGE) else None,
         agenda=agenda_of(actor, today=today) if actor.has(Permission.SIT_ON_PANEL) else None,
         team=days.team_overdue(today=today) if is_manager else None,
+        covering=days.covering(actor, today=today, rulebook=rulebook) if actor.roles & WORKS_WITH_CASES else (),
+        late=enquiries.told_and_waiting(today=today) if is_manager else (),
+        untouched=enquiries.untouched_by_owner(today=today, rulebook=rulebook) if is_manager else (),
+        untouched_days=rulebook.response.untouched_days,
+        closings=enquiries.closings_to_agree() if actor.has(Permission.AGREE_CLOSING) else (),
         to_sign=reports_to_sign() if is_manager else None,
         to_countersign=reports_to_countersign(actor) if actor.has(Permission.COUNTERSIGN_REPORT) else None,
         works_with_cases=bool(actor.roles & WORKS_WITH_CASES),

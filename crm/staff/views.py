@@ -82,6 +82,7 @@ from crm.staff import (  # noqa: E402
     board_views,  # noqa: F401
     case_views,  # noqa: F401
     edit_views,  # noqa: F401
+    leave_views,  # noqa: F401
     letters_views,  # noqa: F401
     look_alike_views,  # noqa: F401
     merge_views,  # noqa: F401

@@ -37,6 +37,16 @@ document.addEventListener('keydown', (event) => {
   wanted.focus()
 })
 
+// Ctrl and Enter together send a form that is filled in while talking, from any box of it. (Enter alone would send it from a
+// box of one line, half-way through.)
+document.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return
+  const form = event.target.closest('form[data-send-with-ctrl-enter]')
+  if (!form) return
+  event.preventDefault()
+  form.requestSubmit()
+})
+
 // Choices that act at once (a filter, a sort order) may send their form themselves; the button stays for everyone else.
 document.addEventListener('change', (event) => {
   if (event.target.matches('[data-send-on-change]')) event.target.form?.requestSubmit()

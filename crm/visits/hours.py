@@ -7,7 +7,11 @@ from datetime import date, datetime
 
 from sqlalchemy import delete, select
 
+from crm.access.leave import withdraw_leave
+from crm.access.models import StaffLeave
+from crm.access.queries import leave_ahead
 from crm.audit import record
+from crm.clock import london_date
 from crm.db import db
 from crm.rules.intervals import london_to_utc
 from crm.rules.permissions import Actor
@@ -84,9 +88,41 @@ def add_time_away(
 
 
 def remove_time_away(user_id: int, busy_id: int, *, actor: Actor, now: datetime) -> None:
-    """Offer that time again. Removing what is gone already changes nothing."""
+    """Offer that time again; leave is taken back with it. Removing what is gone already changes nothing."""
     busy = db.session.scalars(select(BusyTime).where(BusyTime.id == busy_id, BusyTime.user_id == user_id)).first()
-    if busy is not None:
-        db.session.delete(busy)
-        db.session.flush()
-        record("time_away.removed", actor=actor, at=now, subject=f"user:{user_id}")
+    if busy is None:
+        return
+    if busy.kind == BusyKind.LEAVE:
+        for leave in leave_ahead(today=london_date(busy.starts_at), user_id=user_id):
+            if _span(leave) == (busy.starts_at, busy.ends_at):
+                withdraw_leave(leave, actor=actor, now=now)
+                return
+    _offer_again(busy, actor=actor, now=now)
+
+
+def keep_leave_free(*, leave: StaffLeave, actor: Actor, now: datetime) -> None:
+    """Bound to leave: nobody is booked for a visit while they are away, and may be once the leave is taken back."""
+    starts_at, ends_at = _span(leave)
+    if leave.withdrawn_at is None:
+        add_time_away(
+            leave.user_id, first_day=leave.first_on, last_day=leave.last_on, kind=BusyKind.LEAVE, actor=actor, now=now
+        )
+        return
+    same = select(BusyTime).where(
+        BusyTime.user_id == leave.user_id,
+        BusyTime.kind == BusyKind.LEAVE,
+        BusyTime.starts_at == starts_at,
+        BusyTime.ends_at == ends_at,
+    )
+    for busy in db.session.scalars(same).all():
+        _offer_again(busy, actor=actor, now=now)
+
+
+def _span(leave: StaffLeave) -> tuple[datetime, datetime]:
+    return london_to_utc(leave.first_on, 0), london_to_utc(leave.last_on, 24 * 60)
+
+
+def _offer_again(busy: BusyTime, *, actor: Actor, now: datetime) -> None:
+    db.session.delete(busy)
+    db.session.flush()
+    record("time_away.removed", actor=actor, at=now, subject=f"user:{busy.user_id}")

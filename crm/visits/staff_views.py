@@ -11,7 +11,8 @@ from flask import Blueprint, Response, current_app, make_response, request, url_
 
 from crm import policy
 from crm.access.guards import current_actor, requires
-from crm.access.queries import names_of
+from crm.access.leave import note_leave
+from crm.access.queries import names_of, user_with
 from crm.calendars import feeds
 from crm.cases.models import Case
 from crm.cases.queries import CaseHead, case_for, case_head, is_on_case
@@ -752,16 +753,27 @@ def add_time_away() -> Page:
         try:
             if not is_leave and (starts is None or ends is None):
                 raise hours.HoursNotClear("Give the times from and until.", field="from_time")
-            hours.add_time_away(
-                user_id,
-                first_day=first,
-                last_day=(away.last_day.data or first) if is_leave else first,
-                kind=BusyKind(away.kind.data),
-                from_minutes=0 if is_leave else starts.hour * 60 + starts.minute,
-                until_minutes=24 * 60 if is_leave else ends.hour * 60 + ends.minute,
-                actor=here.actor,
-                now=here.now,
-            )
+            if is_leave:
+                note_leave(
+                    user_with(user_id),
+                    first_on=first,
+                    last_on=away.last_day.data or first,
+                    cover=None,
+                    actor=here.actor,
+                    now=here.now,
+                    today=here.today,
+                )
+            else:
+                hours.add_time_away(
+                    user_id,
+                    first_day=first,
+                    last_day=first,
+                    kind=BusyKind.BUSY,
+                    from_minutes=starts.hour * 60 + starts.minute,
+                    until_minutes=ends.hour * 60 + ends.minute,
+                    actor=here.actor,
+                    now=here.now,
+                )
         except Refusal as refusal:
             db.session.rollback()
             away.take_refusal(refusal)

@@ -7,8 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm import policy
+from crm.access.leave import note_leave
+from crm.access.models import User
 from crm.access.tokens import new_token
 from crm.cases import contact_links, replies
+from crm.cases.contact import log_attempt
 from crm.cases.contact_links import Purpose
 from crm.cases.models import Case, Channel, LikenessPair, OtherName, PairState
 from crm.cases.open_case import NewPerson, NewTouch, open_case
@@ -194,8 +197,44 @@ def link_of(world: World, name: str, purpose: Purpose) -> str:
         return contact_links.confirm_link(person, address_key="x", now=now_utc()).rpartition("/")[2]
 
 
+def try_of_case(world: World) -> dict[str, dict[str, Any]]:
+    """A call that nobody took, logged by whoever has the case."""
+    found = {}
+    for relation, owner in (("own", world.cast.officer), ("other", world.cast.other_officer)):
+        case_id = new_case(world, owner, name=f"Try{relation}")
+        with world.writing():
+            row, today = db.session.get_one(Case, case_id), today_in_london()
+            attempt = log_attempt(
+                row, row.household.people[0], how="no_answer", note=None, actor=owner.actor, now=now_utc(), today=today,
+                rulebook=policy.rulebook_on(today),
+            )  # fmt: skip
+            db.session.flush()
+            found[relation] = {"reference": row.reference, "attempt_id": attempt.id}
+    return {**found, "missing": {"reference": NOWHERE, "attempt_id": 999_999}}
+
+
+def leave_of_officer(world: World) -> dict[str, dict[str, Any]]:
+    """A week away of the officer, and one of the manager."""
+    found = {}
+    with world.writing():
+        for relation, member in (("own", world.cast.officer), ("other", world.cast.manager)):
+            noted = note_leave(
+                db.session.get_one(User, member.id), first_on=today_in_london(), last_on=today_in_london(), cover=None,
+                actor=member.actor, now=now_utc(), today=today_in_london(),
+            )  # fmt: skip
+            found[relation] = {"leave_id": noted.id}
+    return {**found, "missing": {"leave_id": 999_999}}
+
+
+def team_member(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"user_id": world.cast.other_officer.id}, "missing": {"user_id": 999_999}}
+
+
 OBJECTS = {
     "message_to_place": message_to_place,
+    "leave_of_officer": leave_of_officer,
+    "team_member": team_member,
+    "try_of_case": try_of_case,
     "stop_link": stop_link,
     "confirm_link": confirm_link,
     "case": case,

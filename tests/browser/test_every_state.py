@@ -72,6 +72,12 @@ recruiter /enquiries/exports
 recruiter /enquiries/exports/{export_id}
 manager /enquiries/exports/{large_export_id}
 recruiter /enquiries/views?view=over
+manager /enquiries
+manager /enquiries/untouched
+manager /enquiries/not-now?part=later
+manager /team
+manager /cases/{unanswered}
+manager /cases/{unanswered}/close
 recruiter /cases/{contacted}/screening
 recruiter /events/all
 recruiter /events/{event_id}
@@ -109,6 +115,7 @@ administrator /admin/settings/eligibility
 administrator /admin/settings/eligibility/age
 administrator /admin/settings/eligibility/new
 administrator /admin/settings/eligibility/driving/trial/{rule_version}
+administrator /admin/settings/response
 administrator /admin/settings/wording
 """
 WITH_MISTAKES = """
@@ -121,6 +128,7 @@ manager /cases/{contacted}/visits/new
 manager /visits/{visit_today.visit_id}/no-access
 manager /visits/{visit_written.visit_id}/sign-off
 officer /account/hours
+officer /account/leave
 recruiter /enquiries/new
 recruiter /cases/{contacted}/not-now
 recruiter /cases/{contacted}/close

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from crm import policy
+from crm.access.models import User
 from crm.audit import AuditEntry
 from crm.cases import letters, queries
 from crm.cases.change_stage import CaseHasMovedOn, change_stage, correct_stage
@@ -101,6 +102,9 @@ def test_without_a_way_to_reach_them_nothing_is_stored(app, session, cast):
 
 
 def test_without_somebody_to_own_it_nothing_is_stored(app, session, cast):
+    with transaction():
+        session.execute(sa.update(User).values(active=False))
+
     with pytest.raises(NobodyToOwnIt), transaction():
         open_priya(cast, owner_id=None)
 

@@ -116,6 +116,11 @@ FIELDS: dict[str, dict[str, Any]] = {
         "town": "Lewisham",
         "case_url": "https://kestrel.example.org/cases/KF-7Q3M9X",
     },
+    "running_late": {
+        "over": ["KF-7Q3M9X"],
+        "due": ["KF-2M4T8P", "KF-9C1V5R"],
+        "queue_url": "https://kestrel.example.org/enquiries?view=new",
+    },
     "invitation_to_apply": {"application_url": LINK, "apply_by": date(2026, 8, 14)},
     "application_acknowledgement": {"received_on": date(2026, 7, 8), "recommendation_by": date(2027, 3, 8)},
     "assessment_plan": {"assessor_name": "Sam Adeyemi"},

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from crm import policy
 from crm.cases.models import Case, Deadline, Enquiry, Task
 from crm.cases.open_case import NewConsent, NewPerson
-from crm.cases.owners import owner_for
 from crm.clock import london_date
 from crm.db import db, transaction
 from crm.events import after, places, planning, publishing
@@ -62,7 +61,6 @@ def stops(cast, event, person, *, interest, entry):
         now=DURING,
         today=london_date(DURING),
         rulebook=policy.rulebook_on(london_date(DURING)),
-        owner_for=owner_for,
         interest=interest,
     )
 

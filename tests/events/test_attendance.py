@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from crm import policy
 from crm.cases.models import Case, Deadline, Enquiry
 from crm.cases.open_case import NewConsent, NewPerson
-from crm.cases.owners import owner_for
 from crm.clock import london_date
 from crm.db import transaction
 from crm.events.attendance import NotAtTheDoor, NotOnTheList, add_guest, check_in, undo, walk_in
@@ -66,7 +65,6 @@ def come(cast, event, *people, entry_id="w1", when=NOON, arrived=None, **more):
         now=now,
         today=today,
         rulebook=policy.rulebook_on(today),
-        owner_for=owner_for,
         **more,
     )
 

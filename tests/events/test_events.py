@@ -11,7 +11,6 @@ from crm import policy
 from crm.cases.consents import consents_in_force
 from crm.cases.models import Campaign, Case, Deadline, Enquiry, LikenessPair, Person, Track
 from crm.cases.open_case import NewConsent, NewPerson
-from crm.cases.owners import owner_for
 from crm.clock import london_date
 from crm.db import transaction
 from crm.events.door import log_enquirer
@@ -33,7 +32,6 @@ def log(cast, event, *people, now, **more):
         now=now,
         today=today,
         rulebook=policy.rulebook_on(today),
-        owner_for=owner_for,
         **more,
     )
 

@@ -12,7 +12,6 @@ from crm import policy
 from crm.audit import AuditEntry
 from crm.cases.contact import log_attempt
 from crm.cases.models import Case, Consent, Enquiry, Fact, Household, Person, Task, TimelineEntry
-from crm.cases.owners import owner_for
 from crm.db import db, transaction
 from crm.delivery.models import MessageStatus, OutboundMessage
 from crm.events import sheet_import, sheet_loading, sheet_queries, sheet_undo, sheet_worker
@@ -45,7 +44,7 @@ def look(cast, event, *lines, headings=HEADINGS):
 
 def load(cast, upload, *, letters=False, now=NOW):
     sheet_loading.load_now_or_later(
-        upload, sends_letters=letters, owner_for=owner_for, actor=cast.recruiter.actor, now=now, today=TODAY
+        upload, sends_letters=letters, actor=cast.recruiter.actor, now=now, today=TODAY
     )
     return upload
 
@@ -264,7 +263,7 @@ def start(cast, upload_id):
     with transaction():
         upload = db.session.get_one(SheetImport, upload_id)
         sheet_loading.load_now_or_later(
-            upload, sends_letters=False, owner_for=owner_for, actor=cast.recruiter.actor, now=NOW, today=TODAY
+            upload, sends_letters=False, actor=cast.recruiter.actor, now=NOW, today=TODAY
         )
 
 
@@ -275,7 +274,7 @@ def test_a_long_sheet_is_left_to_the_worker_and_can_be_stopped_gone_on_with_and_
 
     with transaction():
         upload = session.get_one(SheetImport, long_upload)
-        sheet_loading.load_chunk(upload, owner_for=owner_for, now=NOW, today=TODAY, limit=100)
+        sheet_loading.load_chunk(upload, now=NOW, today=TODAY, limit=100)
         sheet_import.stop_loading(upload, actor=cast.recruiter.actor, now=NOW)
     assert sheet_worker.next_upload() is None
     assert how_many(Case) == [100]

@@ -14,7 +14,6 @@ from crm import policy
 from crm.cases.consents import consents_in_force
 from crm.cases.models import Case, Deadline, Enquiry, Fact, Person
 from crm.cases.open_case import NewPerson
-from crm.cases.owners import owner_for
 from crm.db import transaction
 from crm.delivery.models import OutboundMessage
 from crm.events import columns, door, sheet_command, sheet_import, sheet_loading, sheet_queries
@@ -37,7 +36,7 @@ def look(cast, content, event, filename="sheet.csv"):
 def load(cast, content, event, *, letters=True):
     upload = look(cast, content, event)
     sheet_loading.load_now_or_later(
-        upload, sends_letters=letters, owner_for=owner_for, actor=cast.recruiter.actor, now=NOW, today=TODAY
+        upload, sends_letters=letters, actor=cast.recruiter.actor, now=NOW, today=TODAY
     )
     return upload
 
@@ -150,7 +149,7 @@ def test_a_formula_is_kept_as_text_and_the_file_to_mend_disarms_it(session, cast
         upload = look(cast, only(sample, 12), make_event())
         rows = mend_file(upload)
         sheet_loading.load_now_or_later(
-            upload, sends_letters=False, owner_for=owner_for, actor=cast.recruiter.actor, now=NOW, today=TODAY
+            upload, sends_letters=False, actor=cast.recruiter.actor, now=NOW, today=TODAY
         )
 
     ann = session.scalars(select(Person).where(Person.email_key == "ann@example.org")).one()
@@ -297,7 +296,7 @@ def test_what_was_logged_at_the_event_is_counted_beside_what_came_on_the_sheet(
                 event,
                 people=[NewPerson(given_name=f"Walker{number}", phone=f"01632 96080{number}")],
                 actor=cast.recruiter.actor, now=NOW, today=TODAY, rulebook=policy.rulebook_on(TODAY),
-                owner_for=owner_for, one_time_id=f"door:{number}" if number else None,
+                one_time_id=f"door:{number}" if number else None,
             )  # fmt: skip
         event_id = event.id
     on_sheet = session.scalar(
@@ -327,7 +326,7 @@ def test_whom_a_line_joins_is_named_and_a_stranger_with_the_same_number_is_a_que
             door.log_enquirer(
                 event, people=[NewPerson(given_name=given, family_name=family, phone=number)],
                 actor=cast.recruiter.actor, now=NOW, today=TODAY, rulebook=policy.rulebook_on(TODAY),
-                owner_for=owner_for,
+               
             )  # fmt: skip
         upload = look(cast, sample, event)
 

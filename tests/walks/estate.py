@@ -32,7 +32,7 @@ from crm.cases.tasks import add_task, complete_task
 from crm.clock import now_utc, today_in_london
 from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
-from crm.enquiries import drafts, intake, submitting
+from crm.enquiries import drafts, intake, submitting, triage
 from crm.enquiries.list_exports import ALONE_UP_TO, ask_for_export
 from crm.enquiries.saved_views import save_view
 from crm.events import kit
@@ -172,6 +172,22 @@ class Builder:
         self.enquiry("not_now", stage="not_now")
         self.enquiry("closed", stage="closed")
         self.enquiry("other_closed", stage="closed", owner=other)
+        self.unanswered()
+
+    def unanswered(self) -> None:
+        """Tried twice without an answer: a manager is asked to agree to close it."""
+        case = self.enquiry("unanswered")
+        given: dict[str, Any] = {"today": today_in_london(), "rulebook": policy.rulebook_on(today_in_london())}
+        with transaction():
+            case = db.session.get_one(Case, case.id)
+            for hours in (0, 9):
+                contact.log_attempt(
+                    case, case.household.people[0], how="no_answer", note=None, actor=self.cast.officer.actor,
+                    now=now_utc() + timedelta(hours=hours), **given,
+                )  # fmt: skip
+            triage.ask_to_close(
+                case, words="", write_to_them=True, actor=self.cast.recruiter.actor, now=now_utc(), **given
+            )
 
     # --- visits
 

@@ -40,6 +40,8 @@ stranger /forgotten-password
 stranger /reset-password/{secret.reset}
 stranger /invitation/{secret.invitation}
 officer /account
+officer /account/leave
+manager /team/{colleague}
 officer /account/calendar
 manager /account/calendar
 officer /account/hours
@@ -54,6 +56,9 @@ recruiter /cases/{contacted}/screening
 recruiter /cases/{contacted}/not-now
 recruiter /cases/{contacted}/close
 recruiter /cases/{closed}/reopen
+manager /enquiries
+officer /enquiries/not-now?part=later
+manager /cases/{unanswered}/close
 recruiter /events/new
 recruiter /events/{draft_event_id}
 recruiter /events/{event_id}/edit
@@ -152,6 +157,7 @@ administrator /admin/settings/areas
 administrator /admin/settings/areas/new
 administrator /admin/settings/areas/1
 administrator /admin/settings/promises/first_contact
+administrator /admin/settings/response
 administrator /admin/settings/holidays
 administrator /admin/settings/wording/consent.email
 administrator /admin/settings/panel
