@@ -5,18 +5,17 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta
 
-import structlog
 from flask import current_app
 
 from crm import policy
 from crm.access import sessions
 from crm.assessments.checks import work_out_after_birthdays
 from crm.audit import chain
-from crm.cases import contact_links, replies
+from crm.cases import contact_links, mail_worker, replies
 from crm.cases import suggest_pairs as pairs
 from crm.clock import london_date, now_utc
-from crm.db import db, transaction
-from crm.delivery import Channel, mailboxes
+from crm.db import db
+from crm.delivery import Channel
 from crm.delivery import worker as delivery_worker
 from crm.delivery.post_room import post_room
 from crm.enquiries import drafts, escalation, held, intake
@@ -32,10 +31,7 @@ SESSIONS_KEPT = timedelta(days=30)
 ONE_TIME_IDS_KEPT = timedelta(days=30)
 """A form sent again within this time shows the first result."""
 TRIES_KEPT = timedelta(days=1)
-ANSWERS_EVERY_S = 60.0
 ANCHORS_FILE = "audit-anchors.txt"
-
-log = structlog.get_logger("timetable")
 
 
 def seal_audit(now: datetime) -> int:
@@ -135,26 +131,12 @@ def deliver_texts(stop: threading.Event) -> None:
 
 
 def fetch_answers(stop: threading.Event) -> None:
-    """Take in what comes to the mailbox for answers, all the time, where one is set up.
-
-    Each message is a transaction of its own, and the mailbox is spoken to outside of any.
-    """
+    """Take in what families write back, all the time, where a mailbox is set up for it."""
     settings: Settings = current_app.extensions["crm_settings"]
     if settings.incoming is None:
         stop.wait()
-        return
-    while not stop.is_set():
-        try:
-            mailboxes.read_imap(settings.incoming, _take_in)
-        except mailboxes.MailboxOutOfReach as fault:
-            log.warning("mailbox_out_of_reach", fault=str(fault))
-        stop.wait(ANSWERS_EVERY_S)
-
-
-def _take_in(raw: bytes) -> None:
-    now = now_utc()
-    with transaction():
-        replies.take_in(raw, now=now, today=london_date(now))
+    else:
+        mail_worker.fetch_answers(settings.incoming, stop, clock=now_utc)
 
 
 def forget_laid_aside(now: datetime) -> int:

@@ -134,6 +134,7 @@ TRANSACTION_PACKAGES = {"web", "cli", "jobs", "bench", "demo"}
 TRANSACTION_MODULES = {
     "crm.access.guards",  # the record of a refused access survives the refusal
     "crm.delivery.worker",
+    "crm.cases.mail_worker",
     "crm.events.sheet_worker",
     "crm.events.sheet_command",  # the command line's way through the worker's stages
     "crm.backup",
