@@ -224,13 +224,14 @@ def _ways(typed: Typed, stage: str) -> list[tuple[str, dict[str, Any]]]:
     if len(words) == 1:
         return [("one word" + placed, {**_range(words[0]), **where})]
     first, last = words[0], words[-1]
-    ways = [("two words" + placed, {"a": first, "b": last, **where, **_range(last), **_other_range(first)})]
-    phrase = " ".join(words)
-    ways.append(("phrase" + placed, {**_range(phrase), **where}))
+    phrase = " ".join(words)  # "mary jane", "smith jones": one name of two words
+    whole = {"low_whole": phrase, "high_whole": phrase + LAST_CHARACTER}
+    values = {"a": first, "b": last, **where, **_range(last), **_other_range(first), **whole}
+    ways = [("two words" + placed, values)]
     if len(words) > 2:
         for at in range(1, len(words)):
             front, back = " ".join(words[:at]), " ".join(words[at:])
-            values = {"a": front, "b": back, **where, **_range(back), **_other_range(front)}
+            values = {"a": front, "b": back, **where, **_range(back), **_other_range(front), **whole}
             ways.insert(0, ("two words" + placed, values))
     return ways
 
@@ -362,6 +363,8 @@ def _people(way: str) -> list[Select[Any]]:
             _with_other_word(a, person.family_key, "low", "high"),
             _with_other_word(a, person.given_key, "low", "high"),
             _with_other_word(b, person.given_key, "low_a", "high_a"),
+            who.where(_between(person.family_key, "low_whole", "high_whole")),
+            who.where(_between(person.given_key, "low_whole", "high_whole")),
         ]
     home_of = (
         select(person.id.label("id"))
@@ -378,7 +381,6 @@ def _people(way: str) -> list[Select[Any]]:
             .join(other, other.c.household_id == person.household_id)
             .where(other.c.id != person.id, _between(other.c.given_key))
         ],
-        "phrase": [who.where(_between(person.family_key)), who.where(_between(person.given_key))],
         "sound": [by_key("names", _between(key.key))],
         "email": [who.where(_between(person.email_key))],
         "mailbox": [by_key("mailbox", key.key == low)],
