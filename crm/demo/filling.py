@@ -18,8 +18,8 @@ from crm.access.people import new_user
 from crm.assessments import meetings
 from crm.assessments.models import PanelMeeting
 from crm.audit import record
-from crm.cases.models import Task
-from crm.cases.open_case import campaign_for
+from crm.cases.models import PersonRole, Task
+from crm.cases.open_case import NewConsent, NewPerson, campaign_for
 from crm.clock import LONDON, london
 from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
@@ -29,7 +29,7 @@ from crm.demo.twice import enter_twice
 from crm.enquiries import intake
 from crm.enquiries.saved_views import save_view
 from crm.enquiries.submitting import Sent, take_in
-from crm.events import kit, planning
+from crm.events import kit, places, planning, publishing
 from crm.events.kit_entries import NotTaken, keep_aside
 from crm.events.kit_models import AsideReason
 from crm.events.kit_sealing import new_key_pair
@@ -110,7 +110,7 @@ def fill(
         ]
         policy.changing.change_setting(name="areas", value=areas, actor=_administrator(users), now=began, today=today)
     with transaction():
-        team = Team(users, _panels(users, began, today), _events(users, began, today, draw))
+        team = Team(users, _panels(users, began, today), _events(users, began, now, draw))
     # Two hundred thousand short-lived rows: collecting them a few at a time costs more than collecting them at the end.
     gc.disable()
     for number in range(households):
@@ -279,32 +279,45 @@ def _panels(users: dict[str, User], began: datetime, today: date) -> list[PanelM
     return made
 
 
-def _events(users: dict[str, User], began: datetime, today: date, draw: random.Random) -> list[RecruitmentEvent]:
-    """An event every three weeks or so, and three still to come."""
+def _events(users: dict[str, User], began: datetime, now: datetime, draw: random.Random) -> list[RecruitmentEvent]:
+    """An event every three weeks or so, and three still to come, the next two with people who signed up."""
+    today = london(now).date()
+    recruiter, signed_up = users["recruiter"].as_actor(), 0
     day = london(began).date() + timedelta(days=9)
     recruiters = (users["recruiter"].id, users["tomasz"].id)
     made = []
     while day <= today + timedelta(days=56):
-        kind, name, place = cast.EVENTS[len(made) % len(cast.EVENTS)]
+        kind, name, place, town, postcode, summary = cast.EVENTS[len(made) % len(cast.EVENTS)]
         weekend = kind == "stall"
         on = day + timedelta(days=(5 - day.weekday()) % 7) if weekend else day + timedelta(days=(1 - day.weekday()) % 7)
         hour = {"stall": 10, "information_evening": 18, "drop_in": 10}.get(kind, 19)
         starts_at = datetime.combine(on, time(hour), LONDON).astimezone(UTC)
-        made.append(
-            planning.create_event(
-                name=name,
-                kind=EventKind("online" if kind == "online_session" else kind),
-                starts_at=starts_at,
-                ends_at=starts_at + timedelta(hours=6 if weekend else 2),
-                place=None if kind == "online_session" else place,
-                link="https://meet.example.org/kestrel" if kind == "online_session" else None,
-                capacity=None if weekend else 40,
-                cost_pence=draw.choice([0, 4_500, 12_000, 28_000]),
-                staff_ids=recruiters,
-                actor=users["recruiter"].as_actor(),
-                now=min(starts_at - timedelta(days=40), datetime.combine(today, time(8), LONDON).astimezone(UTC)),
-            )
+        planned_at = min(starts_at - timedelta(days=40), datetime.combine(today, time(8), LONDON).astimezone(UTC))
+        event = planning.create_event(
+            name=name,
+            kind=EventKind("online" if kind == "online_session" else kind),
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(hours=6 if weekend else 2),
+            place=place or None,
+            town=town or None,
+            postcode=postcode or None,
+            summary=summary,
+            meet=None if kind == "online_session" else "June and Tony, foster carers",
+            getting_in=None if kind == "online_session" else "No steps and wide doors. Children are welcome.",
+            link="https://meet.example.org/kestrel" if kind == "online_session" else None,
+            capacity={"stall": None, "drop_in": 8}.get(kind, 40),
+            cost_pence=draw.choice([0, 4_500, 12_000, 28_000]),
+            staff_ids=recruiters,
+            actor=recruiter,
+            now=planned_at,
         )
+        publishing.publish(event, actor=recruiter, now=planned_at)
+        if starts_at < now - timedelta(days=2):
+            event.followed_up_at = event.ends_at + timedelta(days=2)
+        elif event.takes_sign_ups and starts_at > now and signed_up < 2:
+            signed_up += 1
+            _guests(event, number=signed_up, now=now)
+        made.append(event)
         day += timedelta(days=21)
     return made
 
@@ -327,6 +340,29 @@ def _stand_at_the_door(events: list[RecruitmentEvent], recruiter: Actor, *, now:
     said = {"given_name": "Winifred", "family_name": "Aske", "reach": "0770", "note": "Came with her sister"}
     unread = NotTaken(AsideReason.REFUSED, why="The phone number can’t be read.", said=said)
     keep_aside({"event": event.id}, unread, event=event, device=device, now=during)
+
+
+def _guests(event: RecruitmentEvent, *, number: int, now: datetime) -> None:
+    """Some people have signed up, a few minutes apart; where there is little room, the last of them wait."""
+    for place, (given, other, needs, question) in enumerate(cast.GUESTS):
+        family = cast.FAMILY[(place * 7 + number * 3) % len(cast.FAMILY)]
+        people = [
+            NewPerson(
+                given_name=given,
+                family_name=family,
+                email=f"{given}.{family}.{number}@example.org".lower(),
+                phone=cast.MOBILES[-(place + 1)] if place % 2 else None,
+                consents=(NewConsent("email", place % 3 == 0, "1"),),
+            )
+        ]
+        if other:
+            people.append(NewPerson(given_name=other, family_name=family, role=PersonRole.APPLICANT_2))
+        places.sign_up(
+            event,
+            places.NewSignUp(people=people, needs=needs, question=question, wants_call=place % 4 == 0),
+            actor=PUBLIC,
+            now=now - timedelta(hours=30 - place),
+        )
 
 
 def _tick_off_old_tasks(now: datetime) -> None:

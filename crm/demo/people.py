@@ -99,14 +99,30 @@ STREETS = (
 )  # fmt: skip
 INWARD = ("0KV", "1KO", "2IM", "3CO", "4KV", "5MO", "6OV", "7IK", "8VC", "9KO")
 
-EVENTS: tuple[tuple[str, str, str], ...] = (
-    ("information_evening", "Information evening", "Kestrel House, Bromley"),
-    ("stall", "Stall at The Glades", "The Glades, Bromley"),
-    ("online_session", "Online question hour", "video"),
-    ("drop_in", "Coffee morning", "Sidcup Library"),
-    ("stall", "Dartford market stall", "Market Street, Dartford"),
-    ("information_evening", "Meet a foster carer", "Beckenham Library"),
+EVENTS: tuple[tuple[str, str, str, str, str, str], ...] = (
+    ("information_evening", "Information evening", "Kestrel House", "Bromley", "BR1 3KO",
+     "An hour about what fostering is really like, and an hour for your questions."),
+    ("stall", "Stall at The Glades", "The Glades", "Bromley", "BR1 1KO", "Stop and say hello. No forms, no speeches."),
+    ("online_session", "Online question hour", "", "", "", "Ask anything, from your own sofa. Camera on or off."),
+    ("drop_in", "Coffee morning", "Sidcup Library", "Sidcup", "DA14 4KO",
+     "Meet two foster carers. Ask what it is really like. The coffee is on us."),
+    ("stall", "Dartford market stall", "Market Street", "Dartford", "DA1 1KO", "Stop and say hello."),
+    ("information_evening", "Meet a foster carer", "Beckenham Library", "Beckenham", "BR3 4KO",
+     "June and Tony have fostered for eleven years. Hear how it began."),
+)  # fmt: skip
+"""Kind, name, place, town, postcode, and what people read first."""
+
+GUESTS: tuple[tuple[str, str | None, str | None, str | None], ...] = (
+    ("Abena", "Kofi", None, "Can we foster if we rent?"),
+    ("Bronwen", None, "A step-free way in", None),
+    ("Cormac", None, None, "How long does it take?"),
+    ("Dalia", "Idris", None, "We have a dog. Is that all right?"),
+    ("Esme", None, None, None),
+    ("Farhan", None, "Somebody who speaks Urdu, if you can", "What do carers get paid?"),
+    ("Gwilym", "Hettie", None, None),
+    ("Ines", None, None, "Could I keep my job?"),
 )
+"""Who signed up to the next events: the other adult, what would help, what they would like to know."""
 
 TIMES = (
     "after 5pm",
