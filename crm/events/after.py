@@ -477,8 +477,10 @@ class StepLine:
 
 
 def checklist(event: RecruitmentEvent) -> list[StepLine]:
-    """What follows the event, done or to come."""
+    """What follows the event, done or to come. Nothing for one that was followed up before this was kept."""
     done = {row.name: row for row in db.session.scalars(select(EventStep).where(EventStep.event_id == event.id))}
+    if event.followed_up_at is not None and not done:
+        return []
     return [
         StepLine(words, done[name].done_at if name in done else None, done[name].count if name in done else 0)
         for name, words in STEP_WORDS.items()
