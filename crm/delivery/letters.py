@@ -189,7 +189,7 @@ _CATALOGUE = (
         audience=Audience.VISITOR,
         fields=_EVENT_PLACE,
         optional={"getting_in": None, "join_url": None, "place_url": None},
-        channels=EMAIL_ONLY,
+        channels=EMAIL_OR_TEXT,
     ),
     LetterKind(
         kind="event_thanks",

@@ -6,9 +6,10 @@ sign-up depends on the event and on what was typed, never on whether we know the
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, current_app, request, url_for
 
 from crm import policy
 from crm.access.guards import public_page
@@ -21,6 +22,7 @@ from crm.events.places import NewSignUp
 from crm.events.public_forms import WHEN_WORDS, GiveUpForm, PlaceForm, SignUpForm
 from crm.rules.permissions import PUBLIC
 from crm.rules.refusal import Refusal
+from crm.web import robots
 from crm.web.headers import may_be_listed
 from crm.web.limits import limited
 from crm.web.notices import tell
@@ -75,7 +77,9 @@ def event(slug: str) -> Response | tuple[str, int]:
     closed = places.why_no_sign_ups(found, now=now)
     form = SignUpForm(takes_answers=closed is None)
     form.news.choices = [(channel, policy.wording(f"consent.{channel}", today).text) for channel in NEWS_CHANNELS]
-    if closed is None and form.is_sent_and_right():
+    # Looked at first: what a program sent is shown again, with nothing lost, for a person to press once more.
+    stamp = _look_for_robots(form, now=now) if closed is None else ""
+    if closed is None and form.is_sent_and_right() and not form.refused:
         try:
             places.sign_up(found, _new_sign_up(form, today=today), actor=PUBLIC, now=now)
         except Refusal as refusal:
@@ -92,6 +96,7 @@ def event(slug: str) -> Response | tuple[str, int]:
         where=telling.where(found),
         others=[other for other in queries.public_events(now=now, at_most=4) if other.id != found.id][:3],
         address=telling.public_address(found),
+        stamp=stamp,
         first_contact=policy.rulebook_on(today).response_promise("event"),
     ), form.status
 
@@ -162,6 +167,24 @@ def come_after_all(token: str) -> Response:
     now = now_utc()
     places.take_up_again(places.sign_up_by_link(token, now=now), actor=PUBLIC, now=now)
     return see_other(url_for("meet.place", token=token))
+
+
+def _look_for_robots(form: SignUpForm, *, now: datetime) -> str:
+    """Ask a form that shows the signs of a program to be sent once more. Gives the stamp for the page that is drawn.
+
+    Nobody is turned away and nothing is kept aside: whoever is a person presses again, and the time they took counts
+    from the first page.
+    """
+    if not form.is_sent:
+        return robots.stamp(now)
+    at_least: int = current_app.extensions["crm_settings"].quickest_form_seconds
+    if robots.signs(request.form, began_at=None, now=now, at_least=at_least):
+        form.refused.append(
+            "Please look over what you wrote, wait a moment, and press the button once more. Programs fill in forms "
+            "like this one too, and this looked like one of them."
+        )
+    kept = request.form.get(robots.STAMP, "")
+    return kept if robots.drawn_at(kept) else robots.stamp(now)
 
 
 def _place_page(row: EventSignUp, token: str, form: PlaceForm, *, now: Any) -> str:

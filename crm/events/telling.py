@@ -23,6 +23,7 @@ from crm.db import db
 from crm.delivery import Channel, NewMessage, OutboundMessage, Recipient, enqueue
 from crm.delivery.enqueue import recipient_key
 from crm.delivery.post_room import post_room
+from crm.delivery.texts import can_be_texted
 from crm.delivery.wording import and_list
 from crm.events.models import EventGuest, EventSignUp, RecruitmentEvent, SignUpStatus
 
@@ -125,10 +126,24 @@ def tell_left(event: RecruitmentEvent, sign_up: EventSignUp, guest: EventGuest, 
 
 
 def remind(event: RecruitmentEvent, sign_up: EventSignUp, *, now: datetime) -> None:
-    """It is tomorrow."""
+    """It is tomorrow: by email to each, and by text to whoever booked and asked for one."""
+    occasion = f"{event.starts_at:%Y%m%d%H%M}"
     for guest in readers(sign_up):
         if not asked_to_stop(guest):
-            _write("event_reminder", event, sign_up, guest, occasion=f"{event.starts_at:%Y%m%d%H%M}", now=now)
+            _write("event_reminder", event, sign_up, guest, occasion=occasion, now=now)
+    first = sign_up.guests[0]
+    if sign_up.wants_text and post_room().can_text and can_be_texted(first.phone_key) and not asked_to_stop(first):
+        enqueue(
+            NewMessage(
+                kind="event_reminder",
+                channel=Channel.TEXT,
+                to=Recipient(phone=first.phone_key),
+                dedupe_key=f"event_reminder:{sign_up.id}:text:{occasion}",
+                context=_fields("event_reminder", event, sign_up, first, has_place=True),
+                not_after=event.starts_at,
+            ),
+            now=now,
+        )
 
 
 def thank(event: RecruitmentEvent, guest: EventGuest, *, may_invite: bool, now: datetime) -> bool:

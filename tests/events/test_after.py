@@ -196,6 +196,17 @@ def test_those_with_a_place_are_reminded_once_the_day_before(session, event):
     assert just_now.reminded_at is not None, "whoever signed up an hour ago knows"
 
 
+def test_a_reminder_goes_by_text_too_to_whoever_booked_and_asked_for_one(session, event):
+    with transaction():
+        sign_up(event, a_person(1, phone="07700 900745"), a_person(2, phone="07700 900746"), wants_text=True)
+        sign_up(event, a_person(3, phone="07700 900747"))
+        after.remind_for_tomorrow(at("2026-07-10 09:00"))
+
+    told = {(row.channel, row.recipient) for row in letters("event_reminder")}
+    emails = {("email", f"guest{number}@example.org") for number in (1, 2, 3)}
+    assert told == emails | {("text", "+447700900745")}
+
+
 def test_guests_are_forgotten_after_half_a_year_and_the_counts_stay(session, cast, event):
     with transaction():
         plain = sign_up(event, a_person(1), a_person(2), needs="A ramp")

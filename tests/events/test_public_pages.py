@@ -247,3 +247,18 @@ def test_an_event_that_begins_soon_can_still_be_signed_up_to_until_it_does(clien
     assert "Save my place" in client.get(path).text
     freeze(at("2026-07-11 10:00") + timedelta(minutes=1))
     assert "This event has begun" in client.get(path).text
+
+
+def test_a_form_that_a_program_filled_in_is_asked_for_once_more_and_loses_nothing(app, client, open_event):
+    """G24, without a captcha: the box that nobody sees is filled in, so nothing is kept until it is sent without."""
+    path = open_event()
+
+    caught = sends(client, path, your_web_page="https://example.org", question="Can I keep my job?")
+    assert caught.status_code == 422
+    assert "press the button once more" in caught.text
+    assert count(app, EventSignUp) == 0
+
+    again = client.submit(caught.page, to=None, field="given_name", your_web_page="")
+    assert again.status_code == 303
+    with app.app_context():
+        assert db.session.scalars(sa.select(EventSignUp)).one().question == "Can I keep my job?"
