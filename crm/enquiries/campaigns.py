@@ -72,7 +72,7 @@ def campaigns_of(arrivals: Sequence[Mapping[str, str]]) -> list[int | None]:
     if not wanted:
         return [None] * len(named)
     query = select(func.lower(Campaign.code), Campaign.id).where(func.lower(Campaign.code).in_(sorted(wanted)))
-    known: dict[str, int] = dict(db.session.execute(query).tuples().all())
+    known: dict[str, int] = {row[0]: row[1] for row in db.session.execute(query)}
     return [next((known[name] for name in names if name in known), None) for names in named]
 
 
