@@ -44,7 +44,8 @@ from crm.events.models import EventKind
 from crm.events.places import NewSignUp, cancel_sign_up, sign_up
 from crm.events.planning import create_event
 from crm.events.publishing import publish
-from crm.events.sheet_import import keep_upload
+from crm.events.sheet_import import keep_upload, start_loading
+from crm.events.sheet_loading import load_chunk
 from crm.policy import changing
 from crm.rules.permissions import PUBLIC, Sensitivity
 from crm.visits import hours
@@ -57,7 +58,7 @@ from tests.visits.conftest import Verbs
 
 TODAY = "2026-07-14"
 NOW = f"{TODAY} 16:00"
-SHEET = b"Name,Phone,Email\nKofi Mensah,07700 900745,\nNobody,,\n"
+SHEET = b"Name,Phone,Email\nKofi Mensah,07700 900745,\nEfua Boateng,07700 900745,\nNobody,,\n"
 CLOSELY_HELD = ("dbs", "medical", "reference", "offence")
 KINDS = ("name", "address", *CLOSELY_HELD, "note")
 """The kinds of thing that a household's words are about."""
@@ -401,6 +402,15 @@ class Builder:
                 made, content=SHEET, filename="sheet.csv", actor=cast.recruiter.actor, now=now, today=today
             )
             things |= {"event_id": made.id, "upload_id": upload.id}
+            for name, number in (("loading", "07700 900746"), ("loaded", "07700 900747")):
+                sheet = keep_upload(
+                    made, content=f"Name,Phone\nAma {name},{number}\n".encode(), filename=f"{name}.csv",
+                    actor=cast.recruiter.actor, now=now, today=today,
+                )  # fmt: skip
+                start_loading(sheet, sends_letters=False, actor=cast.recruiter.actor, now=now)
+                while name == "loaded" and sheet.is_on_its_way:
+                    load_chunk(sheet, now=now, today=today)
+                things[f"{name}_upload_id"] = sheet.id
             evening, evening_ends = now + timedelta(days=9), now + timedelta(days=9, hours=2)
             open_to_all, drafted = (
                 create_event(

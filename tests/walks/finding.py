@@ -75,6 +75,9 @@ recruiter /events/{event_id}/log
 recruiter /events/{event_id}/import
 recruiter /events/{event_id}/import/{upload_id}
 recruiter /events/{event_id}/import/{upload_id}/columns
+recruiter /events/{event_id}/import/{loading_upload_id}
+recruiter /events/{event_id}/import/{loaded_upload_id}
+recruiter /events/{event_id}/import/{loaded_upload_id}/undo
 recruiter /events/{event_id}/kit
 recruiter /events/{event_id}/kit/device
 recruiter /events/{event_id}/kit/file
