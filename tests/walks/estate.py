@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from crm import policy
 from crm.access import links, people
+from crm.access.leave import note_leave
 from crm.access.models import User
 from crm.assessments import answers, checks, meetings, stage_two, withdrawal
 from crm.assessments.household import NewMember
@@ -362,6 +363,10 @@ class Builder:
             invited = make_user(Member("invited", "Ines Neu", cast.officer.roles, active=False))
             db.session.get_one(User, invited.id).password_hash = None
             colleague = make_user(Member("colleague", "Corin Leaf", cast.officer.roles))
+            note_leave(
+                db.session.get_one(User, colleague.id), first_on=date(2026, 12, 21), last_on=date(2026, 12, 23),
+                cover=None, actor=cast.manager.actor, now=now_utc(), today=today_in_london(),
+            )  # fmt: skip
             switched_off = make_user(Member("switched_off", "Olive Stone", cast.officer.roles))
             user = db.session.get_one(User, switched_off.id)
             people.disable_user(user=user, actor=admin, now=now)
