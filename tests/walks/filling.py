@@ -35,6 +35,8 @@ BY_NAME = {
     "starts_at": "10am",
     "ends": "1pm",
     "from_time": "10am",
+    "closes_at": "6pm",
+    "warn_at": "2pm",
     "until_time": "1pm",
     "day": TODAY[8:],
     "month": TODAY[5:7],

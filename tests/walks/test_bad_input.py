@@ -32,6 +32,7 @@ NOTHING_IS_AN_ANSWER = {
     "enquiries.screening": "a call may end before anything was asked",
     "staff.contact_rules": "nobody needs a rule about being reached",
     "staff.address": "an address may be taken back",
+    "staff.set_limit": "as many enquiries as come is a limit too",
     "visits.record_report": "a part of a report may be kept unfinished; only sending it wants all of it",
     "assessments.transfer": "nothing of another service is known, or no longer",
     "assessments.chase_check": "a reminder needs no words",
