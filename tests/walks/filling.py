@@ -27,6 +27,7 @@ BY_NAME = {
     "postcode": "BR1 3KO",
     "districts": "ZE1",
     "cost": "2.50",
+    "hours": "5.5",
     "link": "https://example.org/meet",
     "website": "https://example.org",
     "from": "10am",
@@ -48,6 +49,8 @@ EXACTLY: dict[str, dict[str, Any]] = {
     "access.accept_invitation": {"password": "seven brown teapots"},
     "access.change_password": {"current_password": PASSWORD, "password": "seven brown teapots"},
     "enquiries.not_now": {"back_on-year": "2027"},
+    "costs.edit": {f"pounds-{line}": "12.50" for line in range(6)},
+    "campaigns.new": {"code": "spring-leaflet"},
     "staff.correct_stage": {"place": "enquiry:contacted"},
     "visits.record_past_visit": {"held_from": "7am", "held_until": "8am"},  # before her first visit of the day
     "kit.load_file": {"file": lambda: (io.BytesIO(KIT_FILE), "blue.door.json")},

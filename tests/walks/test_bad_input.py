@@ -36,6 +36,10 @@ NOTHING_IS_AN_ANSWER = {
     "visits.record_report": "a part of a report may be kept unfinished; only sending it wants all of it",
     "assessments.transfer": "nothing of another service is known, or no longer",
     "assessments.chase_check": "a reminder needs no words",
+    "meet.place": "whoever comes alone needs no help and has no question",
+    "publishing.cancel": "nobody has to say why an event is off",
+    "guests.asked": "somebody may have asked nothing",
+    "costs.edit": "an event may have cost nothing",
     "panel.members": "a meeting may wait for its members",
     "panel.attendance": "nobody may be noted as there yet",
 }

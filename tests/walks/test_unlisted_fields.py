@@ -54,8 +54,18 @@ def value_for(column: sa.Column[Any], estate: Estate) -> str:
     return known.get(column.name, PLANTED)
 
 
+DRAWN_BY_LOT = frozenset(
+    {
+        ("campaign", "code"),
+        ("recruitment_event", "code"),
+        ("recruitment_event", "slug"),
+        ("attendance_entry", "entry_id"),
+    }
+)
+
+
 def is_by_lot(table: str, column: str) -> bool:
-    return column.endswith(BY_LOT) or (table, column) == ("campaign", "code")
+    return column.endswith(BY_LOT) or (table, column) in DRAWN_BY_LOT
 
 
 def what_changed(change: Change, before: Rows) -> Counter[tuple[str, str, str]]:
