@@ -2,7 +2,7 @@
 
 1. Whoever came and asked is in the queue within minutes of being checked in; the clock runs from the event.
 2. On the next working day at 9 o'clock: those who asked and did not come are in the queue too, people are thanked,
-   those who did not come are told that they were missed, the ready get a task, the thinking get something to read.
+   those who did not come are told that they were missed, the thinking get something to read; the ready are rung.
 3. Half a year later, whoever is no enquirer and agreed to no news is forgotten; the counts stay.
 
 Ten minutes pass between a check-in and its enquiry, so that a wrong tap can be taken back before anybody is written to.
@@ -297,8 +297,8 @@ def _agreed_to_email(person: Person) -> bool:
 def _look_after(
     event: RecruitmentEvent, *, now: datetime, today: date, rulebook: Rulebook, writes: bool
 ) -> tuple[int, int]:
-    """Everybody met at the event who is in the queue: a task for each who is ready and not rung yet, something to read
-    for each who thinks it over and agreed to it, with a task to ask again in four weeks."""
+    """Everybody met at the event who is in the queue: how many are ready and not rung yet, and something to read for
+    each who thinks it over and agreed to it, with a task to ask again in four weeks."""
     rows = db.session.execute(
         select(Case, Enquiry.interest)
         .join(Enquiry, Enquiry.case_id == Case.id)
@@ -312,21 +312,14 @@ def _look_after(
         .options(selectinload(Case.household))
     ).all()
     latest = {case.id: (case, interest) for case, interest in rows}
-    tasks = nurtured = 0
+    calls = nurtured = 0
     for case, interest in latest.values():
         if interest == "ready" and case.place == "new":
-            add_task(
-                title=f"Ring {case.household.name}: ready to talk at {event.name}",
-                assigned_to_id=case.owner_id or 0,
-                due_on=max(rulebook.calendar.next_working_day(london_date(event.ends_at)), today),
-                actor=SYSTEM,
-                now=now,
-                case=case,
-            )
-            tasks += 1
+            # The clock of the first call is on the owner's day already: a task beside it would ask for it twice.
+            calls += 1
         elif interest == "thinking" and writes:
             nurtured += _nurture(event, case, now=now, today=today, rulebook=rulebook)
-    return tasks, nurtured
+    return calls, nurtured
 
 
 def _nurture(event: RecruitmentEvent, case: Case, *, now: datetime, today: date, rulebook: Rulebook) -> int:

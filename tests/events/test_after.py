@@ -149,7 +149,7 @@ def test_everything_that_follows_happens_once(session, cast, event):
     assert [row.recipient for row in letters("event_missed")] == ["guest3@example.org", "guest4@example.org"]
     assert [row.recipient for row in letters("information_pack")] == ["theo@example.org"]
     titles = {task.title: task.due_on for task in session.scalars(sa.select(Task))}
-    assert titles["Ring Rhona: ready to talk at Coffee and questions"] == date(2026, 7, 13)
+    assert not [title for title in titles if "Rhona" in title], "the clock of the first call asks for it already"
     assert titles["Theo thought it over at Coffee and questions: ask how they feel now"] == date(2026, 8, 10)
     assert (stays_away.enquiry_id, asks_and_stays_away.enquiry_id is not None) == (None, True)
 
