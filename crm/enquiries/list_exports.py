@@ -148,7 +148,7 @@ def ask_for_export(
         columns=",".join(chosen),
         format=format,
         row_count=row_count,
-        reason=(reason or "").strip() or None,
+        reason=((reason or "").strip() or None) if is_large else None,
         asked_by_id=actor.user_id,
         asked_at=now,
         second_id=second.id if is_large and second is not None else None,

@@ -38,7 +38,10 @@ def place_message(message_id: int) -> Response:
     saw(case_id=None, subject=f"incoming:{message.id}")
     form = PlaceMessageForm()
     found = None
-    if form.is_sent and form.reference.data:
+    choose(form.person, [(0, "Choose who wrote it")])
+    if form.is_sent and not form.reference.data:
+        form.validate()
+    elif form.is_sent:
         try:
             found = case_for(current_actor(), form.reference.data.strip().upper(), today=today_in_london())
         except CaseNotFound:

@@ -346,8 +346,10 @@ def test_what_is_nothing_to_us_is_dropped_with_its_words(
     db.session.rollback()
     client.sign_in(cast.manager)
 
-    client.submit(client.get("/messages").page, to=f"/messages/{taken.id}/dismiss")
+    number = taken.id
+    db.session.rollback()
+    client.submit(client.get("/messages").page, to=f"/messages/{number}/dismiss")
 
-    kept = db.session.get(IncomingMessage, taken.id, populate_existing=True)
+    kept = db.session.get(IncomingMessage, number, populate_existing=True)
     assert kept is not None
     assert (kept.outcome, kept.text, kept.sender) == ("dismissed", None, None)

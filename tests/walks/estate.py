@@ -22,12 +22,12 @@ from crm.assessments.household import NewMember
 from crm.assessments.models import REPORT_SECTIONS
 from crm.assessments.terms import Terms
 from crm.calendars import feeds
-from crm.cases import contact, contact_links
+from crm.cases import contact, contact_links, replies
 from crm.cases.campaigns import create_campaign
 from crm.cases.facts import state_fact
 from crm.cases.merge_choices import MergeChoices
 from crm.cases.merge_requests import merge_or_ask
-from crm.cases.models import Case, Channel, Person, PersonRole
+from crm.cases.models import Case, Channel, LikenessPair, OtherName, PairState, Person, PersonRole
 from crm.cases.open_case import NewPerson
 from crm.cases.tasks import add_task, complete_task
 from crm.clock import now_utc, today_in_london
@@ -496,12 +496,22 @@ class Builder:
                 self.twin(name) for name in ("Ash", "Elm", "Oak", "Fir", "Yew", "Box")
             )
             pairs = {second.household.people[0].id: first.household.people[0].id}
+            for one, other, state in ((first, fifth, PairState.OPEN), (second, sixth, PairState.NOT_SAME)):
+                low, high = sorted((one.household_id, other.household_id))
+                db.session.add(LikenessPair(
+                    one_id=low, other_id=high, standing="shared", score=14.0, reasons="same mobile", state=state,
+                    found_at=now_utc(), decided_at=None if state is PairState.OPEN else now_utc(),
+                ))  # fmt: skip
+            message = b"From: someone@example.org\r\nTo: nobody@example.org\r\nMessage-ID: <m@example.org>\r\n\r\nHello"
+            things["message_id"] = replies.take_in(message, now=now_utc(), today=today_in_london()).id
             things["asked_merge_id"] = merge_or_ask(first, second, choices=MergeChoices(pairs=pairs), **given).id
             things["made_merge_id"] = merge_or_ask(third, fourth, choices=MergeChoices(), **given).id
             self.estate.homes |= {
                 key: Home(key, "officer", case.reference, case.id, {"person_id": case.household.people[0].id})
                 for key, case in (("twin", fifth), ("other_twin", sixth))
             }
+            named = self.estate.homes["contacted"].values["person_id"]
+            db.session.add(OtherName(person_id=named, kind="former", family_name="Maiden"))
             things["twin_again_id"] = fifth.household.people[1].id
 
     def twin(self, name: str) -> Case:

@@ -55,6 +55,11 @@ EXACTLY: dict[str, dict[str, Any]] = {
     "visits.record_past_visit": {"held_from": "7am", "held_until": "8am"},  # before her first visit of the day
     "kit.load_file": {"file": lambda: (io.BytesIO(KIT_FILE), "blue.door.json")},
     "administration.wording": {"text": "Yes, write to me by email."},
+    "administration.letter_wording": {"subject": "What you asked us for"},
+    "administration.criterion": {f"in_force_until-{part}": "" for part in ("day", "month", "year")},
+    "administration.new_criterion": {f"label_{number}": f"Answer {number}" for number in range(5)},
+    "imports.sheet_columns": {"name": "0", "given_name": "", "family_name": ""},
+    "imports.sheet_layout": {"headings_at": "1"},
 }
 # What a script on the page puts there.
 BY_SCRIPT = {"kit.set_up": {"signing_key": new_key_pair()[0], "proof": "ab" * 32, "clock": "1780000000000"}}

@@ -98,6 +98,11 @@ manager /cases/{new}/correct
 recruiter /cases/{twin}/compare/{other_twin}/check
 recruiter /cases/{twin}/people/{twin.person_id}/same-as?other={twin_again_id}
 recruiter /cases/{twin}/people/{twin.person_id}/move?to={other_twin}
+recruiter /enquiries/look-alikes?view=shared
+recruiter /enquiries/look-alikes?view=not_same
+recruiter /messages/{message_id}
+recruiter /messages
+officer /cases/{contacted}/people/{contacted.person_id}/names
 recruiter /merges/{asked_merge_id}
 manager /merges/{asked_merge_id}
 recruiter /merges/{made_merge_id}
@@ -164,6 +169,8 @@ administrator /admin/settings/response
 administrator /admin/settings/holidays
 administrator /admin/settings/wording/consent.email
 administrator /admin/settings/panel
+administrator /admin/settings/letters/information_pack
+administrator /admin/settings/letters/information_pack/restore
 administrator /admin/settings/eligibility/age
 administrator /admin/settings/eligibility/spare_room
 administrator /admin/settings/eligibility/new
@@ -263,6 +270,8 @@ def filled_in(path: str, estate: Estate) -> str:
 
 
 NO_FORM_LEADS_THERE = {
+    "administration.preview_letter_wording": "a second button of the form of administration.letter_wording",
+    "administration.print_letter_wording": "a third button of the form of administration.letter_wording",
     "enquire.keep_typed": "a script sends there what stands on a page of enquire.step, while somebody is still at it",
 }
 """Endpoints that take a POST from no form of a page, and who sends it."""

@@ -39,6 +39,8 @@ NOTHING_IS_AN_ANSWER = {
     "meet.place": "whoever comes alone needs no help and has no question",
     "publishing.cancel": "nobody has to say why an event is off",
     "guests.asked": "somebody may have asked nothing",
+    "imports.load_sheet": "whether letters go is a box that may stay empty",
+    "imports.sheet_layout": "where the headings stand is told from the sheet where nobody says",
     "costs.edit": "an event may have cost nothing",
     "panel.members": "a meeting may wait for its members",
     "panel.attendance": "nobody may be noted as there yet",
