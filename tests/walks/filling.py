@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from crm.events.columns import COLUMN_WORDS
 from crm.events.kit_entries import FILE_MARK
 from crm.events.kit_sealing import new_key_pair
 from crm.web.robots import TRAP
@@ -57,8 +58,11 @@ EXACTLY: dict[str, dict[str, Any]] = {
     "administration.wording": {"text": "Yes, write to me by email."},
     "administration.letter_wording": {"subject": "What you asked us for"},
     "administration.criterion": {f"in_force_until-{part}": "" for part in ("day", "month", "year")},
-    "administration.new_criterion": {f"label_{number}": f"Answer {number}" for number in range(5)},
-    "imports.sheet_columns": {"name": "0", "given_name": "", "family_name": ""},
+    "administration.new_criterion": {
+        **{f"label_{number}": f"Answer {number}" for number in range(5)},
+        **{f"in_force_until-{part}": "" for part in ("day", "month", "year")},
+    },
+    "imports.sheet_columns": {**dict.fromkeys(COLUMN_WORDS, ""), "name": "0", "phone": "1"},
     "imports.sheet_layout": {"headings_at": "1"},
 }
 # What a script on the page puts there.
