@@ -15,10 +15,10 @@ COMMITS_AFTER_S = 0.3
 real = writes._commit
 
 
-def hasty(inner: Any, args: Any, kwargs: Any, versions: bool) -> Response:
+def hasty(inner: Any, args: Any, kwargs: Any, versions: bool, own_ids: bool) -> Response:
     """The answer at once, from work that is thrown away; the same work again, to be kept, a moment later."""
     if request.endpoint != "enquire.check":
-        return real(inner, args, kwargs, versions)
+        return real(inner, args, kwargs, versions, own_ids)
     try:
         with transaction():
             once.begin(versions=versions)
@@ -29,7 +29,7 @@ def hasty(inner: Any, args: Any, kwargs: Any, versions: bool) -> Response:
     @copy_current_request_context
     def keep() -> None:
         time.sleep(COMMITS_AFTER_S)
-        real(inner, args, kwargs, versions)
+        real(inner, args, kwargs, versions, own_ids)
 
     threading.Thread(target=keep).start()
     return response
