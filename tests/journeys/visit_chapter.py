@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.request
 
 from tests.journeys.people import Staff
@@ -108,6 +109,18 @@ def visit_is_made(story: Story) -> None:
     # Sam has no email on the sheet; at the visit he gave his own.
     officer.finds(story.reference, story.household).press("Change details of Sam Osei")
     officer.writes("Email", SAM).press("Keep these details").sees("Details of Sam Osei are kept", SAM)
+    sam_says_that_the_address_is_his(story)
+
+
+def sam_says_that_the_address_is_his(story: Story) -> None:
+    """Staff wrote the address down, so nothing sensitive goes to it before its owner has said that it is right."""
+    words = story.post.wait(SAM, "Is this your email address?")[0].get_body(("plain",))
+    assert words is not None
+    link = re.search(r"/confirm-email/[\w-]+", words.get_content())
+    assert link is not None
+    person = story.at_home("Sam").visits(link[0])
+    person.page.get_by_role("radio").first.check(force=True)
+    person.press("Tell us").sees("We use this email address from now on")
 
 
 def write_report(officer: Staff, first: int = 1) -> None:
