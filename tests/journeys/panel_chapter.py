@@ -112,7 +112,9 @@ def all_of_it_shows(story: Story) -> None:
     officer.finds(story.reference, story.household).press("Letters", exact=True)
     officer.sees("Notice of approval", "Invitation to apply").sees_not("Waiting to go", "Could not be delivered")
     sent = officer.page.locator("tbody tr", has_text="Email").count()
-    arrived = len(story.post.to(PRIYA)) + len(story.post.to(SAM)) + len(story.post.to("officer@example.org"))
+    # The officer's mornings are about everybody's day, and stand on no case.
+    to_all = [letter for address in (PRIYA, SAM, "officer@example.org") for letter in story.post.to(address)]
+    arrived = len([letter for letter in to_all if not str(letter["subject"]).startswith("Your day, ")])
     assert sent == arrived, f"{sent} letters by email are on file, {arrived} arrived"
 
 
