@@ -29,6 +29,7 @@ from crm.events.sheet_models import (
 )
 from crm.events.sheets import Head
 from crm.rules.refusal import Refusal
+from crm.web.spreadsheets import inert
 
 VERDICT_WORDS = {
     Verdict.NEW: "New",
@@ -278,8 +279,3 @@ def mend_file(upload: SheetImport) -> Iterator[bytes]:
             out.seek(0)
             out.truncate()
     yield out.getvalue().encode()
-
-
-def inert(cell: str) -> str:
-    """A cell that a spreadsheet shows and never runs."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\0") else cell
