@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -187,8 +188,9 @@ class Tablet:
 
     @property
     def waiting(self) -> int:
-        """The count of what has not been sent, as it stands on the screen."""
-        return int(self.page.locator("[data-waiting]:visible").first.inner_text())
+        """The count of what has not been sent, as it stands on the screen, once the page has counted."""
+        counted = self.page.locator("[data-waiting]:visible").filter(has_text=re.compile(r"^\d+$"))
+        return int(counted.first.inner_text())
 
     def wait_until_sent(self, within_s: float = PATIENCE_S * 4) -> None:
         end = time.monotonic() + within_s

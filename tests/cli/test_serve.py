@@ -143,8 +143,14 @@ PARENT = """
         line.split(":", 1) for line in lines)]
     sys.exit(serving.keep_running(children, said=lambda line: print(line, flush=True)))
 """
-LIVES = "import time, os; print('up', os.getpid(), flush=True); time.sleep(60)"
-DIES = "print('born', flush=True)"
+LIVES = """
+import os, pathlib, time
+print('up', os.getpid(), flush=True); pathlib.Path({sign!r}).touch(); time.sleep(60)
+"""
+DIES_ONCE_THE_OTHER_LIVES = """
+import pathlib, time
+while not pathlib.Path({sign!r}).exists(): time.sleep(0.01)
+"""
 IS_DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 
 
@@ -156,8 +162,10 @@ def parent_of(*children: str, early_death_s: float = 20) -> subprocess.Popen[str
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_child_that_keeps_dying_is_given_up_with_1_and_takes_the_others_along() -> None:
-    parent = parent_of(f"web:{DIES}", f"worker:{LIVES}")
+def test_a_child_that_keeps_dying_is_given_up_with_1_and_takes_the_others_along(tmp_path: Path) -> None:
+    sign = str(tmp_path / "up")
+    dies, lives = DIES_ONCE_THE_OTHER_LIVES.format(sign=sign), LIVES.format(sign=sign)
+    parent = parent_of(f"web:{dies}", f"worker:{lives}")
     other = next(line for line in parent.stdout if line.startswith("up"))  # type: ignore[union-attr]
     said = parent.communicate(timeout=30)[0]
 
