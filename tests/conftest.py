@@ -238,12 +238,20 @@ def session(app: flask.Flask) -> Iterator[scoped_session[Session]]:
 
 
 @pytest.fixture
-def start_service(database: databases.Database, settings: Settings, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+def kind_of_service() -> type[Service]:
+    """What ``start_service`` starts."""
+    return Service
+
+
+@pytest.fixture
+def start_service(
+    database: databases.Database, settings: Settings, tmp_path: Path, kind_of_service: type[Service]
+) -> Iterator[Callable[..., Service]]:
     """``start_service(CRM_SMTP_HOST="127.0.0.1")``: `crm serve` on the test's database; gone afterwards."""
     running: list[Service] = []
 
     def start(*arguments: str, **environ: str) -> Service:
-        service = Service(
+        service = kind_of_service(
             environ={**database.environ, "CRM_DATA": str(settings.data_dir), **environ},
             folder=tmp_path,
             arguments=arguments,

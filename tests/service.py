@@ -1,4 +1,8 @@
-"""The real thing for tests: `crm serve` as a child process, on a port of its own, on the test's database."""
+"""The real thing for tests: `crm serve` as a child process, on a port of its own, on the test's database.
+
+A Service is forked from a process that has loaded the product, which saves the two times that the command loads it: it
+does all that the command does, in the same processes. A ServiceByCommand is started as anybody starts it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,9 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+from tests.quick_processes import quick_processes
 
 START_WITHIN_S = 60
 
@@ -20,8 +27,52 @@ class DidNotStart(AssertionError):
     """The service stopped, or did not answer in time. The message holds what it printed."""
 
 
+class Running(Protocol):
+    """What is asked of a process, in the words of ``subprocess``."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> Any: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+
+class Forked:
+    """A forked process, to be asked as one of ``subprocess``."""
+
+    def __init__(self, **target: Any) -> None:
+        self._process = quick_processes().Process(**target)
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("crm serve", timeout or 0)
+        return self.returncode
+
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+
 class Service:
     """One running service. ``url`` is its address, ``log`` what it printed so far."""
+
+    process: Running
 
     def __init__(self, *, environ: dict[str, str], folder: Path, arguments: tuple[str, ...] = ()) -> None:
         self.port = free_port()
@@ -29,16 +80,18 @@ class Service:
         self.log_file = folder / f"service-{self.port}.log"
         outer = {k: v for k, v in os.environ.items() if not k.startswith("CRM_") and k not in ("DATABASE_URL", "PORT")}
         self.environ = {**outer, "PORT": str(self.port), "CRM_BASE_URL": self.url, **environ}
-        command = [sys.executable, "-m", "crm.cli", "serve", "--workers", "1", *arguments]
-        with self.log_file.open("wb") as log:
-            self.process = subprocess.Popen(
-                command, env=self.environ, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
+        self._start(("serve", "--workers", "1", *arguments), folder)
         try:
             self._wait()
         except BaseException:
             self.stop()
             raise
+
+    def _start(self, arguments: tuple[str, ...], folder: Path) -> None:
+        if "PYTHONPATH" in self.environ:  # what stands there is to be loaded first of all
+            self.process = started_by_command(arguments, self.environ, folder, self.log_file)
+        else:
+            self.process = Forked(target=be_the_command, args=(arguments, self.environ, folder, self.log_file))
 
     @property
     def log(self) -> str:
@@ -79,6 +132,49 @@ class Service:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(10)
+
+
+class ServiceByCommand(Service):
+    """A service as somebody starts it who types the command."""
+
+    def _start(self, arguments: tuple[str, ...], folder: Path) -> None:
+        self.process = started_by_command(arguments, self.environ, folder, self.log_file)
+
+
+def started_by_command(
+    arguments: tuple[str, ...], environ: dict[str, str], folder: Path, log_file: Path
+) -> subprocess.Popen[bytes]:
+    with log_file.open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "crm.cli", *arguments],
+            env=environ,
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def be_the_command(arguments: tuple[str, ...], environ: dict[str, str], folder: Path, log_file: Path) -> NoReturn:
+    """Do in this process what the command does, without beginning anew where it becomes the parent of its children."""
+    from crm import cli, serving, wsgi
+
+    os.setsid()
+    with log_file.open("wb") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environ)
+
+    def go_on_here(*, host: str, port: int, workers: int, with_worker: bool) -> NoReturn:
+        sys.argv = ["crm.wsgi", "--host", host, "--port", str(port), "--workers", str(workers)]
+        sys.argv += [] if with_worker else ["--no-worker"]
+        sys.exit(wsgi.main())
+
+    serving.become_parent = go_on_here
+    cli.main([*arguments], prog_name="crm")
+    sys.exit(0)
 
 
 def children_of(pid: int) -> list[int]:

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from crm.cli import main
 from crm.settings import Settings
 from tests import databases
-from tests.service import Service
+from tests.service import Service, ServiceByCommand
 from tests.trust.conftest import cases_by_family_name, locked
 from tests.trust.public_form import Answer, Browser
 
@@ -29,6 +29,12 @@ STOPS = pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["S
 ONE_OF_EACH = pytest.mark.parametrize(
     ("database", "stop"), [("sqlite", signal.SIGINT), ("postgresql", signal.SIGTERM)], indirect=["database"]
 )
+
+
+@pytest.fixture
+def kind_of_service() -> type[Service]:
+    """Here the command itself is what is looked at."""
+    return ServiceByCommand
 
 
 def below(pid: int) -> list[psutil.Process]:
