@@ -360,38 +360,53 @@ def insert_rows(rows: Sequence[Any]) -> None:
     that are needed are taken before. What is pending in the session is written first.
     """
     db.session.flush()
-    by_model: dict[type[Any], list[dict[str, Any]]] = {}
+    by_model: dict[type[Any], list[Mapping[str, Any]]] = {}
     for row in rows:
         if type(row) is Values:
             by_model.setdefault(row.model, []).append(row.columns)
         else:
             by_model.setdefault(type(row), []).append(row.__dict__)
-    tables = {model.__table__: model for model in by_model}
+    models = {model.__table__: model for model in by_model}
     connection = db.session.connection()
-    for table in metadata.sorted_tables:
-        if table in tables:
-            model = tables[table]
-            connection.execute(sa.insert(table), _same_columns(model, by_model[model]))
+    for table in sa.schema.sort_tables(list(models)):
+        columns = _columns(models[table], by_model[models[table]], connection.dialect)
+        _write(connection, table, list(columns), list(zip(*columns.values(), strict=True)))
 
 
-def _same_columns(model: type[Any], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, each with the same columns; what was left to a column's default is given it."""
-    columns = {prop.key: prop.columns[0] for prop in sa.inspect(model).column_attrs}
-    given: set[str] = set()
-    for row in rows:
-        given.update(row)
-    used = [
-        (key, column.name, column.default)
-        for key, column in columns.items()
-        if key in given or column.default is not None
-    ]
-    return [{name: row[key] if key in row else _default(default) for key, name, default in used} for row in rows]
+def _columns(model: type[Any], rows: Sequence[Mapping[str, Any]], dialect: sa.Dialect) -> dict[str, list[Any]]:
+    """The rows' values, column by column, as the driver takes them; what was left to a column's default is given it."""
+    given = set().union(*rows)
+    found: dict[str, list[Any]] = {}
+    for prop in sa.inspect(model).column_attrs:
+        key, column = prop.key, prop.columns[0]
+        if key not in given and column.default is None:
+            continue
+        if column.default is None or not column.default.is_callable:
+            constant = None if column.default is None else column.default.arg
+            values = [row.get(key, constant) for row in rows]
+        else:
+            values = [row[key] if key in row else column.default.arg(None) for row in rows]
+        for_driver = column.type.dialect_impl(dialect).bind_processor(dialect)
+        found[column.name] = [for_driver(value) for value in values] if for_driver is not None else values
+    return found
 
 
-def _default(default: Any) -> Any:
-    if default is None:
-        return None
-    return default.arg(None) if default.is_callable else default.arg
+def _write(connection: sa.Connection, table: sa.Table, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+    """Rows whose values are the driver's already: the statement's own way of preparing each costs more than the row."""
+    into = f"{table.name} ({', '.join(connection.dialect.identifier_preparer.quote(name) for name in columns)})"
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"INSERT INTO {into} VALUES ({', '.join('?' * len(columns))})", rows)
+        return
+    # PostgreSQL takes a thousand rows by COPY in the time of fifty INSERTs. Every constraint is checked all the same.
+    statement = f"COPY {into} FROM STDIN"
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except connection.dialect.loaded_dbapi.Error as fault:  # to callers, as from any other statement
+        base = connection.dialect.loaded_dbapi.Error
+        raise sa.exc.DBAPIError.instance(statement, None, fault, base, hide_parameters=True) from fault
 
 
 # --- Engine -----------------------------------------------------------------------------------------------------------

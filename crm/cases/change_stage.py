@@ -165,7 +165,7 @@ def correct_stage(
 
 
 def opening_rows(
-    cases: Sequence[Case],
+    cases: Sequence[dict[str, Any]],
     change_ids: Iterable[int],
     *,
     received_on: date,
@@ -178,8 +178,8 @@ def opening_rows(
 ) -> list[Values]:
     """What ``change_stage(case, "open_enquiry")`` writes for each of these new cases, not added: to open many at once.
 
-    The cases have ids and no tracks; their summaries are set here. Letters are the caller's. Raises MoveNotOpen,
-    NotPermitted.
+    The cases are the columns of their rows, and have ids; their summaries are set here. Letters are the caller's.
+    Raises MoveNotOpen, NotPermitted.
     """
     evidence = Evidence(received_on=received_on, response_counts_from=counts_from)
     due_on = {"first_contact": call_by}
@@ -201,14 +201,16 @@ def opening_rows(
     action = summary.first_action([Deadline(**clock) for clock in started], rulebook=rulebook)
     detail = _detail_of_move(move.name, move.track, None, move.to, on=received_on)
     words = timeline.MOVE_WORDS[move.name]
+    summaries = summary.summaries({TrackName(move.track): move.to}, action, today=today)
     rows: list[Values] = []
     for case, change_id in zip(cases, change_ids, strict=True):
-        summary.set_summaries(case, {TrackName(move.track): move.to}, action, today=today)
-        track = {"case_id": case.id, "name": move.track, "stage": move.to, "since_on": received_on}
+        case.update(summaries)
+        case_id = case["id"]
+        track = {"case_id": case_id, "name": move.track, "stage": move.to, "since_on": received_on}
         change = {
             "id": change_id,
             "row_key": new_row_key(),
-            "case_id": case.id,
+            "case_id": case_id,
             "track": move.track,
             "to_stage": move.to,
             "move": move.name,
@@ -218,14 +220,14 @@ def opening_rows(
             "actor_id": actor.user_id,
             "edition": rulebook.edition,
         }
-        line = timeline.values_of_line(case.id, kind="move", title=words, actor=actor, occurred_at=now)
-        about = f"case:{case.reference}"
+        line = timeline.values_of_line(case_id, kind="move", title=words, actor=actor, occurred_at=now)
+        about = f"case:{case['reference']}"
         rows += [
             Values(Track, track),
             Values(StageChange, change),
             Values(TimelineEntry, line),
-            *(Values(Deadline, {**clock, "case_id": case.id}) for clock in started),
-            values_of("stage.changed", actor=actor, at=now, case_id=case.id, subject=about, detail=detail),
+            *(Values(Deadline, {**clock, "case_id": case_id}) for clock in started),
+            values_of("stage.changed", actor=actor, at=now, case_id=case_id, subject=about, detail=detail),
         ]
     return rows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -28,7 +29,7 @@ from crm.cases.models import (
 )
 from crm.cases.owners import keep_turn, next_in_turn
 from crm.clock import london_date
-from crm.db import db
+from crm.db import db, new_row_key, seal
 from crm.rules import reference
 from crm.rules.permissions import Actor
 from crm.rules.quiet_times import keep_quiet, read_quiet
@@ -209,7 +210,7 @@ def join_case(case: Case, touch: NewTouch, *, actor: Actor, now: datetime, today
 
 def add_person(case: Case, new: NewPerson, *, source: str, stated_on: date, actor: Actor, now: datetime) -> Person:
     """Add somebody to the household, with what they told us and what they agreed to."""
-    person = as_told(new, household_id=case.household_id)
+    person = Person(**columns_as_told(new, household_id=case.household_id))
     case.household.people.append(person)
     db.session.add(person)
     db.session.flush()
@@ -239,36 +240,59 @@ def add_person(case: Case, new: NewPerson, *, source: str, stated_on: date, acto
     return person
 
 
-def as_told(new: NewPerson, *, household_id: int) -> Person:
-    """A person with all they told us and how they may be reached, not added yet."""
-    person = Person(household_id=household_id, role=new.role)
-    set_name(person, new.given_name, new.family_name)
-    set_contact_points(person, email=new.email, phone=new.phone)
-    person.born_on = new.born_on
-    person.prefers = new.prefers
-    person.contact_times = new.contact_times
-    person.no_calls = new.no_calls
-    person.no_voicemail = new.no_voicemail
-    person.no_texts, person.no_emails, person.no_letters = new.no_texts, new.no_emails, new.no_letters
-    person.quiet_times = keep_quiet(read_quiet(new.quiet_times))
-    person.no_contact = False
-    person.safe_contact = new.safe_contact or None
-    return person
+def columns_as_told(new: NewPerson, *, household_id: int) -> dict[str, Any]:
+    """The columns of a person with all they told us and how they may be reached."""
+    row_key, safe = new_row_key(), new.safe_contact
+    return {
+        "row_key": row_key,
+        "household_id": household_id,
+        "role": new.role,
+        **_columns_of_name(new.given_name, new.family_name),
+        **_columns_of_contact_points(email=new.email, phone=new.phone),
+        "born_on": new.born_on,
+        "prefers": new.prefers,
+        "contact_times": new.contact_times,
+        "no_calls": new.no_calls,
+        "no_voicemail": new.no_voicemail,
+        "no_texts": new.no_texts,
+        "no_emails": new.no_emails,
+        "no_letters": new.no_letters,
+        "quiet_times": keep_quiet(read_quiet(new.quiet_times)),
+        "no_contact": False,
+        "safe_contact_sealed": seal(Person.__tablename__, "safe_contact_sealed", row_key, safe) if safe else None,
+    }
 
 
 def set_name(person: Person, given: str, family: str | None) -> None:
     """Set a person's name and the keys it is found by."""
-    person.given_name, person.family_name = given.strip(), (family or "").strip() or None
-    person.given_key = keys.name_key(given) or ""
-    person.family_key = keys.name_key(family)
+    for column, value in _columns_of_name(given, family).items():
+        setattr(person, column, value)
+
+
+def _columns_of_name(given: str, family: str | None) -> dict[str, str | None]:
+    return {
+        "given_name": given.strip(),
+        "family_name": (family or "").strip() or None,
+        "given_key": keys.name_key(given) or "",
+        "family_key": keys.name_key(family),
+    }
 
 
 def set_contact_points(person: Person, *, email: str | None, phone: str | None) -> None:
     """Set how a person is reached and the keys it is found by."""
     if keys.email_key(email) != person.email_key:
         person.email_fails_since = None
-    person.email, person.email_key = (email or "").strip() or None, keys.email_key(email)
-    person.phone, person.phone_key = keys.say_phone(phone), keys.phone_key(phone)
+    for column, value in _columns_of_contact_points(email=email, phone=phone).items():
+        setattr(person, column, value)
+
+
+def _columns_of_contact_points(*, email: str | None, phone: str | None) -> dict[str, str | None]:
+    return {
+        "email": (email or "").strip() or None,
+        "email_key": keys.email_key(email),
+        "phone": keys.say_phone(phone),
+        "phone_key": keys.phone_key(phone),
+    }
 
 
 def household_name(people: list[NewPerson]) -> str:

@@ -22,7 +22,6 @@ from crm.cases.facts import FACT_SENSITIVITY
 from crm.cases.letters import send_to_applicants
 from crm.cases.models import (
     AssignmentRole,
-    Band,
     Case,
     CaseAssignment,
     Consent,
@@ -39,14 +38,14 @@ from crm.cases.open_case import (
     NewTouch,
     NobodyToOwnIt,
     NoWayToReachThem,
-    as_told,
+    columns_as_told,
     household_name,
 )
 from crm.cases.person_keys import key_rows
 from crm.clock import london_date
 from crm.db import Values, db, insert_rows, new_row_key, seal, take_ids
-from crm.rules import reference
 from crm.rules.permissions import Actor, Sensitivity
+from crm.rules.reference import new_reference
 from crm.rules.rulebook import Rulebook
 
 
@@ -104,45 +103,36 @@ def open_cases(
     count = len(households)
     ids = _Ids(households)
     references = _free_references(policy.service().reference_prefix, count)
-    rows: list[Any] = []
-    cases = []
+    rows: list[Values] = []
+    cases: list[dict[str, Any]] = []
     for at, one in enumerate(households):
-        home = Household(
-            id=ids.households[at],
-            name=household_name(list(one.people)),
-            postcode=keys.tidy_postcode(one.postcode),
-            postcode_key=keys.postcode_key(one.postcode),
-            created_at=now,
-        )
-        home.address = one.address or None
-        case = Case(
-            id=ids.cases[at],
-            reference=references[at],
-            household_id=home.id,
-            version=1,
-            opened_at=one.touch.received_at,
-            channel=one.touch.channel,
-            campaign_id=one.touch.campaign_id,
-            edition=rulebook.edition,
-            owner_id=one.owner_id,
-            place="new",
-            band=Band.ENQUIRY,
-            touched_at=one.touch.received_at,
-        )
+        case_id, home_id, reference = ids.cases[at], ids.households[at], references[at]
+        case = {
+            "id": case_id,
+            "reference": reference,
+            "household_id": home_id,
+            "version": 1,
+            "opened_at": one.touch.received_at,
+            "channel": one.touch.channel,
+            "campaign_id": one.touch.campaign_id,
+            "edition": rulebook.edition,
+            "owner_id": one.owner_id,
+            "touched_at": one.touch.received_at,
+        }
         cases.append(case)
-        rows += [home, case]
+        rows += [_household(home_id, one, now=now), Values(Case, case)]
         for new in one.people:
-            rows += _person(case, new, one.touch, ids, received_on=received_on, actor=actor, now=now)
-        rows += _enquiry(case, one.touch, ids.enquiries[at], actor=actor)
+            rows += _person(case_id, home_id, new, one.touch, ids, received_on=received_on, actor=actor, now=now)
+        rows += _enquiry(case_id, one.touch, ids.enquiries[at], actor=actor)
         for key, value in one.facts.items():
-            rows += _fact(case, next(ids.facts), key, value, one.touch, stated_on=received_on, actor=actor, now=now)
-        rows += _owner(case, actor=actor, now=now, today=today)
+            rows += _fact(case_id, next(ids.facts), key, value, one.touch, stated_on=received_on, actor=actor, now=now)
+        rows += _owner(case_id, reference, one.owner_id, actor=actor, now=now, today=today)
         if one.given_because:
             line = timeline.values_of_line(
-                case.id, kind="system", title=one.given_because, actor=actor, occurred_at=now
+                case_id, kind="system", title=one.given_because, actor=actor, occurred_at=now
             )
             rows.append(Values(TimelineEntry, line))
-        rows.append(_trail("case.opened", case, {"channel": one.touch.channel}, actor=actor, now=now))
+        rows.append(_trail("case.opened", case_id, reference, {"channel": one.touch.channel}, actor=actor, now=now))
     rows += opening_rows(
         cases,
         ids.changes,
@@ -155,11 +145,11 @@ def open_cases(
         rulebook=rulebook,
     )
     insert_rows(rows)
-    for case, one, change_id in zip(cases, households, ids.changes, strict=True):
+    for case_id, one, change_id in zip(ids.cases, households, ids.changes, strict=True):
         if one.send_letters and (one.address or any(person.email for person in one.people)):
             send_to_applicants(
                 "enquiry_acknowledgement",
-                case=db.session.get_one(Case, case.id),
+                case=db.session.get_one(Case, case_id),
                 context={"call_by": call_by},
                 occasion=f"move:{change_id}",
                 actor=actor,
@@ -168,7 +158,7 @@ def open_cases(
                 rulebook=rulebook,
                 not_before=letters_not_before,
             )
-    return [Opened(case.id, enquiry_id, case.reference) for case, enquiry_id in zip(cases, ids.enquiries, strict=True)]
+    return [Opened(*one) for one in zip(ids.cases, ids.enquiries, references, strict=True)]
 
 
 class _Ids:
@@ -185,23 +175,45 @@ class _Ids:
         self.facts = iter(take_ids(Fact, facts))
 
 
+def _household(home_id: int, one: NewHousehold, *, now: datetime) -> Values:
+    row_key, address = new_row_key(), one.address
+    row = {
+        "id": home_id,
+        "row_key": row_key,
+        "name": household_name(list(one.people)),
+        "postcode": keys.tidy_postcode(one.postcode),
+        "postcode_key": keys.postcode_key(one.postcode),
+        "address_sealed": seal(Household.__tablename__, "address_sealed", row_key, address) if address else None,
+        "created_at": now,
+    }
+    return Values(Household, row)
+
+
 def _person(
-    case: Case, new: NewPerson, touch: NewTouch, ids: _Ids, *, received_on: date, actor: Actor, now: datetime
-) -> list[Any]:
-    person = as_told(new, household_id=case.household_id)
-    person.id, person.is_to_compare = next(ids.people), True
-    rows: list[Any] = [person]
+    case_id: int,
+    home_id: int,
+    new: NewPerson,
+    touch: NewTouch,
+    ids: _Ids,
+    *,
+    received_on: date,
+    actor: Actor,
+    now: datetime,
+) -> list[Values]:
+    person_id = next(ids.people)
+    person = columns_as_told(new, household_id=home_id)
     found_by = key_rows(
-        person.id,
-        given_key=person.given_key,
-        family_key=person.family_key,
-        email=person.email,
-        born_on=person.born_on,
+        person_id,
+        given_key=person["given_key"],
+        family_key=person["family_key"],
+        email=person["email"],
+        born_on=person["born_on"],
     )
+    rows = [Values(Person, {**person, "id": person_id, "is_to_compare": True})]
     rows += [Values(PersonKey, row) for row in found_by]
     for consent in new.consents:
         row = {
-            "person_id": person.id,
+            "person_id": person_id,
             "channel": consent.channel,
             "given": consent.given,
             "wording_version": consent.wording_version,
@@ -210,22 +222,23 @@ def _person(
         }
         event = "consent.given" if consent.given else "consent.refused"
         detail = {"channel": consent.channel, "wording": consent.wording_version}
-        about = f"person:{person.id}"
+        about = f"person:{person_id}"
         rows.append(Values(Consent, row))
-        rows.append(values_of(event, actor=actor, at=now, case_id=case.id, subject=about, detail=detail))
+        rows.append(values_of(event, actor=actor, at=now, case_id=case_id, subject=about, detail=detail))
     for key, value in new.facts.items():
+        fact_id = next(ids.facts)
         rows += _fact(
-            case, next(ids.facts), key, value, touch, stated_on=received_on, actor=actor, now=now, person_id=person.id
+            case_id, fact_id, key, value, touch, stated_on=received_on, actor=actor, now=now, person_id=person_id
         )
     return rows
 
 
-def _enquiry(case: Case, touch: NewTouch, enquiry_id: int, *, actor: Actor) -> list[Values]:
+def _enquiry(case_id: int, touch: NewTouch, enquiry_id: int, *, actor: Actor) -> list[Values]:
     row_key = new_row_key()
     row = {
         "id": enquiry_id,
         "row_key": row_key,
-        "case_id": case.id,
+        "case_id": case_id,
         "received_at": touch.received_at,
         "channel": touch.channel,
         "campaign_id": touch.campaign_id,
@@ -237,7 +250,7 @@ def _enquiry(case: Case, touch: NewTouch, enquiry_id: int, *, actor: Actor) -> l
     rows = [Values(Enquiry, row)]
     if touch.said:
         line = timeline.values_of_line(
-            case.id,
+            case_id,
             kind="contact",
             title=f"What they said: {touch.source}",
             detail=touch.said,
@@ -249,7 +262,7 @@ def _enquiry(case: Case, touch: NewTouch, enquiry_id: int, *, actor: Actor) -> l
 
 
 def _fact(
-    case: Case,
+    case_id: int,
     fact_id: int,
     key: str,
     value: str,
@@ -264,7 +277,7 @@ def _fact(
     row = {
         "id": fact_id,
         "row_key": row_key,
-        "case_id": case.id,
+        "case_id": case_id,
         "person_id": person_id,
         "key": key,
         "value_sealed": seal(Fact.__tablename__, "value_sealed", row_key, value),
@@ -273,25 +286,27 @@ def _fact(
         "sensitivity": FACT_SENSITIVITY.get(key, Sensitivity.ORDINARY),
     }
     about = f"fact:{fact_id}"
-    trail = values_of("fact.stated", actor=actor, at=now, case_id=case.id, subject=about, detail={"key": key})
+    trail = values_of("fact.stated", actor=actor, at=now, case_id=case_id, subject=about, detail={"key": key})
     return [Values(Fact, row), trail]
 
 
-def _owner(case: Case, *, actor: Actor, now: datetime, today: date) -> list[Values]:
-    part = {"case_id": case.id, "user_id": case.owner_id, "role": AssignmentRole.OWNER, "from_on": today}
-    detail = {"user": case.owner_id, "role": AssignmentRole.OWNER}
-    return [Values(CaseAssignment, part), _trail("case.assigned", case, detail, actor=actor, now=now)]
+def _owner(
+    case_id: int, reference: str, owner_id: int | None, *, actor: Actor, now: datetime, today: date
+) -> list[Values]:
+    part = {"case_id": case_id, "user_id": owner_id, "role": AssignmentRole.OWNER, "from_on": today}
+    detail = {"user": owner_id, "role": AssignmentRole.OWNER}
+    return [Values(CaseAssignment, part), _trail("case.assigned", case_id, reference, detail, actor=actor, now=now)]
 
 
-def _trail(event: str, case: Case, detail: dict[str, Any], *, actor: Actor, now: datetime) -> Any:
-    return values_of(event, actor=actor, at=now, case_id=case.id, subject=f"case:{case.reference}", detail=detail)
+def _trail(event: str, case_id: int, reference: str, detail: dict[str, Any], *, actor: Actor, now: datetime) -> Values:
+    return values_of(event, actor=actor, at=now, case_id=case_id, subject=f"case:{reference}", detail=detail)
 
 
 def _free_references(prefix: str, count: int) -> list[str]:
     """So many references that nobody has. The column is unique, so a clash that slips through is refused."""
     found: list[str] = []
     for _ in range(20):
-        drawn = {reference.new_reference(prefix, secrets.randbits(25)) for _ in range(count - len(found))}
+        drawn = {new_reference(prefix, secrets.randbits(25)) for _ in range(count - len(found))}
         drawn -= set(found)
         drawn -= set(db.session.scalars(select(Case.reference).where(Case.reference.in_(drawn))))
         found += drawn

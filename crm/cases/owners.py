@@ -125,9 +125,10 @@ def next_turns(postcodes: Sequence[str | None], *, now: datetime, today: date) -
             areas[name] = standings_in(name, area.owner_ids, now=now, today=today)
         free = [one for one in areas.get(name, ()) if one.is_free]
         if area is None or not free:
-            if name not in rest:
-                rest[name] = whose_turn(postcode, now=now, today=today)
-            found.append(rest[name])
+            theirs = name if name in areas else ""  # an area of nobody's is as none at all
+            if theirs not in rest:
+                rest[theirs] = whose_turn(postcode, now=now, today=today)
+            found.append(rest[theirs])
             continue
         first = min(free, key=lambda one: one.order)
         why = f"next in turn for {name}" if len(area.owner_ids) > 1 else f"takes {name}"

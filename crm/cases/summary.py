@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 
@@ -47,15 +48,24 @@ def first_action(clocks: Sequence[Deadline], *, rulebook: Rulebook) -> NextActio
 
 def set_summaries(case: Case, tracks: stages.Tracks, action: NextAction | None, *, today: date) -> None:
     """Set the summaries of a case from its tracks and from what is to be done next."""
-    case.place = stages.place_of(tracks).name
-    case.is_open = stages.is_open(tracks)
-    case.band = band_of(tracks)
-    if action is None and case.is_open:
+    for column, value in summaries(tracks, action, today=today).items():
+        setattr(case, column, value)
+
+
+def summaries(tracks: stages.Tracks, action: NextAction | None, *, today: date) -> dict[str, Any]:
+    """The columns of a case that sum up its tracks and what is to be done next."""
+    is_open = stages.is_open(tracks)
+    if action is None and is_open:
         action = NextAction("Agree what happens next", today, "service")
-    case.next_action = action.what if action else None
-    case.next_action_due_on = action.due_on if action else None
-    case.next_action_turn = action.turn if action else None
-    case.next_action_rule = action.rule if action else None
+    return {
+        "place": stages.place_of(tracks).name,
+        "is_open": is_open,
+        "band": band_of(tracks),
+        "next_action": action.what if action else None,
+        "next_action_due_on": action.due_on if action else None,
+        "next_action_turn": action.turn if action else None,
+        "next_action_rule": action.rule if action else None,
+    }
 
 
 def band_of(tracks: stages.Tracks) -> Band:

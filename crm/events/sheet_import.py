@@ -19,7 +19,7 @@ from sqlalchemy import delete, select, update
 from crm import policy
 from crm.access.models import User
 from crm.audit import record
-from crm.db import db, insert_rows, rows_changed
+from crm.db import Values, db, insert_rows, new_row_key, rows_changed, seal
 from crm.events import columns as columns_
 from crm.events.models import RecruitmentEvent
 from crm.events.sheet_matching import Judged, judge
@@ -128,11 +128,16 @@ def store_lines(upload: SheetImport, lines: Iterable[Line], *, event_id: int) ->
     rows = []
     last = upload.done_to
     for line in lines:
-        row = SheetLine(
-            import_id=upload.id, number=line.number, fingerprint=fingerprint(line, event_id=event_id), has_doubts=False
-        )
-        row.cells = json.dumps(line.cells, ensure_ascii=False)
-        rows.append(row)
+        row_key = new_row_key()
+        cells = json.dumps(line.cells, ensure_ascii=False)
+        row = {
+            "row_key": row_key,
+            "import_id": upload.id,
+            "number": line.number,
+            "cells_sealed": seal(SheetLine.__tablename__, "cells_sealed", row_key, cells),
+            "fingerprint": fingerprint(line, event_id=event_id),
+        }
+        rows.append(Values(SheetLine, row))
         last = line.number
     insert_rows(rows)
     upload.done_to = last

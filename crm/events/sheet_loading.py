@@ -49,9 +49,7 @@ class _Plan:
     joined: list[tuple[SheetLine, Judged]] = field(default_factory=list)
 
 
-def load_now_or_later(
-    upload: SheetImport, *, sends_letters: bool, actor: Actor, now: datetime, today: date
-) -> None:
+def load_now_or_later(upload: SheetImport, *, sends_letters: bool, actor: Actor, now: datetime, today: date) -> None:
     """Begin to load. A small sheet is loaded before this returns; a long one is the worker's."""
     start_loading(upload, sends_letters=sends_letters, actor=actor, now=now)
     while upload.line_count <= SMALL_LINES and upload.step == ImportStep.LOADING:
@@ -122,7 +120,6 @@ def _open(
     event: RecruitmentEvent,
     lines: Sequence[tuple[SheetLine, Judged]],
     case_of_line: dict[int, int],
-   
     terms: Terms,
     *,
     actor: Actor,

@@ -61,11 +61,11 @@ def judge(
 ) -> list[Judged]:
     """What each of these lines comes to. ``passed_over`` says why a line is nobody, by its number; ``read`` reads an
     earlier line of the sheet again. Writes nothing."""
-    sheet = _EarlierLines(import_id, sign_ups, read)
-    loaded = _loaded_already([one.fingerprint for one in sign_ups])
     reached = {one.number: _contact_keys(one.people) for one in sign_ups}
-    by_contact = _known_by_contact({key for pair in reached.values() for key in pair})
     places = {one.number: place_key(one) for one in sign_ups}
+    sheet = _EarlierLines(import_id, sign_ups, reached, places, read)
+    loaded = _loaded_already([one.fingerprint for one in sign_ups])
+    by_contact = _known_by_contact({key for pair in reached.values() for key in pair})
     by_place = _known_by_place({place for place in places.values() if place})
     by_name = _known_by_name([one for one in sign_ups if one.people and not _has_whole_postcode(one)])
     found = []
@@ -207,8 +207,16 @@ def _contact_keys(people: Iterable[NewPerson]) -> list[tuple[str, str]]:
 class _EarlierLines:
     """The lines of the sheet above the ones in hand: asked for once, and added to as judging goes on."""
 
-    def __init__(self, import_id: int, sign_ups: Sequence[SignUp], read: ReadLine) -> None:
+    def __init__(
+        self,
+        import_id: int,
+        sign_ups: Sequence[SignUp],
+        reached: Mapping[int, Sequence[tuple[str, str]]],
+        places: Mapping[int, str | None],
+        read: ReadLine,
+    ) -> None:
         self._read = read
+        self._reached = reached
         self._words: dict[str, int] = {}
         self._contacts: dict[tuple[str, str], int] = {}
         self._places: dict[str, int] = {}
@@ -217,12 +225,11 @@ class _EarlierLines:
         if not sign_ups:
             return
         above = (SheetLine.import_id == import_id, SheetLine.number < sign_ups[0].number)
-        contacts = [key for one in sign_ups for key in _contact_keys(one.people)]
         self._ask(self._words, SheetLine.fingerprint, {one.fingerprint for one in sign_ups}, above, lambda key: key)
         for kind, column in (("phone", SheetLine.phone_key), ("email", SheetLine.email_key)):
-            wanted = {key for of, key in contacts if of == kind}
+            wanted = {key for contacts in reached.values() for of, key in contacts if of == kind}
             self._ask(self._contacts, column, wanted, (*above, is_loadable()), _of_kind(kind))
-        wanted = {key for one in sign_ups if (key := place_key(one))}
+        wanted = {place for place in places.values() if place}
         self._ask(self._places, SheetLine.place_key, wanted, (*above, is_loadable()), lambda key: key)
 
     def _ask(
@@ -246,7 +253,7 @@ class _EarlierLines:
         if judged.verdict in (Verdict.REFUSED, Verdict.PASSED_OVER, Verdict.REPEAT):
             return
         self._names[number] = _first_names(judged.sign_up)
-        for key in _contact_keys(judged.sign_up.people):
+        for key in self._reached[number]:
             self._contacts.setdefault(key, number)
         if judged.place_key:
             self._places.setdefault(judged.place_key, number)
@@ -255,9 +262,8 @@ class _EarlierLines:
         return self._words.get(one.fingerprint)
 
     def same_contact(self, judged: Judged) -> int | None:
-        return next(
-            (self._contacts[key] for key in _contact_keys(judged.sign_up.people) if key in self._contacts), None
-        )
+        reached = self._reached[judged.sign_up.number]
+        return next((self._contacts[key] for key in reached if key in self._contacts), None)
 
     def same_place(self, judged: Judged) -> int | None:
         return self._places.get(judged.place_key or "")

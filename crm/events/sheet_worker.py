@@ -6,9 +6,11 @@ came in the same transaction: whatever dies, the next chunk begins where the las
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
 
@@ -87,7 +89,7 @@ def go_on(
 ) -> None:
     """Take a sheet through its present stage, saying how far it has come. Raises what the stage raises."""
     while stop is None or not stop.is_set():
-        with transaction():
+        with _collecting_afterwards(), transaction():
             upload = _locked(upload_id)
             stage = ImportStep(upload.step) if upload is not None else None
             if upload is None or not upload.is_on_its_way:
@@ -101,6 +103,19 @@ def go_on(
         if stage == ImportStep.READING:
             _read(upload_id, stop)
             return
+
+
+@contextlib.contextmanager
+def _collecting_afterwards() -> Iterator[None]:
+    """Leave rubbish lie meanwhile: all that a chunk makes goes with it, and looking through it takes a fifth as long as
+    making it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _do_chunk(upload: SheetImport, stage: ImportStep | None, *, now: datetime) -> int:

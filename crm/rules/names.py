@@ -15,17 +15,21 @@ __all__ = ["COMMON_FAMILY", "COMMON_GIVEN", "codes", "how_related", "is_known", 
 
 # Letters that Unicode does not take apart into a plain one and a mark.
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe", "ı": "i"})
-_APOSTROPHES = "'’`‘ʼ"
+_APOSTROPHES = dict.fromkeys(map(ord, "'’`‘ʼ"))
+_NO_LETTERS = re.compile(r"[^\w]+")
 LONGEST = 120
 
 
+@lru_cache(maxsize=4096)  # the same few names are asked about many times over while a sheet is taken in
 def plain(name: str | None) -> str | None:
     """Lower case, without accents, apostrophes or doubled spaces: "Zoë  O’Connell" is "zoe oconnell"."""
     if not name:
         return None
-    letters = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
-    letters = "".join(c for c in letters if not unicodedata.combining(c) and c not in _APOSTROPHES)
-    return re.sub(r"[^\w]+", " ", letters).strip()[:LONGEST] or None
+    letters = name.casefold()
+    if not letters.isascii():
+        letters = unicodedata.normalize("NFKD", letters.translate(_LETTERS))
+        letters = "".join(c for c in letters if not unicodedata.combining(c))
+    return _NO_LETTERS.sub(" ", letters.translate(_APOSTROPHES)).strip()[:LONGEST] or None
 
 
 # What stands on the left is heard as what stands on the right. Capital letters are sounds and are read once only.
