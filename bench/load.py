@@ -15,7 +15,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from crm.access.models import User, UserRole
+from crm.cases.models import (
+    Case,
+    CaseAssignment,
+    Deadline,
+    Enquiry,
+    Household,
+    Person,
+    PersonKey,
+    StageChange,
+    TimelineEntry,
+    Track,
+)
 from crm.db import db, keyring, place_of_value, seal, transaction
+from crm.delivery import OutboundMessage
 from crm.rules import names, reference
 from crm.rules.permissions import Role
 
@@ -24,6 +37,10 @@ STAFF = 4
 DAYS = 1460
 CHUNK = 50_000
 ROW_KEY = "0" * 32
+LOADED = (
+    Household, Person, PersonKey, Case, Enquiry, Track, StageChange, Deadline, CaseAssignment, TimelineEntry,
+    OutboundMessage,
+)  # fmt: skip
 BAR = 40
 
 GIVEN = (
@@ -63,13 +80,15 @@ def load(enquiries: int, *, today: date) -> float:
     began = time.monotonic()
     on_sqlite = db.engine.dialect.name == "sqlite"
     chunks = [(low, min(low + CHUNK, enquiries)) for low in range(0, enquiries, CHUNK)]
-    progress = Progress(f"Loading {enquiries:,}", len(chunks) + 3)
+    progress = Progress(f"Loading {enquiries:,}", len(chunks) + 4)
     now = datetime.combine(today, datetime.min.time(), UTC) + timedelta(hours=9)
     with transaction():
         users = _staff(now)
         connection = db.session.connection()
         if on_sqlite:
             connection.exec_driver_sql("PRAGMA cache_size=-200000")
+        for index in _indexes():
+            index.drop(connection)
         _small_tables(connection, today, users)
     progress.step("people and words")
     draw = random.Random(20261121)
@@ -92,6 +111,11 @@ def load(enquiries: int, *, today: date) -> float:
         for statement in _KEYS_OF_PEOPLE:
             connection.exec_driver_sql(statement)
     progress.step("keys of people")
+    with transaction():
+        connection = db.session.connection()
+        for index in _indexes():
+            index.create(connection)
+    progress.step("indexes")
     with transaction():
         connection = db.session.connection()
         for table in (
@@ -123,6 +147,12 @@ def load(enquiries: int, *, today: date) -> float:
     pooled.invalidate()
     progress.step("statistics")
     return time.monotonic() - began
+
+
+def _indexes() -> list[sa.Index]:
+    """What is made once the rows are there: sorted at once, it costs a fraction of a place found for every row."""
+    found = [index for model in LOADED for index in model.__table__.indexes if not index.unique]
+    return sorted(found, key=lambda index: str(index.name))
 
 
 def _staff(now: datetime) -> list[int]:
