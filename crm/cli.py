@@ -487,8 +487,12 @@ def keys_rotate() -> None:
     click.echo("Nothing is sealed under an older key any more; a backup made before today still needs it.")
 
 
+BENCHES = ("load", "pages", "memory", "duplicates", "door", "import")
+"""The groups of figures that ``bench/run.py`` measures."""
+
+
 @main.command()
-@click.option("--only", help="One group: load, pages, memory, door, import.")
+@click.option("--only", type=click.Choice(BENCHES), help="One group of figures.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Keep the figures here.")
 @click.option("--rows", "rows", multiple=True, type=int, help="Sizes to measure at (enquiries).")
 @click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Where loaded databases are kept.")
