@@ -69,13 +69,6 @@ def stop(case: Case, rule_names: Iterable[str], *, on: date, how: str = "met", s
         running.stopped_on, running.stopped_how = on, how
 
 
-def stop_all(case: Case, *, on: date, kept: tuple[str, ...] = ()) -> None:
-    """End every clock still running on a case, but for the rules named in ``kept``."""
-    for running in running_clocks(case):
-        if running.rule not in kept:
-            running.stopped_on, running.stopped_how = on, "ended"
-
-
 def running_clocks(
     case: Case, rule_names: tuple[str, ...] | None = None, *, subject: str | None = None
 ) -> list[Deadline]:

@@ -268,7 +268,6 @@ _OTHER_NAMES = select(_OTHER.person_id, _OTHER.given_name, _OTHER.family_name).w
 # --- Pairs ------------------------------------------------------------------------------------------------------------
 
 PAIRS_PAGE = 20
-PAIR_VIEWS = ("suggested", "shared", "not_same")
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,6 @@ def say_phone(phone: str | None) -> str | None:
 # --- What somebody is found by when the spelling is not theirs --------------------------------------------------------
 
 NAMES, WORD, MAILBOX, BORN = "names", "word", "mailbox", "born"
-KEY_KINDS = (NAMES, WORD, MAILBOX, BORN)
 LONGEST_KEY = 120
 
 

@@ -10,15 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import Any
 
 from crm import policy
-from crm.cases import letters
-from crm.cases.models import Case, Person
 from crm.delivery import render
-from crm.delivery.letter_words import check_words, context_of
-from crm.delivery.letters import LETTERS, Audience, LetterKind
-from crm.delivery.models import Channel
+from crm.delivery.letter_words import check_words
+from crm.delivery.letters import LETTERS, LetterKind
 from crm.delivery.render import Sources
 from crm.policy import changing, reading
 from crm.policy.models import PolicyKind
@@ -101,19 +97,6 @@ def restore_default(
     changing.publish_letter(
         kind=kind, words=None, in_force_from=in_force_from, actor=actor, now=now, today=today, seen=seen
     )
-
-
-def written_for(kind: str, case: Case, person: Person, channel: Channel, *, today: date) -> render.Words:
-    """A letter as it would be written to somebody of this household today, in the words in force: for a look before
-    anything is sent. What is not known yet is filled in from the example. Raises NoSuchLetter."""
-    letter = letter_kind(kind)
-    if letter.audience is not Audience.HOUSEHOLD or channel not in letter.channels:
-        raise NoSuchLetter("That letter does not go to a household that way.")
-    context: dict[str, Any] = {
-        **context_of(letter, service=policy.service()),
-        **letters.common_fields(case, person),
-    }
-    return render.write_words(letter, context, channel, on=today)
 
 
 def _edition(edition: reading.Edition) -> WordsEdition:

@@ -404,15 +404,6 @@ def changes_of(case: Case) -> list[StageChange]:
     return list(db.session.scalars(select(StageChange).where(StageChange.case_id == case.id).order_by(StageChange.id)))
 
 
-def reached_on(case: Case, track: str, stage: str) -> date | None:
-    """The day a track last came to a stage."""
-    return db.session.scalars(
-        select(StageChange.effective_on)
-        .where(StageChange.case_id == case.id, StageChange.track == track, StageChange.to_stage == stage)
-        .order_by(StageChange.id.desc())
-    ).first()
-
-
 def deadline_of(case: Case, rule: str) -> Deadline | None:
     """The newest clock of a rule on a case, running or stopped."""
     return db.session.scalars(

@@ -82,12 +82,12 @@ def enquiry_by_one_time_id(one_time_id: str) -> int:
     return int(found)
 
 
-def wish_to_be_rung(case_id: int) -> date | None:
-    """The day on which a household asked to be rung, in the last form it sent."""
+def wish_to_be_rung(case_id: int, *, today: date) -> date | None:
+    """The day, still to come, on which a household asked to be rung in the last form that said one."""
     return db.session.scalars(
         select(EnquiryOrigin.ring_on)
         .join(Enquiry, Enquiry.id == EnquiryOrigin.enquiry_id)
-        .where(Enquiry.case_id == case_id, EnquiryOrigin.ring_on.is_not(None))
+        .where(Enquiry.case_id == case_id, EnquiryOrigin.ring_on > today)
         .order_by(Enquiry.id.desc())
         .limit(1)
     ).first()

@@ -62,7 +62,6 @@ QUESTIONS: tuple[Question, ...] = (
     Question("heard", TOUCH, ("heard", "heard_detail")),
     Question("news", TOUCH, ("news", "second_here", "second_news")),
 )
-RESULT_AFTER = "right-to-work"
 RESULT = "where-you-stand"
 ASKED = tuple(question.criterion for question in QUESTIONS if question.criterion) + ("area",)
 """The criteria that the form can say something about; the rest are asked by a person."""

@@ -687,7 +687,8 @@ def not_now(reference: str) -> Response | tuple[str, int]:
     actor, now, today = current_actor(), now_utc(), today_in_london()
     rulebook = policy.rulebook_on(today)
     case = case_for(actor, reference, today=today)
-    form = NotNowForm(seen=str(case.version), back_on=_day_asked_for(), write_to_them=True)
+    wish = queries.wish_to_be_rung(case.id, today=today)
+    form = NotNowForm(seen=str(case.version), back_on=_day_asked_for() or wish, write_to_them=True)
     if form.is_sent_and_right():
         try:
             triage.rest_until(
@@ -714,6 +715,7 @@ def not_now(reference: str) -> Response | tuple[str, int]:
         head=case_head(case, today=today, rulebook=rulebook),
         form=form,
         case=case,
+        wish=wish,
     ), form.status
 
 

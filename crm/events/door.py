@@ -122,21 +122,6 @@ def _shares(people: Sequence[NewPerson]) -> list[LookAlike]:
     return list(found.values())
 
 
-def likenesses(people: Sequence[NewPerson], *, postcode: str | None) -> list[LookAlike]:
-    """Households that may be the same, and are not so beyond doubt: for a person to compare, later."""
-    found: dict[int, LookAlike] = {}
-    for person in people:
-        for alike in look_alikes(
-            email=person.email,
-            phone=person.phone,
-            given_name=person.given_name,
-            family_name=person.family_name,
-            postcode=postcode,
-        ):
-            found.setdefault(alike.case_id, alike)
-    return sorted(found.values(), key=lambda alike: (not alike.is_strong, -alike.score))
-
-
 def case_of_touch(one_time_id: str) -> Case | None:
     """The case that an earlier sending of the same form or line led to."""
     return db.session.scalars(

@@ -142,13 +142,18 @@ def test_a_carer_of_another_service_is_ruled_in_and_told_how(client):
     assert "Ask for Denise" in page.text
 
 
-def test_a_wish_to_be_rung_later_is_in_the_diary_of_whoever_has_the_case(client, session, cast, freeze):
-    freeze("2026-07-07 12:00")
+def ask_to_be_rung_when_there_is_room(client):
+    """Send a form that says "not yet", and give the page of thanks."""
     page = stand(client, spare_room={"spare_room": "not_yet"})
     client.submit(page.page, field="ring", ring="then")
     for slug in ("contact", "safe-contact", "not-then", "heard", "news"):
         client.submit(client.get(f"/enquire/{slug}").page, button="Continue", **ANSWERS[slug])
-    thanks = client.get(send(client).location)
+    return client.get(send(client).location)
+
+
+def test_a_wish_to_be_rung_later_is_in_the_diary_of_whoever_has_the_case(client, session, cast, freeze):
+    freeze("2026-07-07 12:00")
+    thanks = ask_to_be_rung_when_there_is_room(client)
 
     session.rollback()
     task = session.scalars(select(Task).where(Task.case_id.is_not(None))).one()
@@ -156,6 +161,24 @@ def test_a_wish_to_be_rung_later_is_in_the_diary_of_whoever_has_the_case(client,
     assert "You asked us to ring on Thursday 7 January 2027. That is in Denise’s diary" in thanks.text
     case = session.scalars(select(Case)).one()
     assert (case.is_open, case.place) == (True, "new"), "a person decides, and rings first"
+
+
+def test_the_day_they_asked_for_stands_in_the_form_when_they_are_let_rest(client, session, cast, freeze):
+    freeze("2026-07-07 12:00")
+    ask_to_be_rung_when_there_is_room(client)
+    session.rollback()
+    reference = session.scalars(select(Case.reference)).one()
+
+    client.sign_in(cast.manager)
+    resting = client.get(f"/cases/{reference}/not-now")
+    freeze("2027-01-08 12:00")
+    client.sign_in(cast.manager)
+    too_late = client.get(f"/cases/{reference}/not-now")
+
+    assert "They asked to be rung on Thursday 7 January 2027." in resting.text
+    day = [resting.page.all("input", name=f"back_on-{part}")[0]["value"] for part in ("day", "month", "year")]
+    assert day == ["7", "1", "2027"]
+    assert "They asked to be rung on" not in too_late.text
 
 
 def test_nobody_is_rung_at_a_weekend(client, freeze):
