@@ -25,6 +25,7 @@ from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
 from crm.demo import people as cast
 from crm.demo.lives import Fate, Life, Team
+from crm.demo.on_the_desk import lay_on_desks
 from crm.demo.twice import enter_twice
 from crm.enquiries import intake
 from crm.enquiries.saved_views import save_view
@@ -135,6 +136,7 @@ def fill(
         save_view(name="Late from the web", query="view=over&channel=web", actor=users["recruiter"].as_actor(), now=now)
         _plan_a_rule(_administrator(users), now=now, today=today)
         _stand_at_the_door(team.events, users["recruiter"].as_actor(), now=now)
+        lay_on_desks(users, team.events, now=now, today=today)
         record("demo.filled", actor=SYSTEM, at=now, detail={"households": households})
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import sqlalchemy as sa
 
 from crm import demo, reconcile
 from crm.access.models import User
+from crm.access.queries import leave_between
 from crm.cases.keys import phone_key
 from crm.cases.models import Case, Household, Person
+from crm.cases.replies import tray
 from crm.delivery import MessageStatus, OutboundMessage
 from crm.demo.people import MOBILES
+from crm.events.sheet_models import SheetLine
 
 
 def test_a_small_service_can_be_made_and_nothing_of_it_goes_out(app, session, rounds):
@@ -42,6 +46,20 @@ def test_everybody_in_it_is_made_up(app, session):
         assert set(postcode.split()[1]) & set("CIKMOV")
     for email in session.scalars(sa.select(User.email)):
         assert email.endswith("@demo.example.org")
+
+
+def test_there_is_something_on_the_desks(app, session):
+    now = datetime(2026, 7, 14, 9, tzinfo=UTC)
+
+    demo.fill(households=6, now=now, strict=True)
+
+    verdicts = Counter(session.scalars(sa.select(SheetLine.verdict)))
+    assert {"new", "look", "refused", "repeat"} <= set(verdicts)
+    assert verdicts["look"] == 2, "a number that two share, and a surname at the postcode of somebody we know"
+    (message,) = tray()
+    assert "neighbour" in message.text
+    (leave,) = session.scalars(leave_between(now.date(), now.date()))
+    assert session.get_one(User, leave.cover_id).email == "officer@demo.example.org"
 
 
 def test_nobody_in_it_has_a_number_of_the_sample_sheet():
