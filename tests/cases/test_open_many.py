@@ -165,6 +165,16 @@ def test_of_many_none_is_opened_where_one_would_be_nobodys(session, cast):
     assert session.scalar(sa.select(sa.func.count()).select_from(Case)) == 0
 
 
+def test_what_the_database_refuses_among_many_is_refused_as_by_any_statement(session, cast):
+    with pytest.raises(sa.exc.IntegrityError), transaction():
+        open_cases(
+            [NewHousehold(ALONE, touch("the same mark"), cast.officer.id)] * 2,
+            actor=cast.recruiter.actor, now=NOW, today=TODAY, rulebook=policy.rulebook_on(TODAY),
+        )  # fmt: skip
+
+    assert session.scalar(sa.select(sa.func.count()).select_from(Case)) == 0
+
+
 def test_the_number_of_somebody_who_is_gone_is_not_given_again(session, cast):
     rulebook = policy.rulebook_on(TODAY)
 
