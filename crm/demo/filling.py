@@ -111,7 +111,8 @@ def fill(
         ]
         policy.changing.change_setting(name="areas", value=areas, actor=_administrator(users), now=began, today=today)
     with transaction():
-        team = Team(users, _panels(users, began, today), _events(users, began, now, draw))
+        events = _events(users, began, now, draw)
+        team = Team(users, _panels(users, began, today), events)
     # Two hundred thousand short-lived rows: collecting them a few at a time costs more than collecting them at the end.
     gc.disable()
     for number in range(households):
@@ -135,8 +136,8 @@ def fill(
         db.session.execute(sa.update(User).values(digest_on=today))
         save_view(name="Late from the web", query="view=over&channel=web", actor=users["recruiter"].as_actor(), now=now)
         _plan_a_rule(_administrator(users), now=now, today=today)
-        _stand_at_the_door(team.events, users["recruiter"].as_actor(), now=now)
-        lay_on_desks(users, team.events, now=now, today=today)
+        _stand_at_the_door(events, users["recruiter"].as_actor(), now=now)
+        lay_on_desks(users, events, now=now, today=today)
         record("demo.filled", actor=SYSTEM, at=now, detail={"households": households})
 
 
@@ -209,9 +210,7 @@ def _life(draw: random.Random, team: Team, now: datetime, today: date, number: i
     event = None
     day = today - timedelta(days=back)
     if draw.random() < 0.3:
-        near = [
-            one for one in team.events if abs((london(one.starts_at).date() - day).days) <= 30 and one.starts_at < now
-        ]
+        near = [one for at, one in team.stalls if abs((london(at).date() - day).days) <= 30 and at < now]
         event = draw.choice(near) if near else None
     fate = Fate(ending, draw.choice([0.6, 0.8, 0.9, 1.0, 1.0, 1.1, 1.3, 1.8]))
     if number < len(paused := _paused()):
@@ -230,7 +229,7 @@ def _paused() -> list[tuple[str, str, int]]:
 
 def _panel_before(team: Team, today: date, *, meetings_ago: int) -> PanelMeeting:
     """The last panel but so many before today, whose minutes are just out."""
-    return [meeting for meeting in team.panels if meeting.meets_on < today - timedelta(days=1)][-meetings_ago]
+    return [meeting for meets_on, meeting in team.meetings if meets_on < today - timedelta(days=1)][-meetings_ago]
 
 
 def _hire(began: datetime) -> dict[str, User]:

@@ -7,7 +7,7 @@ households come to stand in every place: some waiting, some late, some with a vi
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -51,17 +51,28 @@ class NotYet(Exception):
 
 @dataclass
 class Team:
-    """Who does what in the fictional service."""
+    """Who does what in the fictional service. Every life asks, and every life's end would have it all read anew: what
+    is asked for most is kept beside."""
 
-    users: dict[str, User]
-    panels: list[PanelMeeting]
-    events: list[RecruitmentEvent]
+    users: InitVar[dict[str, User]]
+    panels: InitVar[list[PanelMeeting]]
+    events: InitVar[list[RecruitmentEvent]]
+    ids: dict[str, int] = field(init=False)
+    meetings: list[tuple[date, PanelMeeting]] = field(init=False)
+    stalls: list[tuple[datetime, RecruitmentEvent]] = field(init=False)
+    """When each event begins, and the event."""
+
+    def __post_init__(self, users: dict[str, User], panels: list[PanelMeeting], events: list[RecruitmentEvent]) -> None:
+        self.ids = {key: user.id for key, user in users.items()}
+        self._actors = {key: user.as_actor() for key, user in users.items()}
+        self.meetings = [(meeting.meets_on, meeting) for meeting in panels]
+        self.stalls = [(event.starts_at, event) for event in events]
 
     def actor(self, key: str) -> Actor:
-        return self.users[key].as_actor()
+        return self._actors[key]
 
     def meeting_after(self, day: date) -> PanelMeeting:
-        return next(meeting for meeting in self.panels if meeting.meets_on >= day)
+        return next(meeting for meets_on, meeting in self.meetings if meets_on >= day)
 
 
 @dataclass
@@ -169,7 +180,7 @@ class Life:
                 self.event,
                 people=household,
                 actor=self.team.actor(self.owner),
-                owner_for=lambda _postcode: self.team.users[self.owner].id,
+                owner_for=lambda _postcode: self.team.ids[self.owner],
                 postcode=postcode,
                 interest=given(["ready", "ready", "thinking", "looking"]),
                 said=given(cast.SAID),
@@ -192,7 +203,7 @@ class Life:
                     said=given(cast.SAID),
                 ),
                 actor=PUBLIC if channel == Channel.WEB else self.team.actor(self.owner),
-                owner_id=self.team.users[self.owner].id,
+                owner_id=self.team.ids[self.owner],
                 postcode=postcode,
                 address=address,
                 facts=facts,
@@ -314,7 +325,7 @@ class Life:
                 for _ in range(self.draw.choice([1, 1, 2]))
             )
         assign(
-            self.case, user_id=self.team.users[self.officer].id, role=AssignmentRole.OWNER,
+            self.case, user_id=self.team.ids[self.officer], role=AssignmentRole.OWNER,
             actor=self.team.actor("manager"), now=self.instant, today=self.day,
         )  # fmt: skip
         applications.receive_application(
@@ -334,7 +345,10 @@ class Life:
         self.pause("received")
         self.later(3, at_least=1)
         applications.decide_to_assess(
-            self.case, assessor_name=self.team.users[self.officer].name, actor=self.team.actor("manager"), **self.given
+            self.case,
+            assessor_name=self.team.actor(self.officer).display_name,
+            actor=self.team.actor("manager"),
+            **self.given,
         )
 
     def be_assessed(self) -> None:
@@ -536,7 +550,7 @@ class Life:
 
     def _book(self, purpose: Purpose, *, days_ahead: int) -> Visit:
         """Book the first free time that suits, some working days ahead."""
-        officer = self.team.users[self.officer].id
+        officer = self.team.ids[self.officer]
         minutes = 90 if purpose == Purpose.FIRST_VISIT else 120
         first = self.rulebook.calendar.add(self.day, days_ahead)
         for start in (first, first + timedelta(days=7), first + timedelta(days=14)):
@@ -551,7 +565,7 @@ class Life:
         raise NotYet
 
     def _move(self, visit: Visit) -> None:
-        officer = self.team.users[self.officer].id
+        officer = self.team.ids[self.officer]
         minutes = int((visit.ends_at - visit.starts_at).total_seconds() // 60)
         near = availability.nearest_slots(
             [officer], to=visit.starts_at + timedelta(days=1), length_minutes=minutes, now=self.instant, today=self.day,
@@ -604,7 +618,7 @@ class Life:
 
     def _start_stage_two(self) -> None:
         stage_two.start_stage_two(
-            self.case, assessor_id=self.team.users[self.officer].id, actor=self.team.actor("manager"), **self.given
+            self.case, assessor_id=self.team.ids[self.officer], actor=self.team.actor("manager"), **self.given
         )
 
     def _ask_for_checks(self, officer: Actor) -> list[tuple[date, int]]:
