@@ -121,7 +121,7 @@ class Month:
     def work(self) -> None:
         """An hour in the office: each open case whose owner is here may be tried, spoken to, rested or closed."""
         today = self.local.date()
-        away = set(self.chance.sample(range(5), 1))
+        ill = self.chance.choice(self.recruiters)
         rows = db.session.execute(
             sa.select(Case.id, Case.owner_id, Case.place)
             .where(Case.is_open, Case.place.in_(["new", "contacted", "not_now"]), Case.next_action_due_on <= today)
@@ -130,7 +130,7 @@ class Month:
         people = {one.id: one for one in [*self.recruiters, self.cast.manager, self.cast.recruiter]}
         for row in rows:
             owner = people[row.owner_id]
-            if owner in away or self.chance.random() > 0.25:
+            if owner is ill or self.chance.random() > 0.25:
                 continue
             self.act(db.session.get(Case, row.id), owner)
 
