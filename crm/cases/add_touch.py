@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from crm.cases.change_stage import change_stage
-from crm.cases.consents import consents_in_force, record_consent
+from crm.cases.consents import consents_in_force
 from crm.cases.duplicates import known_as
 from crm.cases.facts import state_fact
 from crm.cases.models import Case, Enquiry, Person, PersonRole
-from crm.cases.open_case import NewPerson, NewTouch, add_person, join_case, set_contact_points
+from crm.cases.open_case import NewPerson, NewTouch, add_person, join_case, keep_answers, set_contact_points
 from crm.cases.tasks import add_task
 from crm.clock import london_date
 from crm.rules.permissions import Actor, Permission
@@ -116,20 +116,4 @@ def _fill_in(
     if new.safe_contact and new.safe_contact not in (person.safe_contact or ""):
         person.safe_contact = "; ".join(part for part in (person.safe_contact, new.safe_contact) if part)
     in_force = consents_in_force([person.id]).get(person.id, {})
-    for consent in new.consents:
-        now_held = in_force.get(consent.channel)
-        if now_held is None or now_held.given != consent.given or now_held.wording_version != consent.wording_version:
-            record_consent(
-                person,
-                channel=consent.channel,
-                given=consent.given,
-                wording_version=consent.wording_version,
-                source=source,
-                actor=actor,
-                now=now,
-                case_id=case.id,
-            )
-    for key, value in new.facts.items():
-        state_fact(
-            case, key=key, value=value, source=source, stated_on=stated_on, actor=actor, now=now, person_id=person.id
-        )
+    keep_answers(case, person, new, in_force=in_force, source=source, stated_on=stated_on, actor=actor, now=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from crm.cases.models import (
     Campaign,
     Case,
     Channel,
+    Consent,
     Enquiry,
     Household,
     Person,
@@ -214,30 +216,41 @@ def add_person(case: Case, new: NewPerson, *, source: str, stated_on: date, acto
     case.household.people.append(person)
     db.session.add(person)
     db.session.flush()
-    for consent in new.consents:
-        record_consent(
-            person,
-            channel=consent.channel,
-            given=consent.given,
-            wording_version=consent.wording_version,
-            source=source,
-            actor=actor,
-            now=now,
-            case_id=case.id,
-        )
-    for key, value in new.facts.items():
-        state_fact(
-            case,
-            key=key,
-            value=value,
-            source=source,
-            stated_on=stated_on,
-            actor=actor,
-            now=now,
-            person_id=person.id,
-        )
+    keep_answers(case, person, new, in_force={}, source=source, stated_on=stated_on, actor=actor, now=now)
     case.household.name = household_name_of(case.household)
     return person
+
+
+def keep_answers(
+    case: Case,
+    person: Person,
+    new: NewPerson,
+    *,
+    in_force: Mapping[str, Consent],
+    source: str,
+    stated_on: date,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Keep what somebody says to news and to questions about themselves. ``in_force``: their word on each channel so
+    far; the same word on the same wording is not kept again."""
+    for consent in new.consents:
+        held = in_force.get(consent.channel)
+        if held is None or (held.given, held.wording_version) != (consent.given, consent.wording_version):
+            record_consent(
+                person,
+                channel=consent.channel,
+                given=consent.given,
+                wording_version=consent.wording_version,
+                source=source,
+                actor=actor,
+                now=now,
+                case_id=case.id,
+            )
+    for key, value in new.facts.items():
+        state_fact(
+            case, key=key, value=value, source=source, stated_on=stated_on, actor=actor, now=now, person_id=person.id
+        )
 
 
 def columns_as_told(new: NewPerson, *, household_id: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from crm import policy
 from crm.audit import record
 from crm.cases import keys
-from crm.cases.consents import consents_in_force, record_consent
+from crm.cases.consents import consents_in_force
 from crm.cases.facts import state_fact
 from crm.cases.models import Case, Channel, Person, PersonRole
 from crm.cases.open_case import (
@@ -25,6 +25,7 @@ from crm.cases.open_case import (
     add_person,
     household_name_of,
     join_case,
+    keep_answers,
     open_case,
     set_contact_points,
     set_name,
@@ -222,22 +223,7 @@ def _bring_up_to_date(
     person.quiet_times = new.quiet_times
     person.safe_contact, person.prefers = new.safe_contact, new.prefers
     in_force = consents_in_force([person.id]).get(person.id, {})
-    for consent in new.consents:
-        if consent.channel not in in_force or in_force[consent.channel].given != consent.given:
-            record_consent(
-                person,
-                channel=consent.channel,
-                given=consent.given,
-                wording_version=consent.wording_version,
-                source=SOURCE,
-                actor=actor,
-                now=now,
-                case_id=case.id,
-            )
-    for key, value in new.facts.items():
-        state_fact(
-            case, key=key, value=value, source=SOURCE, stated_on=stated_on, actor=actor, now=now, person_id=person.id
-        )
+    keep_answers(case, person, new, in_force=in_force, source=SOURCE, stated_on=stated_on, actor=actor, now=now)
     db.session.flush()
 
 
