@@ -25,6 +25,7 @@ from crm.cases.tasks import hand_over_tasks
 from crm.db import init_db
 from crm.delivery import render as delivery_render
 from crm.delivery import worker as delivery_worker
+from crm.enquiries import mailings
 from crm.jobs import runner
 from crm.settings import Settings
 from crm.visits.booking import cancel_visits, hand_over_visits
@@ -130,6 +131,7 @@ def bind_process(settings: Settings) -> None:
     delivery_worker.ON_GIVEN_UP["letter_given_up"] = note_given_up
     delivery_render.WORDS_IN_FORCE["words_of_letter"] = words_of_letter
     delivery_worker.MAY_IT_LEAVE["rules_of_the_person"] = may_it_leave
+    delivery_worker.MAY_IT_LEAVE["its_mailing"] = mailings.may_it_leave
 
 
 def screens() -> list[Blueprint]:

@@ -18,7 +18,7 @@ from crm.db import db
 from crm.delivery import Channel
 from crm.delivery import worker as delivery_worker
 from crm.delivery.post_room import post_room
-from crm.enquiries import drafts, escalation, held, intake
+from crm.enquiries import drafts, escalation, held, intake, mailings
 from crm.events import after, kit, sheet_import, sheet_worker
 from crm.jobs import Job, Timetable
 from crm.rules.permissions import SYSTEM
@@ -234,6 +234,14 @@ TIMETABLE = Timetable(
             do=tell_of_late_enquiries,
             has_work=has_late_enquiries,
             again_when=escalation.MOST_AT_ONCE,
+        ),
+        Job(
+            name="write_mailings",
+            title="Write letters to many",
+            every=timedelta(seconds=5),
+            do=mailings.write_letters,
+            has_work=mailings.has_letters_to_write,
+            again_when=mailings.CHUNK,
         ),
         Job(
             name="checks_after_birthdays",

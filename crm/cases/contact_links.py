@@ -49,6 +49,11 @@ def stop_link(person: Person, *, now: datetime) -> str:
     return _new_link(person, Purpose.STOP, now=now, good_for=STOP_GOOD_FOR)
 
 
+def nobodys_stop_link() -> str:
+    """What stands for the link in a test of a letter: an address of ours that stops nobody."""
+    return _url(Purpose.STOP, base64.urlsafe_b64encode(bytes(_TOKEN_BYTES)).decode())
+
+
 def confirm_link(person: Person, *, address_key: str, now: datetime) -> str:
     """The address where this person says that an email address is theirs. Earlier links of the kind end."""
     db.session.execute(

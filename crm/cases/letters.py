@@ -21,6 +21,7 @@ from crm.db import db
 from crm.delivery import Attachment, Channel, Invitation, NewMessage, OutboundMessage, Recipient, enqueue
 from crm.delivery.letters import LETTERS, LetterKind
 from crm.delivery.message import UnsendableAddress, sendable_address
+from crm.delivery.render import Sources
 from crm.delivery.worker import Later, Stop
 from crm.rules.permissions import Actor
 from crm.rules.rulebook import Rulebook
@@ -58,12 +59,13 @@ def send_letter(
     not_after: datetime | None = None,
     channel: Channel | None = None,
     attachment: Attachment | None = None,
+    sources: Sources | None = None,
 ) -> OutboundMessage | None:
     """Write one letter to one person, by email, text or post.
 
     ``occasion`` says which happening it is about, so that the same one told twice is one letter. ``channel`` is given
     where the law or a person chose it. Returns None when it can't be sent; the owner of the case then has a task that
-    says why. ``calendar`` goes with an email only.
+    says why. ``calendar`` goes with an email only. ``sources`` are words written for this one occasion.
     """
     letter = LETTERS[kind]
     route = _route(letter, case, person, wanted=channel, at=max(now, not_before or now), not_after=not_after)
@@ -88,6 +90,7 @@ def send_letter(
             not_before=route.not_before,
             not_after=not_after,
             stop_url=_stop_url(letter, person, route.channel, now=now),
+            sources=sources,
         ),
         now=now,
     )
@@ -95,7 +98,7 @@ def send_letter(
     timeline.add(
         case,
         kind="letter",
-        title=f"{letter.title}: {person.full_name}, {by}",
+        title=f"{message.subject if sources else letter.title}: {person.full_name}, {by}",
         actor=actor,
         occurred_at=now,
         person_id=person.id,
@@ -298,7 +301,7 @@ def _tell_owner(
         subject=f"person:{person.id}",
         detail={"kind": letter.kind},
     )
-    if case.owner_id is not None and not person.no_contact:
+    if case.owner_id is not None and not person.no_contact and not letter.to_many:
         add_task(
             title=f"Tell {person.full_name} another way: {letter.title.lower()}",
             assigned_to_id=case.owner_id,
@@ -307,6 +310,18 @@ def _tell_owner(
             now=now,
             case=case,
         )
+
+
+def say_it_stayed(message: OutboundMessage, case: Case, *, actor: Actor, now: datetime) -> None:
+    """Say on the case that a letter which stands there was stopped before it left, and is nobody's to make up for."""
+    timeline.add(
+        case,
+        kind="letter",
+        title=f"{message.subject} was stopped before it left",
+        actor=actor,
+        occurred_at=now,
+        person_id=message.person_id,
+    )
 
 
 def tell_taken_back(
@@ -361,6 +376,8 @@ def task_for_given_up(message: OutboundMessage, *, now: datetime, today: date, a
         return
     letter = LETTERS[message.kind]
     timeline.add(case, kind="letter", title=f"{letter.title} could not be delivered", actor=actor, occurred_at=now)
+    if letter.to_many:
+        return
     add_task(
         title=f"{letter.title} could not be delivered. Check the address, or tell them another way",
         assigned_to_id=case.owner_id,

@@ -87,6 +87,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "household_merge.kept_case_id": Rule(refers_to=CASE, follows=Follows.STAYS),
         "household_merge.gone_case_id": Rule(refers_to=CASE, follows=Follows.STAYS),
         # the features
+        "mailing_reader.case_id": _CASE_MOVES,
+        "mailing_reader.person_id": _PERSON_MOVES,
         "enquiry_draft.case_id": _CASE_MOVES,
         "held_enquiry.case_id": _CASE_MOVES,
         "visit.case_id": Rule(

@@ -37,16 +37,25 @@ WHY_NOT: dict[str, str] = {
 
 
 def why_not_by(
-    letter: LetterKind, case: Case, person: Person, channel: Channel, *, now: datetime, is_chosen: bool = False
+    letter: LetterKind,
+    case: Case,
+    person: Person,
+    channel: Channel,
+    *,
+    now: datetime,
+    is_chosen: bool = False,
+    consented: bool | None = None,
 ) -> str | None:
     """Why a letter must not go to this person on this channel, as a code of ``WHY_NOT``; None when it may.
+
+    ``consented`` is given by who has read the consents of many at once.
 
     A way that they ruled out is never taken by itself. What the law makes us send may go there all the same where a
     person chose the way (``is_chosen``): the duty to give notice does not end with a rule.
     """
     if person.no_contact and not letter.statutory:
         return "asked_to_stop"
-    if letter.marketing and not has_consent(person, channel):
+    if letter.marketing and not (has_consent(person, channel) if consented is None else consented):
         return "no_consent"
     if is_forbidden(person, channel) and not (letter.statutory and is_chosen):
         return "way_forbidden"

@@ -39,7 +39,14 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
     letter = LETTERS[message.kind]
     if message.channel not in letter.channels:
         raise UnsendableAddress(f"{letter.title} can't be sent by {message.channel}.")
-    words = render.write_words(letter, message.context, message.channel, on=london_date(now), stop_url=message.stop_url)
+    words = render.write_words(
+        letter,
+        message.context,
+        message.channel,
+        on=london_date(now),
+        sources=message.sources,
+        stop_url=message.stop_url,
+    )
     # Of a keyed digest, so that who knows what a letter is about can't make up its Message-ID.
     message_id = mime.message_id_for(recipient_key("message-id", message.dedupe_key), post_room().mail_domain)
     row = OutboundMessage(

@@ -192,6 +192,7 @@ FAILURE_WORDS = {
     "never_safe": "There is no time at which they may be reached",
     "left_household": "They are not part of the household any more",
     "taken_back": "It was taken back",
+    "mailing_stopped": "The mailing was stopped",
     "came_back": "It came back",
     "number_not_accepted": "The number does not take texts",
     "gateway_refused": "The text gateway refused it",

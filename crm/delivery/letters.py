@@ -61,6 +61,8 @@ class LetterKind:
     """The law or a national standard requires it and sets what it says: its dispatch is evidence."""
     fixed_words: bool = False
     """Lays out rows, so that its words are the product's and nobody edits them."""
+    to_many: bool = False
+    """A person writes its words to a whole list: whom it does not reach stands there, and is no task of an owner's."""
     names_nobody: bool = False
     """Goes where a stranger may read it: says neither who is meant nor which case."""
     must_say: tuple[str, ...] = ()
@@ -226,6 +228,20 @@ _CATALOGUE = (
         title="We have closed your enquiry",
         fields=("reasons",),
         contains_sensitive=True,
+    ),
+    # --- to many at once, in words of their own; those in force are what a writer begins with
+    LetterKind(
+        kind="news_to_many",
+        title="News to many",
+        channels=EMAIL_OR_TEXT,
+        marketing=True,
+        to_many=True,
+    ),
+    LetterKind(
+        kind="word_to_many",
+        title="A word to many about their enquiry",
+        channels=EMAIL_OR_TEXT,
+        to_many=True,
     ),
     LetterKind(
         kind="address_check",

@@ -6,10 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crm.delivery.models import Channel
 from crm.rules.refusal import Refusal
+
+if TYPE_CHECKING:
+    from crm.delivery.render import Sources
 
 LONGEST_ADDRESS = 254
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -77,6 +80,8 @@ class NewMessage:
     not_after: datetime | None = None
     stop_url: str | None = None
     """Where its reader can tell us to stop: stands at its end, whatever its words are."""
+    sources: Sources | None = None
+    """Words of its own, looked at by ``letter_words``, in place of those in force for its kind."""
 
 
 def sendable_address(address: str | None) -> str:

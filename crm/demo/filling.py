@@ -22,12 +22,14 @@ from crm.cases.models import PersonRole, Task
 from crm.cases.open_case import NewConsent, NewPerson, campaign_for
 from crm.clock import LONDON, london
 from crm.db import db, transaction
-from crm.delivery import MessageStatus, OutboundMessage
+from crm.delivery import Channel, MessageStatus, OutboundMessage
 from crm.demo import people as cast
 from crm.demo.lives import Fate, Life, Team
 from crm.demo.on_the_desk import lay_on_desks
 from crm.demo.twice import enter_twice
-from crm.enquiries import intake
+from crm.enquiries import intake, mailings
+from crm.enquiries.mailing_readers import people_on_list
+from crm.enquiries.models import Mailing, MailingPurpose, MailingReader, MailingStep
 from crm.enquiries.saved_views import save_view
 from crm.enquiries.submitting import Sent, take_in
 from crm.events import kit, places, planning, publishing
@@ -130,6 +132,8 @@ def fill(
         enter_twice(db.session.get_one(User, users["recruiter"].id), now=now)
         _front_door(users, now, today)
     with transaction():
+        _write_to_many(users, now=now)
+    with transaction():
         _settle_letters(now)
         _tick_off_old_tasks(now)
         # This morning's letters have been thought of: nothing goes out because somebody looks at a demonstration.
@@ -197,6 +201,78 @@ def _front_door(users: dict[str, User], now: datetime, today: date) -> None:
         )
         take_in(sent, actor=PUBLIC, now=now, today=today, rulebook=rulebook)
         website.last_used_at = at
+
+
+NEWS = (
+    "Our open evenings",
+    """# Hello {{ first_name }}
+
+Come and meet foster carers who live near you. Bring whoever you live with, and every question that you have.
+
+>> The first Thursday of each month, 6:30pm
+> Kestrel House, Bromley
+
+There is nothing to sign, and nobody will ask you to decide.
+
+{% include "email/_close.txt" %}""",
+)
+NEW_NUMBER = (
+    "A new phone number",
+    """# Hello {{ first_name }}
+
+Our phone number is new. From today, ring us on **{{ service.phone }}**. Your reference is still {{ reference }}.
+
+{% include "email/_close.txt" %}""",
+)
+"""What is written to many: a subject, and the letter."""
+
+
+def _write_to_many(users: dict[str, User], *, now: datetime) -> None:
+    """News that went out three days ago, and a word to everybody that waits for a second person."""
+    for purpose, query, (subject, words), days in (
+        (MailingPurpose.NEWS, "view=over", NEWS, 3),
+        (MailingPurpose.SERVICE, "", NEW_NUMBER, 0),
+    ):
+        author, at = users["recruiter"].as_actor(), now - timedelta(days=days, hours=2)
+        today = london(at).date()
+        mailing = mailings.write_mailing(
+            None,
+            source="queue",
+            query=query,
+            purpose=purpose,
+            channel=Channel.EMAIL,
+            subject=subject,
+            words=words,
+            actor=author,
+            now=at,
+            today=today,
+        )
+        people = people_on_list(mailing, today=today)[: mailings.ALONE_UP_TO if days else None]
+        if not people or (not days and len(people) <= mailings.ALONE_UP_TO):
+            continue  # too few to need a second person: it stays a draft
+        mailings.ask_to_send(
+            mailing,
+            people=people,
+            reason="They all have the old number on their letters",
+            second=users["manager"],
+            actor=author,
+            now=at,
+            today=today,
+        )
+        while days and mailing.step == MailingStep.SENDING:
+            mailings.write_letters(at)
+            at += timedelta(minutes=1)
+            _let_leave(mailing, at)
+
+
+def _let_leave(mailing: Mailing, at: datetime) -> None:
+    """The worker of three days ago took what was written."""
+    written = sa.select(MailingReader.message_id).where(MailingReader.mailing_id == mailing.id)
+    db.session.execute(
+        sa.update(OutboundMessage)
+        .where(OutboundMessage.id.in_(written), OutboundMessage.status == MessageStatus.QUEUED)
+        .values(status=MessageStatus.SENT, sent_at=at, attempts=1)
+    )
 
 
 def _administrator(users: dict[str, User]) -> Actor:

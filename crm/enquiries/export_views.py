@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
-
 from flask import Response, make_response, request
-from werkzeug.datastructures import MultiDict
 
 from crm.access.guards import current_actor, requires
 from crm.access.models import User
 from crm.access.queries import names_of, staff_with_role
 from crm.clock import now_utc, today_in_london
 from crm.db import db, end_read, transaction
-from crm.enquiries import list_exports, saved_views
+from crm.enquiries import list_exports, saved_views, second_look
 from crm.enquiries.export_forms import ExportForm, SaveViewForm
+from crm.enquiries.list_filters import filters_in, filters_of, query_of, words_of
 from crm.enquiries.models import ListExport
-from crm.enquiries.queries import Filters
-from crm.enquiries.staff_views import bp, filters_in, query_of, words_of
+from crm.enquiries.staff_views import bp
 from crm.rules.permissions import ROLE_PERMISSIONS, Permission, Role
 from crm.rules.refusal import Refusal
 from crm.web.notices import tell
@@ -26,10 +23,6 @@ from crm.web.writes import writes, writes_by_itself
 
 SECONDS = [role for role in Role if Permission.APPROVE_EXPORT in ROLE_PERMISSIONS[role]]
 SEEING_ENQUIRIES = (Permission.LOG_ENQUIRY, Permission.VIEW_ALL_ENQUIRIES)
-
-
-def _filters_of(query: str) -> Filters:
-    return filters_in(MultiDict(parse_qsl(query)))
 
 
 @bp.route("/enquiries/export", methods=["GET", "POST"])
@@ -59,7 +52,7 @@ def export_list() -> Response:
                     today=today,
                 )
                 where = f"/enquiries/exports/{export.id}"
-        except list_exports.ExportRefused as refusal:
+        except second_look.SecondLookRefused as refusal:
             form.take_refusal(refusal)
         else:
             return see_other(where)
@@ -85,7 +78,7 @@ def exports() -> str:
     return render(
         "enquiries/exports.html",
         here="enquiries",
-        exports=[(one, words_of(_filters_of(one.query)), _standing(one, now)) for one in found],
+        exports=[(one, words_of(filters_of(one.query)), _standing(one, now)) for one in found],
         names=names_of(one.asked_by_id for one in found),
         me=actor.user_id,
     )
@@ -101,7 +94,7 @@ def export_asked_for(export_id: int) -> str:
         "enquiries/export_asked_for.html",
         here="enquiries",
         export=export,
-        words=words_of(_filters_of(export.query)),
+        words=words_of(filters_of(export.query)),
         columns=[list_exports.COLUMNS[name] for name in export.columns.split(",") if name in list_exports.COLUMNS],
         standing=_standing(export, now),
         names=names_of(one for one in (export.asked_by_id, export.second_id) if one is not None),
@@ -140,7 +133,7 @@ def fetch_export(export_id: int) -> Response:
     """The file. That it was fetched is in the trail before it leaves."""
     actor, now = current_actor(), now_utc()
     export = list_exports.export_for(actor, export_id)
-    made = list_exports.make_file(export, _filters_of(export.query), actor=actor, now=now, today=today_in_london())
+    made = list_exports.make_file(export, filters_of(export.query), actor=actor, now=now, today=today_in_london())
     format, day = export.format, f"{today_in_london():%Y-%m-%d}"
     end_read()
     with transaction():
@@ -177,7 +170,7 @@ def saved() -> Response:
         words=words_of(filters),
         has_filters=bool(query_of(filters)),
         views=[
-            (number, name, query, words_of(_filters_of(query))) for number, name, query in saved_views.views_of(actor)
+            (number, name, query, words_of(filters_of(query))) for number, name, query in saved_views.views_of(actor)
         ],
     )
     return make_response(body, form.status)

@@ -18,9 +18,9 @@ from crm.access.models import User
 from crm.audit import record
 from crm.cases import keys
 from crm.cases.models import APPLICANT_ROLES, CHANNEL_WORDS, Case, Channel, Person
-from crm.cases.tasks import add_task
 from crm.clock import london_date
 from crm.db import db
+from crm.enquiries import second_look
 from crm.enquiries.models import ListExport
 from crm.enquiries.queries import Filters, QueueLine, queue_page
 from crm.rules import stages
@@ -38,10 +38,8 @@ KEPT = timedelta(days=2)
 BATCH = 500
 
 
-class ExportRefused(Refusal):
+class ExportRefused(second_look.SecondLookRefused):
     """The file can't be had."""
-
-    default_status = 422
 
 
 class NoSuchExport(Refusal):
@@ -138,55 +136,52 @@ def ask_for_export(
         raise ExportRefused("Choose at least one column.", field="columns")
     if row_count > MOST:
         raise ExportRefused(f"That is more than {MOST:,} rows. Filter the list first.")
-    is_large = row_count > ALONE_UP_TO
-    if is_large and (second is None or second.id == actor.user_id):
-        raise ExportRefused(f"These are {row_count:,} rows: choose who looks at it with you.", field="second")
-    if is_large and not (reason and reason.strip()):
-        raise ExportRefused("Say what the file is for.", field="reason")
     export = ListExport(
         query=query[:300],
         columns=",".join(chosen),
         format=format,
         row_count=row_count,
-        reason=((reason or "").strip() or None) if is_large else None,
         asked_by_id=actor.user_id,
         asked_at=now,
-        second_id=second.id if is_large and second is not None else None,
         expires_at=now + KEPT,
     )
+    if row_count > ALONE_UP_TO:
+        second_look.need_second(
+            export,
+            how_many=f"{row_count:,} rows",
+            second=second,
+            reason=reason,
+            why_asked="Say what the file is for.",
+            actor=actor,
+        )
     db.session.add(export)
     db.session.flush()
     detail = {"rows": row_count, "columns": chosen, "format": format}
     record("export.asked", actor=actor, at=now, subject=f"list_export:{export.id}", detail=detail)
-    if export.second_id is not None:
-        add_task(
-            title=f"Look at an export of {row_count:,} rows that {actor.display_name} asks for (Enquiries, Exports)",
-            assigned_to_id=export.second_id,
-            due_on=today,
-            actor=actor,
-            now=now,
-        )
+    second_look.put_before(
+        export,
+        title=f"Look at an export of {row_count:,} rows that {actor.display_name} asks for (Enquiries, Exports)",
+        actor=actor,
+        now=now,
+        today=today,
+    )
     return export
 
 
 def answer_export(export: ListExport, *, yes: bool, actor: Actor, now: datetime, today: date) -> None:
-    """Say yes or no to a large export, as its second person. ExportRefused: anybody else, or a second time."""
-    require(actor, Permission.APPROVE_EXPORT)
-    if actor.user_id == export.asked_by_id or actor.user_id != export.second_id:
-        raise ExportRefused("This waits for somebody else.", status=403)
-    if export.answer is not None:
-        raise ExportRefused("That was answered already.", status=409)
-    export.answer, export.answered_at = ("yes" if yes else "no"), now
-    if yes:
-        export.expires_at = now + KEPT
-    record("export.approved" if yes else "export.refused", actor=actor, at=now, subject=f"list_export:{export.id}")
-    add_task(
-        title=f"{actor.display_name} said {'yes to your file: fetch it' if yes else 'no to your file'}",
-        assigned_to_id=export.asked_by_id,
-        due_on=today,
+    """Say yes or no to a large export, as its second person. Raises second_look.SecondLookRefused."""
+    second_look.answer(
+        export,
+        yes=yes,
+        event="export",
+        subject=f"list_export:{export.id}",
+        words="yes to your file: fetch it" if yes else "no to your file",
         actor=actor,
         now=now,
+        today=today,
     )
+    if yes:
+        export.expires_at = now + KEPT
 
 
 @dataclass(frozen=True)

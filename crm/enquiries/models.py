@@ -1,12 +1,13 @@
 """What a person has typed into the public form and not sent yet, how an enquiry found its way here, what is kept aside
-for a person to look at, the websites that may hand enquiries in; and what staff keep of the queue: views and files."""
+for a person to look at, the websites that may hand enquiries in; and what staff make of the queue: views, files and
+words to many."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
@@ -171,7 +172,26 @@ class SavedView(Base):
     __table_args__ = (UniqueConstraint("user_id", "name"),)
 
 
-class ListExport(Base):
+class LookedAtTwice:
+    """What one person asks for and, where it is large, a second one looks at: see ``second_look``."""
+
+    asked_by_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"), index=True)
+    reason: Mapped[str | None] = mapped_column(String(300))
+    second_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"), index=True)
+    """Whom it was put before, where it is large."""
+    answer: Mapped[str | None] = mapped_column(String(3))
+    answered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+def _second_is_another() -> tuple[CheckConstraint, ...]:
+    return (
+        CheckConstraint("answer IN ('yes', 'no')", name="answer_is_known"),
+        CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name="answered_says_when"),
+        CheckConstraint("second_id IS NULL OR second_id <> asked_by_id", name="second_is_another"),
+    )
+
+
+class ListExport(LookedAtTwice, Base):
     """Somebody took rows of the queue away as a file, or asks to. The rows are read when the file is fetched, as far as
     its reader may see them then: none are kept here."""
 
@@ -184,18 +204,122 @@ class ListExport(Base):
     format: Mapped[str] = mapped_column(String(4))
     row_count: Mapped[int] = mapped_column(Integer)
     """How many there were when it was asked for."""
-    reason: Mapped[str | None] = mapped_column(String(300))
-    asked_by_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"), index=True)
     asked_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    second_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"), index=True)
-    """Whom it was put before, where it is large."""
-    answer: Mapped[str | None] = mapped_column(String(3))
-    answered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
 
     __table_args__ = (
         one_of("format", ("csv", "xlsx")),
-        CheckConstraint("answer IN ('yes', 'no')", name="answer_is_known"),
-        CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name="answered_says_when"),
-        CheckConstraint("second_id IS NULL OR second_id <> asked_by_id", name="second_is_another"),
+        *_second_is_another(),
+    )
+
+
+class MailingPurpose(StrEnum):
+    """Why many are written to: it decides who may be."""
+
+    NEWS = "news"
+    """Marketing (PECR reg 22): to those alone who said yes to news by that channel."""
+    SERVICE = "service"
+    """About the enquiry that they made of us: to all who may be reached that way."""
+
+
+class MailingStep(StrEnum):
+    """How far a mailing has come."""
+
+    DRAFT = "draft"
+    WAITING = "waiting"
+    """For a second person."""
+    REFUSED = "refused"
+    SENDING = "sending"
+    SENT = "sent"
+    STOPPED = "stopped"
+
+
+class Mailing(LookedAtTwice, RowKey, Base):
+    """Words that one person writes to the people of a list of the queue, or of the not-now pool.
+
+    The list is a choice of filters until its author asks to send it. From then on it is a row for each person who stood
+    on it (``MailingReader``): nobody is added to what was looked at, and each is judged again as their letter is
+    written, and once more as it leaves.
+    """
+
+    __tablename__ = "mailing"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(String(8))
+    """Which list: the queue or the pool."""
+    query: Mapped[str] = mapped_column(String(300))
+    """The filters, as they stand in an address."""
+    purpose: Mapped[str] = mapped_column(String(8))
+    channel: Mapped[str] = mapped_column(String(10))
+    subject: Mapped[str] = mapped_column(String(150))
+    words_sealed: Mapped[str | None] = mapped_column(Text)
+    words = EncryptedText("words_sealed")
+    """The letter in the house's markup, or the text message; with its merge fields."""
+    step: Mapped[str] = mapped_column(String(10), default=MailingStep.DRAFT)
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    asked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    household_count: Mapped[int] = mapped_column(Integer, default=0)
+    """How many households stood on the list when it was asked for."""
+    people_count: Mapped[int] = mapped_column(Integer, default=0)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    stopped_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    """Who stopped it; nobody where it stopped because its author may not write to many any more."""
+
+    __table_args__ = (
+        one_of("source", ("queue", "pool")),
+        one_of("purpose", MailingPurpose),
+        one_of("channel", ("email", "text")),
+        one_of("step", MailingStep),
+        CheckConstraint("(step = 'draft') = (asked_at IS NULL)", name="asked_for_says_when"),
+        CheckConstraint(
+            "(step IN ('draft', 'waiting', 'refused')) = (started_at IS NULL)", name="what_is_sent_says_since_when"
+        ),
+        CheckConstraint("(step IN ('sent', 'stopped')) = (ended_at IS NOT NULL)", name="what_is_over_says_when"),
+        CheckConstraint("started_at IS NULL OR second_id IS NULL OR answer = 'yes'", name="second_said_yes_first"),
+        *_second_is_another(),
+        Index(
+            "ix_mailing_sending",
+            "id",
+            sqlite_where=text("step = 'sending'"),
+            postgresql_where=text("step = 'sending'"),
+        ),
+    )
+
+
+class ReaderState(StrEnum):
+    """What became of one person's letter so far as it is ours to write."""
+
+    WAITING = "waiting"
+    WRITTEN = "written"
+    """It is in the outbox, which knows the rest."""
+    NOT_WRITTEN = "not_written"
+
+
+class MailingReader(Base):
+    """One person of the list of a mailing, once."""
+
+    __tablename__ = "mailing_reader"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id"))
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    state: Mapped[str] = mapped_column(String(12), default=ReaderState.WAITING)
+    why: Mapped[str | None] = mapped_column(String(24))
+    """Why nothing was written: a code of ``mailing_readers.WHY_WORDS``."""
+    point_key: Mapped[str | None] = mapped_column(KeyText(32))
+    """Keyed digest of the address or number it was written to: two people of one address get one letter."""
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("outbound_message.id"), index=True)
+
+    __table_args__ = (
+        one_of("state", ReaderState),
+        CheckConstraint("(state = 'not_written') = (why IS NOT NULL)", name="not_written_says_why"),
+        CheckConstraint(
+            "(state = 'written') = (message_id IS NOT NULL) AND (message_id IS NULL) = (point_key IS NULL)",
+            name="written_names_its_letter",
+        ),
+        UniqueConstraint("mailing_id", "person_id"),
+        UniqueConstraint("mailing_id", "point_key"),
+        Index("ix_mailing_reader_next", "mailing_id", "state", "id"),
     )

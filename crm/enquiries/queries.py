@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -176,13 +177,7 @@ def queue_page(
     actor: Actor, filters: Filters, *, today: date, after: tuple[date, int] | None = None, size: int = QUEUE_PAGE
 ) -> tuple[list[QueueLine], tuple[date, int] | None]:
     """The enquiries of a view, what is due first first, and the place to go on from. One statement, always."""
-    asked: dict[str, Any] = {
-        "me": actor.user_id,
-        "today": today,
-        "place": filters.place,
-        "channel": filters.channel,
-        "owner": filters.owner_id,
-    }
+    asked = _asked(actor, filters, today=today)
     if after:
         asked["after_on"], asked["after_id"] = after
     statement = _queue(
@@ -200,6 +195,38 @@ def queue_page(
         lines = lines[:size]
         more = (lines[-1].due_on, lines[-1].id)
     return lines, more
+
+
+def _asked(actor: Actor, filters: Filters, *, today: date) -> dict[str, Any]:
+    return {
+        "me": actor.user_id,
+        "today": today,
+        "place": filters.place,
+        "channel": filters.channel,
+        "owner": filters.owner_id,
+    }
+
+
+def cases_of_list(
+    actor: Actor,
+    filters: Filters,
+    *,
+    today: date,
+    part: str | None = None,
+    among: Sequence[int] | None = None,
+    most: int,
+) -> list[int]:
+    """The ids of the cases on a view of the queue, or on a part of the pool, the lowest first; at most so many, and of
+    none but those ``among``, where they are given."""
+    wanted = (
+        [visible_cases(actor, today=today), *_in_part(part, today)]
+        if part is not None
+        else _wanted(_sort_of(actor), filters.view, bool(filters.place), bool(filters.channel), bool(filters.owner_id))
+    )
+    if among is not None:
+        wanted.append(Case.id.in_(among))
+    statement = select(Case.id).where(*wanted).order_by(Case.id).limit(no_more_than(most))
+    return list(db.session.scalars(statement, {} if part is not None else _asked(actor, filters, today=today)))
 
 
 class Beside(NamedTuple):
@@ -270,16 +297,7 @@ def _queue(
     sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bool, goes_on: bool, size: int
 ) -> Select[Any]:
     """The statement of one page of the queue: the cases first, then what is said of those few."""
-    # Cases in these places are open enquiries all: saying so lets the index of the queue, or of what somebody owns, be
-    # read in the order of the due dates.
-    in_order = Case.is_open if view == "mine" or of_owner else Case.band == our_word(Band.ENQUIRY)
-    wanted = [_visible_in_queue(sort), *_in_view(view, sort), in_order]
-    if of_place:
-        wanted.append(Case.place == bindparam("place"))
-    if of_channel:
-        wanted.append(Case.channel == bindparam("channel"))
-    if of_owner:
-        wanted.append(Case.owner_id == bindparam("owner", type_=Integer))
+    wanted = _wanted(sort, view, of_place, of_channel, of_owner)
     if goes_on:
         start = tuple_(bindparam("after_on", type_=Date), bindparam("after_id", type_=Integer))
         wanted.append(tuple_(Case.next_action_due_on, Case.id) > start)
@@ -327,6 +345,22 @@ def _queue(
         .outerjoin(User, User.id == page.c.owner_id)
         .order_by(page.c.next_action_due_on, page.c.id)
     )
+
+
+def _wanted(sort: Sort, view: str, of_place: bool, of_channel: bool, of_owner: bool) -> list[ColumnElement[bool]]:
+    """What puts a case on a list of the queue."""
+    # Cases in these places are open enquiries all: saying so lets the index of the queue, or of what somebody owns, be
+    # read in the order of the due dates.
+    in_order = Case.is_open if view == "mine" or of_owner else Case.band == our_word(Band.ENQUIRY)
+    wanted = [_visible_in_queue(sort), *_in_view(view, sort)]
+    wanted.append(in_order)  # type: ignore[arg-type]
+    if of_place:
+        wanted.append(Case.place == bindparam("place"))
+    if of_channel:
+        wanted.append(Case.channel == bindparam("channel"))
+    if of_owner:
+        wanted.append(Case.owner_id == bindparam("owner", type_=Integer))
+    return wanted
 
 
 def _other_case(page: Subquery, sort: Sort, mine: str, theirs: str) -> ScalarSelect[str]:

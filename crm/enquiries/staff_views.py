@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
@@ -13,7 +12,7 @@ from markupsafe import Markup
 
 from crm import policy
 from crm.access.guards import current_actor, requires
-from crm.access.queries import names_of, staff_with_role, user_with
+from crm.access.queries import staff_with_role, user_with
 from crm.cases import contact, facts
 from crm.cases.add_touch import may_take_a_touch
 from crm.cases.duplicates import LookAlike, look_alikes
@@ -24,6 +23,7 @@ from crm.cases.owners import OWNING_ROLES
 from crm.cases.queries import case_for, case_head, is_on_case
 from crm.clock import LONDON, now_utc, today_in_london
 from crm.enquiries import queries, saved_views, screening, triage
+from crm.enquiries.list_filters import POOL_WORDS, VIEW_WORDS, filters_in, query_of
 from crm.enquiries.questions import SAFE_WORDS, TIMES_WORDS
 from crm.enquiries.script import SCRIPT
 from crm.enquiries.staff_forms import (
@@ -52,13 +52,6 @@ from crm.web.writes import writes
 
 bp = Blueprint("enquiries", __name__)
 
-VIEW_WORDS = {
-    "open": "Open",
-    "mine": "Mine",
-    "new": "No first call yet",
-    "over": "Over",
-    "not_now": "Not now, due back",
-}
 NEWS_CHANNELS = ("email", "text", "phone", "post")
 MOST_GIVEN = queries.QUEUE_PAGE
 
@@ -163,18 +156,6 @@ def _views(counts: dict[str, int], open_view: str) -> list[tuple[str, str, bool,
 _VIEW_ADDRESSES = {"open": "/enquiries", "not_now": "/enquiries/not-now"}
 
 
-def filters_in(given: Mapping[str, str]) -> queries.Filters:
-    """The filters in the words of an address; what is not one of them is left out."""
-    view = given.get("view", "open")
-    owner = given.get("owner", "")
-    return queries.Filters(
-        view=view if view in queries.VIEWS else "open",
-        place=given.get("place") if given.get("place") in (*queries.OPEN_PLACES, "not_now") else None,
-        channel=given.get("channel") if given.get("channel") in set(Channel) else None,
-        owner_id=int(owner) if owner.isascii() and owner.isdigit() and len(owner) < 10 else None,
-    )
-
-
 def _after() -> tuple[date, int] | None:
     on, _, number = request.args.get("after", "").partition(".")
     try:
@@ -187,30 +168,6 @@ def _address(filters: queries.Filters, **changes: Any) -> str:
     """The address of the queue with some filters changed; None takes one away."""
     query = query_of(filters, **changes)
     return "/enquiries" + (f"?{query}" if query else "")
-
-
-def query_of(filters: queries.Filters, **changes: Any) -> str:
-    """Filters as they stand in an address; empty for all that is open."""
-    chosen = {
-        "view": filters.view if filters.view != "open" else None,
-        "place": filters.place,
-        "channel": filters.channel,
-        "owner": filters.owner_id,
-        **changes,
-    }
-    return urlencode({name: value for name, value in chosen.items() if value})
-
-
-def words_of(filters: queries.Filters) -> str:
-    """Filters in words: "Over, web form, Nadia Rahman"."""
-    parts = [VIEW_WORDS[filters.view]]
-    if filters.place:
-        parts.append(stages.PLACE[filters.place].label)
-    if filters.channel:
-        parts.append(CHANNEL_WORDS[Channel(filters.channel)])
-    if filters.owner_id:
-        parts.append(names_of([filters.owner_id]).get(filters.owner_id, "Somebody who left"))
-    return ", ".join([parts[0], *(part[0].lower() + part[1:] if n < 2 else part for n, part in enumerate(parts[1:]))])
 
 
 @lru_cache(maxsize=256)
@@ -236,9 +193,6 @@ def _filter_groups(
             ("Owner", "owner", filters.owner_id, people),
         )
     ]
-
-
-POOL_WORDS = {"due": "Due", "month": "Later this month", "later": "After this month"}
 
 
 @bp.get("/enquiries/not-now")
@@ -863,4 +817,4 @@ def _day_asked_for() -> date | None:
 
 
 # The other pages: imported here so that whoever takes the blueprint has them all.
-from crm.enquiries import export_views  # noqa: E402, F401
+from crm.enquiries import export_views, mailing_views  # noqa: E402, F401

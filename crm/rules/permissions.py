@@ -70,6 +70,7 @@ class Permission(StrEnum):
     AGREE_CLOSING = "agree_closing"  # that nobody answers, after the tries the service asks for
     MERGE_CASES = "merge_cases"
     EXPORT_LISTS = "export_lists"  # take rows of a list away as a file
+    WRITE_TO_MANY = "write_to_many"  # write to the people of a list at once
     AGREE_MERGE = "agree_merge"  # look at a doubtful merge that somebody else asked for
     MANAGE_EVENTS = "manage_events"
     IMPORT_SHEET = "import_sheet"
@@ -99,7 +100,7 @@ class Permission(StrEnum):
     # Running the service
     CORRECT_STAGE = "correct_stage"
     ASSIGN_CASES = "assign_cases"
-    APPROVE_EXPORT = "approve_export"  # be the second person for a large file
+    APPROVE_EXPORT = "approve_export"  # be the second person for a large file, or for writing to many
     MANAGE_USERS = "manage_users"
     MANAGE_SETTINGS = "manage_settings"
     TRY_RULES = "try_rules"  # read the eligibility rules and what a change of them would have meant
@@ -124,6 +125,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.CLOSE_ENQUIRY,
             P.MERGE_CASES,
             P.EXPORT_LISTS,
+            P.WRITE_TO_MANY,
             P.MANAGE_EVENTS,
             P.IMPORT_SHEET,
             P.BOOK_VISIT,
@@ -156,6 +158,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.AGREE_CLOSING,
             P.MERGE_CASES,
             P.EXPORT_LISTS,
+            P.WRITE_TO_MANY,
             P.APPROVE_EXPORT,
             P.MANAGE_EVENTS,
             P.IMPORT_SHEET,

@@ -8,8 +8,10 @@ from typing import Any
 from crm import policy
 from crm.clock import now_utc, today_in_london
 from crm.db import db
+from crm.delivery import Channel
 from crm.enquiries import intake
-from crm.enquiries.models import ListExport
+from crm.enquiries.mailings import write_mailing
+from crm.enquiries.models import ListExport, Mailing, MailingPurpose
 from crm.enquiries.saved_views import save_view
 from crm.policy import changing
 from tests.access.objects_cases import letter_of_case
@@ -81,6 +83,34 @@ def list_export(world: World) -> dict[str, dict[str, Any]]:
         return {"own": {"export_id": made.id}, "missing": {"export_id": 999_999}}
 
 
+def _draft(world: World, author: Member) -> Mailing:
+    return write_mailing(
+        None,
+        source="queue",
+        query="",
+        purpose=MailingPurpose.SERVICE,
+        channel=Channel.EMAIL,
+        subject="Our office",
+        words="Hello {{ first_name }}, our office has moved.",
+        actor=author.actor,
+        now=now_utc(),
+        today=today_in_london(),
+    )
+
+
+def mailing(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        made = _draft(world, world.cast.recruiter)
+        made.step, made.asked_at, made.second_id = "waiting", now_utc(), world.cast.manager.id
+        return {"own": {"mailing_id": made.id}, "missing": {"mailing_id": 999_999}}
+
+
+def mailing_draft(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        own, other = (_draft(world, one).id for one in (world.cast.recruiter, world.cast.manager))
+    return {"own": {"mailing_id": own}, "other": {"mailing_id": other}, "missing": {"mailing_id": 999_999}}
+
+
 def saved_view(world: World) -> dict[str, dict[str, Any]]:
     with world.writing():
         made = save_view(name="Late", query="view=over", actor=world.cast.recruiter.actor, now=now_utc())
@@ -120,6 +150,8 @@ OBJECTS = {
     "wording": wording,
     "holiday": holiday,
     "list_export": list_export,
+    "mailing": mailing,
+    "mailing_draft": mailing_draft,
     "saved_view": saved_view,
     "criterion": criterion,
     "criterion_edition": criterion_edition,

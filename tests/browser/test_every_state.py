@@ -71,6 +71,13 @@ recruiter /enquiries/export
 recruiter /enquiries/exports
 recruiter /enquiries/exports/{export_id}
 manager /enquiries/exports/{large_export_id}
+recruiter /enquiries/mailings
+recruiter /enquiries/mailings/new?view=over
+recruiter /enquiries/mailings/new?sort=news&by=email
+recruiter /enquiries/mailings/{mailing_id}
+recruiter /enquiries/mailings/{mailing_id}/people?of=to_write
+manager /enquiries/mailings/{waiting_mailing_id}
+recruiter /enquiries/mailings/{moving_mailing_id}
 recruiter /enquiries/views?view=over
 manager /enquiries
 manager /enquiries/untouched

@@ -92,6 +92,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     },
     "visit_cancelled": {"starts_at": VISIT_AT, "reason": "Sam is not well today."},
     "tried_to_ring": {},
+    "news_to_many": {},
+    "word_to_many": {},
     "address_check": {"confirm_url": "https://kestrel.example.org/confirm-email/abc"},
     "visit_reminder": {"starts_at": VISIT_AT, "officers": ["Sam Adeyemi"]},
     "visit_no_access": {"starts_at": OLD_VISIT_AT, "ring_by": date(2026, 7, 20)},

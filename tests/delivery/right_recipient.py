@@ -67,11 +67,13 @@ def kinds_of_subject(subject: str) -> list[str]:
     return [kind for kind, pattern in neutral_subjects() if pattern.fullmatch(subject)]
 
 
-def assert_right_recipient(raw: bytes, recipients: str | Collection[str], *, others: Collection[str] = ()) -> None:
+def assert_right_recipient(
+    raw: bytes, recipients: str | Collection[str], *, others: Collection[str] = (), kind: str | None = None
+) -> None:
     """Raise WrongRecipient unless this message may go to exactly this one recipient.
 
     ``recipients`` is the envelope. ``others`` are words of other people's (names, addresses, postcodes) that must
-    appear nowhere in it.
+    appear nowhere in it. ``kind`` is given where a person writes the subject anew each time.
     """
     envelope = [recipients] if isinstance(recipients, str) else list(recipients)
     must(len(envelope) == 1, f"the envelope has {len(envelope)} recipients")
@@ -81,7 +83,7 @@ def assert_right_recipient(raw: bytes, recipients: str | Collection[str], *, oth
     must([a for _, a in getaddresses([str(parsed["To"])])] == envelope, "the To header is not the envelope's recipient")
     _check_answers(parsed)
     subject = _decoded(parsed["Subject"])
-    kinds = kinds_of_subject(subject)
+    kinds = [kind] if kind else kinds_of_subject(subject)
     must(kinds, f"the subject is not on the neutral list: {subject!r}")
     parts = [part for part in parsed.walk() if not part.is_multipart()]
     _check_parts(parts)
@@ -177,7 +179,8 @@ def watch_every_letter(seen: Callable[[str, bytes], None] | None = None) -> Iter
     def look(_mapper: Any, _connection: Any, message: OutboundMessage) -> None:
         if message.channel == Channel.EMAIL and message.payload is not None:
             must(message.recipient, "a letter has no recipient")
-            assert_right_recipient(message.payload, message.recipient)
+            own = message.kind if LETTERS[message.kind].to_many else None
+            assert_right_recipient(message.payload, message.recipient, kind=own)
             if seen is not None:
                 seen(message.recipient, message.payload)
         if message.channel == Channel.TEXT and message.payload is not None:

@@ -32,9 +32,12 @@ from crm.cases.open_case import NewPerson
 from crm.cases.tasks import add_task, complete_task
 from crm.clock import now_utc, today_in_london
 from crm.db import db, transaction
+from crm.delivery import Channel as PostChannel
 from crm.delivery import MessageStatus, OutboundMessage
-from crm.enquiries import drafts, intake, submitting, triage
+from crm.enquiries import drafts, intake, mailings, submitting, triage
 from crm.enquiries.list_exports import ALONE_UP_TO, ask_for_export
+from crm.enquiries.mailing_readers import people_on_list
+from crm.enquiries.models import MailingPurpose, MailingStep
 from crm.enquiries.saved_views import save_view
 from crm.events import kit
 from crm.events.attendance import check_in
@@ -390,6 +393,21 @@ class Builder:
                     actor=cast.recruiter.actor, now=now, today=today,
                 )  # fmt: skip
                 things[name] = asked.id
+            for name in ("mailing_id", "waiting_mailing_id", "moving_mailing_id"):
+                mailing = mailings.write_mailing(
+                    None, source="queue", query="view=new", purpose=MailingPurpose.SERVICE, channel=PostChannel.EMAIL,
+                    subject="Our office", words="Hello {{ first_name }}, our office has moved.",
+                    actor=cast.recruiter.actor, now=now, today=today,
+                )  # fmt: skip
+                things[name] = mailing.id
+                if name != "mailing_id":
+                    mailings.ask_to_send(
+                        mailing, people=people_on_list(mailing, today=today), reason=None, second=None,
+                        actor=cast.recruiter.actor, now=now, today=today,
+                    )  # fmt: skip
+                if name == "waiting_mailing_id":
+                    mailing.step, mailing.started_at = MailingStep.WAITING, None
+                    mailing.second_id, mailing.reason = cast.manager.id, "The old address is on their letters"
             things["rule_version"] = changing.change_criterion(
                 name="driving", changes={"options": {"no": {"outcome": "eligible"}}}, in_force_from=date(2027, 9, 15),
                 actor=admin, now=now, today=today,

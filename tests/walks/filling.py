@@ -50,6 +50,8 @@ EXACTLY: dict[str, dict[str, Any]] = {
     "access.accept_invitation": {"password": "seven brown teapots"},
     "access.change_password": {"current_password": PASSWORD, "password": "seven brown teapots"},
     "enquiries.not_now": {"back_on-year": "2027"},
+    "enquiries.new_mailing": {"subject": "A new office", "words": "Hello {{ first_name }}, our office has moved."},
+    "enquiries.mailing_words": {"words": "Hello {{ first_name }}, our office has moved again."},
     "costs.edit": {f"pounds-{line}": "12.50" for line in range(6)},
     "campaigns.new": {"code": "spring-leaflet"},
     "staff.correct_stage": {"place": "enquiry:contacted"},

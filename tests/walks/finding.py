@@ -50,6 +50,11 @@ recruiter /enquiries/export
 recruiter /enquiries/views?view=over
 recruiter /enquiries/exports/{export_id}
 manager /enquiries/exports/{large_export_id}
+recruiter /enquiries/mailings/new?sort=news&by=email
+recruiter /enquiries/mailings/{mailing_id}
+recruiter /enquiries/mailings/{mailing_id}/words
+manager /enquiries/mailings/{waiting_mailing_id}
+recruiter /enquiries/mailings/{moving_mailing_id}
 recruiter /enquiries/held/{held_id}
 recruiter /cases/{new}/contact
 recruiter /cases/{contacted}/screening
