@@ -230,7 +230,7 @@ Our phone number is new. From today, ring us on **{{ service.phone }}**. Your re
 def _write_to_many(users: dict[str, User], *, now: datetime) -> None:
     """News that went out three days ago, and a word to everybody that waits for a second person."""
     for purpose, query, (subject, words), days in (
-        (MailingPurpose.NEWS, "view=over", NEWS, 3),
+        (MailingPurpose.NEWS, "view=new", NEWS, 3),
         (MailingPurpose.SERVICE, "", NEW_NUMBER, 0),
     ):
         author, at = users["recruiter"].as_actor(), now - timedelta(days=days, hours=2)

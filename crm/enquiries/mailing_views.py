@@ -35,7 +35,7 @@ PURPOSE_WORDS = {MailingPurpose.NEWS: "News", MailingPurpose.SERVICE: "About the
 BY = {Channel.EMAIL: "by email", Channel.TEXT: "by text"}
 STEP_STATES = {
     MailingStep.DRAFT: ("none", "Draft"),
-    MailingStep.WAITING: ("waiting", "Waits for a second person"),
+    MailingStep.WAITING: ("waiting", "Waits for a yes"),
     MailingStep.REFUSED: ("over", "Refused"),
     MailingStep.SENDING: ("waiting", "On its way"),
     MailingStep.SENT: ("ok", "Sent"),

@@ -139,6 +139,7 @@ officer /account/leave
 recruiter /enquiries/new
 recruiter /cases/{contacted}/not-now
 recruiter /cases/{contacted}/close
+recruiter /enquiries/mailings/new?sort=news&by=email
 recruiter /events/new
 recruiter /events/{open_event_id}/guests/new
 recruiter /campaigns/new
@@ -157,6 +158,7 @@ manager /cases/{contacted}
 manager /visits
 manager /cases/{contacted}/visits/new
 recruiter /enquiries
+recruiter /enquiries/mailings/{moving_mailing_id}
 recruiter /events/{open_event_id}/guests
 recruiter /events/{event_id}/log
 stranger /events/{event_slug}

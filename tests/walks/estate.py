@@ -396,7 +396,7 @@ class Builder:
             for name in ("mailing_id", "waiting_mailing_id", "moving_mailing_id"):
                 mailing = mailings.write_mailing(
                     None, source="queue", query="view=new", purpose=MailingPurpose.SERVICE, channel=PostChannel.EMAIL,
-                    subject="Our office", words="Hello {{ first_name }}, our office has moved.",
+                    subject="Your enquiry with {{ service.name }}", words="Hello {{ first_name }}, our office moved.",
                     actor=cast.recruiter.actor, now=now, today=today,
                 )  # fmt: skip
                 things[name] = mailing.id
