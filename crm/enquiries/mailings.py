@@ -19,7 +19,7 @@ from crm.audit import record
 from crm.cases import contact_links, keys, letters
 from crm.cases.models import Case
 from crm.clock import london_date
-from crm.db import db, insert_rows
+from crm.db import Values, db, insert_rows
 from crm.delivery import Channel, MessageStatus, NewMessage, OutboundMessage, Recipient, enqueue
 from crm.delivery.enqueue import recipient_key
 from crm.delivery.letter_words import check_words, context_of
@@ -211,10 +211,8 @@ def ask_to_send(
     mailing.started_at = None if is_large else now
     db.session.flush()
     insert_rows(
-        [
-            MailingReader(mailing_id=mailing.id, case_id=case_id, person_id=person_id, state=ReaderState.WAITING)
-            for case_id, person_id in people
-        ]
+        Values(MailingReader, {"mailing_id": mailing.id, "case_id": case_id, "person_id": person_id})
+        for case_id, person_id in people
     )
     detail = {"people": len(people), "households": households, "purpose": mailing.purpose, "channel": mailing.channel}
     subject = f"mailing:{mailing.id}"
