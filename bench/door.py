@@ -28,7 +28,7 @@ import psutil
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 NOT_PASSED_ON = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 PIN = "240716"
-PATIENCE_S = 20
+PATIENCE_S = 60
 LOSES = 0.3
 SEED = 12
 
@@ -192,7 +192,7 @@ class Tablet:
         counted = self.page.locator("[data-waiting]:visible").filter(has_text=re.compile(r"^\d+$"))
         return int(counted.first.inner_text())
 
-    def wait_until_sent(self, within_s: float = PATIENCE_S * 4) -> None:
+    def wait_until_sent(self, within_s: float = PATIENCE_S * 2) -> None:
         end = time.monotonic() + within_s
         while self.waiting:
             if time.monotonic() > end:

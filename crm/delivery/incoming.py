@@ -23,6 +23,7 @@ LARGEST_BYTES = 10 * 1024 * 1024
 HEAD_BYTES = 64 * 1024
 MOST_PARTS = 200
 MOST_BOUNDARIES = 40
+MOST_DASHED_LINES = 2_000
 LONGEST_LINE = 100_000
 LONGEST_TEXT = 20_000
 MOST_ADDRESSES = 100
@@ -108,11 +109,18 @@ def _is_too_heavy(raw: bytes) -> bool:
     lowered = raw[:LARGEST_BYTES].lower()
     return (
         len(raw) > LARGEST_BYTES
+        or _where_head_ends(raw) > HEAD_BYTES
         or lowered.count(b"\ncontent-type:") > MOST_PARTS
+        or lowered.count(b"\n--") > MOST_DASHED_LINES  # each may begin a part, and needn't say of what kind
         or lowered.count(b"boundary=") > MOST_BOUNDARIES
         or lowered.count(b"message/rfc822") > MOST_BOUNDARIES
         or any(len(line) > LONGEST_LINE for line in raw[:LARGEST_BYTES].split(b"\n"))
     )
+
+
+def _where_head_ends(raw: bytes) -> int:
+    ends = [at for at in (raw.find(b"\n\n"), raw.find(b"\n\r\n")) if at >= 0]
+    return min(ends, default=len(raw))
 
 
 def _head(raw: bytes) -> bytes:
