@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from crm import audit, delivery, reconcile, timetable
 from crm.access import guards, leave, people
+from crm.assessments.course_places import give_up_places
 from crm.calendars.feeds import end_for_leaver
 from crm.cases import person_keys
 from crm.cases.assignment import hand_over_cases
@@ -90,7 +91,10 @@ ON_LEAVING: tuple[Callable[..., None], ...] = (
 ON_LEAVE: tuple[Callable[..., None], ...] = (keep_leave_free,)
 
 # What a move of a case sets going in a feature, by the name that the table of moves gives it.
-EFFECTS: dict[str, Callable[..., None]] = {"cancel_visits": cancel_visits}
+EFFECTS: dict[str, Callable[..., None]] = {
+    "cancel_visits": cancel_visits,
+    "give_up_course_places": give_up_places,
+}
 
 
 class Doorstep(Flask):

@@ -9,6 +9,7 @@ from flask import current_app
 
 from crm import policy
 from crm.access import sessions
+from crm.assessments import course_timed
 from crm.assessments.checks import work_out_after_birthdays
 from crm.audit import chain
 from crm.cases import contact_links, mail_worker, replies
@@ -205,6 +206,20 @@ TIMETABLE = Timetable(
             every=timedelta(hours=6),
             do=after.forget_guests,
             again_when=after.BATCH,
+        ),
+        Job(
+            name="remind_of_courses",
+            title="Remind those who have a course tomorrow",
+            every=timedelta(minutes=15),
+            do=course_timed.remind_for_tomorrow,
+            again_when=course_timed.BATCH,
+        ),
+        Job(
+            name="ask_who_came",
+            title="Ask who came to courses that are over",
+            every=timedelta(minutes=15),
+            do=course_timed.ask_who_came,
+            again_when=course_timed.BATCH,
         ),
         Job(name="forget_held", title="Forget forms put away", every=timedelta(hours=6), do=forget_held),
         Job(name="forget_receipts", title="Forget old ids of websites", every=timedelta(hours=6), do=forget_receipts),

@@ -11,6 +11,7 @@ panel = Blueprint("panel", __name__)
 from crm.assessments import (  # noqa: E402
     application_views,  # noqa: F401
     check_views,  # noqa: F401
+    course_views,  # noqa: F401
     decision_views,  # noqa: F401
     overview_views,  # noqa: F401
     panel_views,  # noqa: F401

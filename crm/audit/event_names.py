@@ -143,6 +143,17 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "report.handed_back": "Handed an assessment report back",
         "report.shared": "Shared the report with the household",
         "report.observations": "Recorded what the household says of the report",
+        # preparation courses
+        "course.planned": "Planned a preparation course",
+        "course.changed": "Changed a preparation course",
+        "course.cancelled": "Called a preparation course off",
+        "course.place_given": "Took a household on a preparation course",
+        "course.place_given_up": "Took a household off a preparation course",
+        "course.moved_up": "Moved a household up from a course’s waiting list",
+        "course.attendance": "Marked who came to a session of a course",
+        "course.noted": "Wrote a facilitator’s note",
+        "course.certified": "Issued a certificate of a course",
+        "course.certificate_taken_back": "Took a certificate of a course back",
         # panel and decision
         "panel.central_list": "Changed the panel’s central list",
         "panel.meeting_made": "Planned a panel meeting",

@@ -26,6 +26,7 @@ EVENT_PROPERTIES = (
 """The content lines of an event in a feed, sorted."""
 PEOPLE_PROPERTIES = ("ATTENDEE", "ORGANIZER")
 FRAME_PROPERTIES = ("BEGIN", "CALSCALE", "END", "METHOD", "PRODID", "VERSION")
+FILE_PROPERTIES = ("BEGIN", "CALSCALE", "END", "PRODID", "VERSION")
 FEED_PROPERTIES = (
     "BEGIN", "CALSCALE", "END", "NAME", "PRODID", "REFRESH-INTERVAL", "VERSION", "X-PUBLISHED-TTL", "X-WR-CALNAME",
 )  # fmt: skip
@@ -113,6 +114,15 @@ def feed(name: str, events: Iterable[str]) -> bytes:
     check_lines(raw, FEED_PROPERTIES)
     head, end, _ = raw.partition(b"END:VCALENDAR")
     return head + "".join(events).encode("utf-8") + end + b"\r\n"
+
+
+def file(events: Sequence[EventFacts], *, stamp: datetime) -> bytes:
+    """A calendar to be opened or brought in by hand: several events, without an organiser, so that nobody is asked to
+    answer. Opened again after a change it moves what it put there, by UID and sequence."""
+    raw: bytes = _frame().to_ical()
+    check_lines(raw, FILE_PROPERTIES)
+    head, end, _ = raw.partition(b"END:VCALENDAR")
+    return head + "".join(event_text(facts, stamp=stamp) for facts in events).encode("utf-8") + end + b"\r\n"
 
 
 def check_lines(raw: bytes, expected: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ letter has one recipient. What can't be sent becomes a task for the owner of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -118,12 +118,22 @@ def send_to_applicants(
     rulebook: Rulebook | None = None,
     occasion: str | None = None,
     not_before: datetime | None = None,
+    not_after: datetime | None = None,
+    only: Collection[int] | None = None,
+    attachment: Attachment | None = None,
+    stream: str | None = None,
+    sequence: int | None = None,
 ) -> list[OutboundMessage]:
-    """Write a letter to each applicant, each their own. Two who share an email get an ordinary one once."""
+    """Write a letter to each applicant, each their own. Two who share an email get an ordinary one once.
+
+    ``only`` names those of them whom it is about, where that is not all. A ``stream`` is each person's own.
+    """
     sent: list[OutboundMessage] = []
     reached: set[str] = set()
     for person in case.household.people:
         if not person.is_applicant or person.left_household_on is not None:
+            continue
+        if only is not None and person.id not in only:
             continue
         if person.email_key and person.email_key in reached and not LETTERS[kind].contains_sensitive:
             continue
@@ -141,6 +151,10 @@ def send_to_applicants(
             rulebook=rulebook,
             occasion=occasion,
             not_before=not_before,
+            not_after=not_after,
+            attachment=attachment,
+            stream=f"{stream}:person{person.id}" if stream else None,
+            sequence=sequence,
         )
         if message is not None:
             sent.append(message)

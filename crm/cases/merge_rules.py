@@ -110,6 +110,14 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "decision.case_id": _CASE_MOVES,
         "notice.case_id": _CASE_MOVES,
         "determination_answer.case_id": _CASE_MOVES,
+        # Somebody who was put on one course twice has one place there: the other's is free.
+        "prep_course_place.case_id": _CASE_MOVES,
+        "prep_course_place.person_id": _PERSON_MOVES,
+        "prep_course_attendance.person_id": _PERSON_MOVES,
+        "prep_course_note.case_id": _CASE_MOVES,
+        "prep_course_note.person_id": _PERSON_MOVES,
+        "prep_course_certificate.case_id": _CASE_MOVES,
+        "prep_course_certificate.person_id": _PERSON_MOVES,
         # A browser that was let in as one person is never let in as another.
         "web_session.person_id": Rule(refers_to=PERSON, follows=Follows.TAKEN_OUT),
         # letters and the trail, which name them without a foreign key

@@ -210,9 +210,16 @@ def _put_in(line: Line, taken: bool, *, answered: dict[int, tuple[date, str]]) -
         if line.table.name in (CASE, HOUSEHOLD, PERSON) or "id" not in row:
             raise CannotUndo(f"{line.names_one} is there already, so this merge can’t be undone safely.")
         row.pop("id")
-    db.session.connection().execute(
-        sa.insert(line.table).values(journals.closed(line.table, row, row_key=row.get("row_key")))
-    )
+    connection = db.session.connection()
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                sa.insert(line.table).values(journals.closed(line.table, row, row_key=row.get("row_key")))
+            )
+    except sa.exc.IntegrityError as fault:
+        raise CannotUndo(
+            f"{_what(line)} was taken by somebody else since the merge, so this merge can’t be undone as it stands."
+        ) from fault
 
 
 def _values_to_restore(line: Line, current: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -264,13 +271,21 @@ _WORDS = {
     "outbound_message": "A letter",
     "case_assignment": "Somebody’s part in the case",
     "consent": "A consent",
+    "prep_course_place": "A place on a course",
+    "prep_course_attendance": "Who came to a course",
+    "prep_course_note": "A facilitator’s note",
+    "prep_course_certificate": "A certificate",
 }
 
 
 def _words_of(line: Line) -> str:
     names = ", ".join(sorted(line.before)) if line.action == MergeAction.CHANGED else ""
-    what = _WORDS.get(line.table.name, line.table.name.replace("_", " ").capitalize())
-    return f"{what} was changed after the merge and stays as it is now" + (f" ({_field_words(names)})" if names else "")
+    said = f"{_what(line)} was changed after the merge and stays as it is now"
+    return said + (f" ({_field_words(names)})" if names else "")
+
+
+def _what(line: Line) -> str:
+    return _WORDS.get(line.table.name, line.table.name.replace("_", " ").capitalize())
 
 
 def _field_words(names: str) -> str:

@@ -109,6 +109,8 @@ PASSAGES: Mapping[str, str] = MappingProxyType(
 _EVENT = ("event_name", "starts_at")
 _EVENT_PLACE = (*_EVENT, "ends_at", "where")
 _VISIT = ("starts_at", "minutes", "officers")
+_COURSE = ("course_name", "starts_at")
+_COURSE_PLAN = (*_COURSE, "sessions", "where")
 _OFFICER_VISIT = ("reference", "starts_at", "minutes", "town", "case_url")
 
 _CATALOGUE = (
@@ -350,6 +352,50 @@ _CATALOGUE = (
         contains_sensitive=True,
         statutory=True,
         must_say=("observations_by", "is_brief"),
+    ),
+    # --- the preparation course
+    LetterKind(
+        kind="course_place",
+        title="A place on a preparation course",
+        fields=_COURSE_PLAN,
+        optional={"getting_in": None, "join_url": None, "both_go": False},
+    ),
+    LetterKind(
+        kind="course_waiting",
+        title="On the waiting list of a course",
+        fields=_COURSE_PLAN,
+        optional={"getting_in": None},
+    ),
+    LetterKind(
+        kind="course_place_free",
+        title="A place on a course has come free",
+        fields=_COURSE_PLAN,
+        optional={"getting_in": None, "join_url": None, "both_go": False},
+    ),
+    LetterKind(
+        kind="course_changed",
+        title="The course has changed",
+        fields=(*_COURSE_PLAN, "changes"),
+        optional={"join_url": None, "is_waiting": False},
+    ),
+    LetterKind(
+        kind="course_cancelled",
+        title="The course is off",
+        fields=_COURSE,
+        optional={"reason": None},
+    ),
+    LetterKind(
+        kind="course_given_up",
+        title="Off the course",
+        fields=_COURSE,
+        calls_off=True,
+    ),
+    LetterKind(
+        kind="course_reminder",
+        title="Reminder of the course",
+        fields=(*_COURSE, "ends_at", "where", "session_number"),
+        optional={"join_url": None},
+        channels=EMAIL_OR_TEXT,
     ),
     # --- panel and decision
     LetterKind(

@@ -88,6 +88,8 @@ class Permission(StrEnum):
     WRITE_ASSESSMENT = "write_assessment"
     COUNTERSIGN_REPORT = "countersign_report"
     WITHDRAW_APPLICATION = "withdraw_application"
+    MANAGE_COURSES = "manage_courses"  # plan a preparation course, change it and call it off
+    BOOK_COURSE = "book_course"  # see the courses, and take a household on one; facilitators mark their own
 
     # Panel and decision
     MANAGE_PANEL = "manage_panel"
@@ -129,6 +131,8 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.MANAGE_EVENTS,
             P.IMPORT_SHEET,
             P.BOOK_VISIT,
+            P.MANAGE_COURSES,
+            P.BOOK_COURSE,
             P.RECORD_POST,
         },
         Role.OFFICER: _READ
@@ -142,6 +146,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.RECORD_CHECK,
             P.WRITE_ASSESSMENT,
             P.WITHDRAW_APPLICATION,
+            P.BOOK_COURSE,
             P.GIVE_NOTICE,
             P.RECORD_POST,
         },
@@ -172,6 +177,8 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.WRITE_ASSESSMENT,
             P.COUNTERSIGN_REPORT,
             P.WITHDRAW_APPLICATION,
+            P.MANAGE_COURSES,
+            P.BOOK_COURSE,
             P.GIVE_NOTICE,
             P.RECORD_POST,
             P.CORRECT_STAGE,

@@ -19,6 +19,7 @@ from crm.clock import london_date, now_utc, today_in_london
 from crm.enquiries import queries as enquiries
 from crm.rules import transitions
 from crm.rules.permissions import Actor, Permission, Sensitivity, permissions_of
+from crm.rules.preparation import why_no_place
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 from crm.rules.stages import TrackName
@@ -133,6 +134,7 @@ def _overview(reference: str, form: NoteForm) -> Response:
         page=page,
         owner_id=found.owner_id,
         may_take=may_take(found, actor),
+        takes_courses=why_no_place(found.stages, may_choose_early=actor.has(Permission.DECIDE_TO_ASSESS)) is None,
         tries=_tries(found, page, actor, today=today),
         now=what_to_do_now(found, page, actor, today=today, rulebook=rulebook),
         form=form,

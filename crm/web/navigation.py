@@ -25,6 +25,7 @@ PLACES: tuple[Place, ...] = (
     Place("board", "Board", "/board", (Permission.VIEW_BOARD,)),
     Place("visits", "Visits", "/visits", (Permission.BOOK_VISIT, Permission.RECORD_VISIT)),
     Place("events", "Events", "/events/all", (Permission.MANAGE_EVENTS,)),
+    Place("courses", "Courses", "/courses", (Permission.BOOK_COURSE,)),
     Place("assessments", "Assessments", "/assessments", (Permission.RECORD_CHECK, Permission.WRITE_ASSESSMENT)),
     Place(
         "panel",

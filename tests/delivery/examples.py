@@ -39,6 +39,12 @@ EVENT_PLACE = {
     "ends_at": datetime(2026, 7, 14, 18, 0, tzinfo=UTC),
     "where": "St Aldwyn’s Hall, 2 Canopy Road, Catford",
 }
+COURSE = {"course_name": "Skills to Foster, autumn", "starts_at": VISIT_AT}
+COURSE_PLAN = {
+    **COURSE,
+    "where": "Kestrel House, Bromley",
+    "sessions": ["Session 1: Tuesday 14 July, 5:30pm to 8pm", "Session 2: Tuesday 21 July, 5:30pm to 8pm. Attachment"],
+}
 
 FIELDS: dict[str, dict[str, Any]] = {
     "morning_digest": {
@@ -75,6 +81,23 @@ FIELDS: dict[str, dict[str, Any]] = {
     "event_thanks": {**EVENT, "start_url": "https://kestrel.example.org/"},
     "event_missed": {**EVENT, "events_url": "https://kestrel.example.org/events"},
     "event_staff_cancelled": {**EVENT, "event_url": "https://kestrel.example.org/events/7"},
+    **{
+        kind: {**COURSE_PLAN, "getting_in": "No steps. Lunch is ours.", "both_go": True}
+        for kind in ("course_place", "course_place_free")
+    },
+    "course_waiting": COURSE_PLAN,
+    "course_changed": {
+        **COURSE_PLAN,
+        "changes": ["Session 2 is now on Tuesday 21 July, 5:30pm to 8pm. It was to be on Monday 20 July, 5pm to 8pm"],
+    },
+    "course_cancelled": {**COURSE, "reason": "The hall has no heating this week."},
+    "course_given_up": COURSE,
+    "course_reminder": {
+        **COURSE,
+        "ends_at": datetime(2026, 7, 14, 19, 0, tzinfo=UTC),
+        "where": "Kestrel House, Bromley",
+        "session_number": "1",
+    },
     "not_now": {"reasons": REASONS, "back_on": date(2027, 1, 11)},
     "enquiry_closed": {"reasons": "We tried to ring you three times and could not reach you."},
     "visit_invitation": {
