@@ -242,7 +242,7 @@ class CourseCertificate(Base):
     name: Mapped[str] = mapped_column(String(250))
     issued_on: Mapped[date] = mapped_column(Date)
     issued_by_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
-
-    course: Mapped[PrepCourse] = relationship()
+    taken_back_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When it was found to have been issued by mistake; issued anew, it has another number."""
 
     __table_args__ = (UniqueConstraint("course_id", "person_id"),)

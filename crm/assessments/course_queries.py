@@ -28,6 +28,9 @@ from crm.delivery.wording import and_list
 from crm.rules.permissions import Actor, Permission, Role
 from crm.rules.preparation import Progress, progress
 
+NOT_HERE = "We can’t find that course, or what you looked for on it."
+"""Said of what there is not and of what is not this person's alike, so that the two can't be told apart."""
+
 # --- One course -------------------------------------------------------------------------------------------------------
 
 
@@ -39,7 +42,7 @@ def course_with(course_id: int) -> PrepCourse:
         .options(selectinload(PrepCourse.sessions), selectinload(PrepCourse.facilitators))
     ).first()
     if course is None:
-        raise NothingThere("We can’t find that course.")
+        raise NothingThere(NOT_HERE)
     return course
 
 
@@ -48,7 +51,7 @@ def numbered_session(course: PrepCourse, session_id: int) -> tuple[int, CourseSe
     for number, session in enumerate(course.sessions, start=1):
         if session.id == session_id:
             return number, session
-    raise NothingThere("We can’t find that session of this course.")
+    raise NothingThere(NOT_HERE)
 
 
 def runs(course: PrepCourse, actor: Actor) -> bool:
@@ -56,6 +59,14 @@ def runs(course: PrepCourse, actor: Actor) -> bool:
     if not actor.has(Permission.BOOK_COURSE):
         return False
     return actor.user_id in course.facilitator_ids or Role.MANAGER in actor.roles
+
+
+def course_run_by(actor: Actor, course_id: int) -> PrepCourse:
+    """A course, for whoever runs it. Raises NothingThere."""
+    course = course_with(course_id)
+    if not runs(course, actor):
+        raise NothingThere(NOT_HERE)
+    return course
 
 
 def facilitator_words(course: PrepCourse, names: dict[int, str]) -> str:
@@ -100,8 +111,12 @@ def marks_of(
 
 
 def certificates_of(course: PrepCourse) -> dict[int, CourseCertificate]:
-    """Certificates of a course, by whose they are."""
-    rows = db.session.scalars(select(CourseCertificate).where(CourseCertificate.course_id == course.id))
+    """Certificates of a course that stand, by whose they are."""
+    rows = db.session.scalars(
+        select(CourseCertificate).where(
+            CourseCertificate.course_id == course.id, CourseCertificate.taken_back_at.is_(None)
+        )
+    )
     return {row.person_id: row for row in rows}
 
 
@@ -109,9 +124,9 @@ def certificate_of(actor: Actor, course: PrepCourse, certificate_id: int, *, tod
     """A certificate of this course, for whoever runs it or may open the household. Raises NothingThere."""
     found = db.session.get(CourseCertificate, certificate_id)
     if found is None or found.course_id != course.id:
-        raise NothingThere("We can’t find that certificate.")
+        raise NothingThere(NOT_HERE)
     if not runs(course, actor) and found.case_id not in openable_ids(actor, [found.case_id], today=today):
-        raise NothingThere("We can’t find that certificate.")
+        raise NothingThere(NOT_HERE)
     return found
 
 
@@ -192,12 +207,11 @@ def parties(course: PrepCourse, actor: Actor, *, today: date) -> list[Party]:
 
 
 def party_of(course: PrepCourse, actor: Actor, reference: str, *, today: date) -> tuple[Case, Party]:
-    """One household on a course, for whoever runs it. Raises NothingThere."""
-    if runs(course, actor):
-        for party in parties(course, actor, today=today):
-            if party.reference == reference:
-                return party.adults[0].place.case, party
-    raise NothingThere("We can’t find that household on this course.")
+    """One household on a course, which this person runs. Raises NothingThere."""
+    for party in parties(course, actor, today=today):
+        if party.reference == reference:
+            return party.adults[0].place.case, party
+    raise NothingThere(NOT_HERE)
 
 
 def notes_by(actor: Actor, course: PrepCourse, case_id: int) -> dict[int | None, CourseNote]:
@@ -349,7 +363,9 @@ def preparation_of(case: Case) -> list[OnCourse]:
     courses = {place.course_id: place.course for place in places}
     marks = marks_of(courses, {place.person_id for place in places})
     certificates: dict[int, dict[int, CourseCertificate]] = {}
-    for one in db.session.scalars(select(CourseCertificate).where(CourseCertificate.case_id == case.id)):
+    for one in db.session.scalars(
+        select(CourseCertificate).where(CourseCertificate.case_id == case.id, CourseCertificate.taken_back_at.is_(None))
+    ):
         certificates.setdefault(one.course_id, {})[one.person_id] = one
     notes: dict[int, list[CourseNote]] = {}
     for note in db.session.scalars(

@@ -60,6 +60,10 @@ class NobodyToCertify(Refusal):
     """Nobody has been through the whole course who has no certificate yet."""
 
 
+class CertificateTakenBack(Refusal):
+    """It was issued by mistake, and counts for nothing."""
+
+
 @dataclass(frozen=True)
 class Mark:
     """How one person took part in a session; when and where, if they made it up elsewhere."""
@@ -296,19 +300,21 @@ def issue_certificates(course: PrepCourse, *, actor: Actor, now: datetime, today
     check_runs(course, actor)
     assert actor.user_id is not None
     hold(course)
+    gone = select(CourseCertificate).where(
+        CourseCertificate.course_id == course.id, CourseCertificate.taken_back_at.is_not(None)
+    )
+    taken_back = {row.person_id: row for row in db.session.scalars(gone)}
     issued = []
     for adult in adults_of(course, _places(course), marks_of([course.id]), certificates_of(course)):
         if not adult.progress.is_complete or adult.certificate is not None:
             continue
-        certificate = CourseCertificate(
-            course_id=course.id,
-            case_id=adult.place.case_id,
-            person_id=adult.person.id,
-            number="".join(secrets.choice(NUMBER_LETTERS) for _ in range(8)),
-            name=adult.person.full_name[:250],
-            issued_on=today,
-            issued_by_id=actor.user_id,
+        certificate = taken_back.get(adult.person.id) or CourseCertificate(
+            course_id=course.id, person_id=adult.person.id
         )
+        certificate.case_id = adult.place.case_id
+        certificate.number = "".join(secrets.choice(NUMBER_LETTERS) for _ in range(8))
+        certificate.name = adult.person.full_name[:250]
+        certificate.issued_on, certificate.issued_by_id, certificate.taken_back_at = today, actor.user_id, None
         db.session.add(certificate)
         db.session.flush()
         case = adult.place.case
@@ -329,12 +335,12 @@ def issue_certificates(course: PrepCourse, *, actor: Actor, now: datetime, today
 
 
 def take_certificate_back(course: PrepCourse, certificate: CourseCertificate, *, actor: Actor, now: datetime) -> None:
-    """Take back a certificate that was issued by mistake. Raises NotTheirCourse."""
+    """Take back a certificate that was issued by mistake. Raises NotTheirCourse, CertificateTakenBack."""
     check_runs(course, actor)
     hold(course)
+    check_stands(certificate)
     case = db.session.get_one(Case, certificate.case_id)
-    db.session.delete(certificate)
-    db.session.flush()
+    certificate.taken_back_at = now
     timeline.add(
         case,
         kind="move",
@@ -350,6 +356,12 @@ def take_certificate_back(course: PrepCourse, certificate: CourseCertificate, *,
         subject=f"person:{certificate.person_id}",
         course=course.id,
     )
+
+
+def check_stands(certificate: CourseCertificate) -> None:
+    """Raises CertificateTakenBack."""
+    if certificate.taken_back_at is not None:
+        raise CertificateTakenBack(f"The certificate of {certificate.name} was taken back.")
 
 
 def days_of(course: PrepCourse) -> tuple[date, date]:

@@ -233,9 +233,8 @@ def course(course_id: int) -> Response:
 def mark_session(course_id: int, session_id: int) -> Response:
     """Who came to one session: each person a few taps, on a phone in the room."""
     actor, now, today = current_actor(), now_utc(), today_in_london()
-    found = course_queries.course_with(course_id)
+    found = course_queries.course_run_by(actor, course_id)
     number, session = course_queries.numbered_session(found, session_id)
-    course_register.check_runs(found, actor)
     on = [party for party in course_queries.parties(found, actor, today=today) if party.is_on]
     form = register_form([adult for party in on for adult in party.adults if adult.is_on], number)
     if form.is_sent_and_right():
@@ -269,7 +268,7 @@ def mark_session(course_id: int, session_id: int) -> Response:
 def course_notes(course_id: int, reference: str) -> Response:
     """A facilitator's notes about one household, for its assessment."""
     actor, now, today = current_actor(), now_utc(), today_in_london()
-    found = course_queries.course_with(course_id)
+    found = course_queries.course_run_by(actor, course_id)
     case, party = course_queries.party_of(found, actor, reference, today=today)
     subjects: list[tuple[int | None, str]] = [(one.person.id, one.person.given_name) for one in party.adults]
     subjects.append((None, "the household"))
@@ -296,8 +295,9 @@ def course_notes(course_id: int, reference: str) -> Response:
 @writes
 def issue_certificates(course_id: int) -> Response:
     """A certificate for everybody who has done every session and has none."""
-    found = course_queries.course_with(course_id)
-    issued = course_register.issue_certificates(found, actor=current_actor(), now=now_utc(), today=today_in_london())
+    actor = current_actor()
+    found = course_queries.course_run_by(actor, course_id)
+    issued = course_register.issue_certificates(found, actor=actor, now=now_utc(), today=today_in_london())
     tell(f"{many(len(issued), 'certificate')} issued: {and_names([one.name for one in issued])}.")
     return see_other(url_for("assessments.course", course_id=found.id))
 
@@ -309,6 +309,7 @@ def certificate(course_id: int, certificate_id: int) -> Response:
     """A certificate, to print."""
     found = course_queries.course_with(course_id)
     one = course_queries.certificate_of(current_actor(), found, certificate_id, today=today_in_london())
+    course_register.check_stands(one)
     saw(case_id=one.case_id, subject=f"person:{one.person_id}")
     first_on, last_on = course_register.days_of(found)
     return _course_page(
@@ -327,7 +328,7 @@ def certificate(course_id: int, certificate_id: int) -> Response:
 def take_certificate_back(course_id: int, certificate_id: int) -> Response:
     """Take back a certificate that was issued by mistake."""
     actor = current_actor()
-    found = course_queries.course_with(course_id)
+    found = course_queries.course_run_by(actor, course_id)
     one = course_queries.certificate_of(actor, found, certificate_id, today=today_in_london())
     course_register.take_certificate_back(found, one, actor=actor, now=now_utc())
     tell(f"The certificate of {one.name} is taken back. Whoever has the paper should give it back.")

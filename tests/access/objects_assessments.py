@@ -1,10 +1,18 @@
 """Households in assessment, on an agenda and before the decision maker, with their checks, people and meetings."""
 
+from datetime import timedelta
 from typing import Any
 
-from crm.assessments import meetings, withdrawal
+from sqlalchemy import select
+
+from crm import policy
+from crm.assessments import course_places, course_planning, course_register, meetings, withdrawal
+from crm.assessments.course_planning import CoursePlan, SessionPlan
+from crm.assessments.course_register import Mark
+from crm.cases.models import Case
 from crm.clock import now_utc, today_in_london
-from crm.db import transaction
+from crm.db import db, transaction
+from crm.rules.preparation import How
 from tests.access.world import World
 from tests.assessments.journey import PANEL, PRIYA, Journey
 
@@ -102,7 +110,72 @@ def case_to_decide(world: World) -> dict[str, dict[str, Any]]:
     return {**found, "missing": {"reference": MISSING}}
 
 
+def _courses(world: World) -> dict[str, dict[str, Any]]:
+    """Courses that both households went through last week, each run by their officer; and one each that is to come."""
+    listed = assessed_person(world)
+    found: dict[str, dict[str, Any]] = {}
+    with world.writing():
+        now, today = now_utc(), today_in_london()
+        rulebook = policy.rulebook_on(today)
+        manager = world.cast.manager.actor
+        for relation, officer in (("own", world.cast.officer), ("other", world.cast.other_officer)):
+            case = db.session.scalars(
+                select(Case).where(Case.reference == listed[relation]["reference"])
+            ).one()  # fmt: skip
+            who = [person.id for person in case.household.people if person.is_applicant]
+            made = {}
+            for name, days in (("held", -7), ("ahead", 30), ("off", 60)):
+                begins = now + timedelta(days=days)
+                plan = CoursePlan(
+                    name=f"Skills to Foster, {name}, {relation}", capacity=4, place="Kestrel House",
+                    facilitator_ids=(officer.id,),
+                    sessions=(SessionPlan(starts_at=begins, ends_at=begins + timedelta(hours=6)),),
+                )  # fmt: skip
+                before = begins - timedelta(days=40)
+                made[name] = course_planning.plan_course(plan, actor=manager, now=before)
+                if name != "off":
+                    course_places.give_place(
+                        made[name], case, person_ids=who, needs=None, actor=manager, now=before, today=today,
+                        rulebook=rulebook,
+                    )  # fmt: skip
+            held = made["held"]
+            course_register.mark_session(
+                held, held.sessions[0].id, {who[0]: Mark(How.CAME)}, actor=officer.actor, now=now, today=today
+            )
+            certificate = course_register.issue_certificates(held, actor=officer.actor, now=now, today=today)[0]
+            found[relation] = {
+                "reference": case.reference, "course_id": held.id, "session_id": held.sessions[0].id,
+                "certificate_id": certificate.id, "ahead": made["ahead"].id, "off": made["off"].id,
+            }  # fmt: skip
+    gone = dict.fromkeys(("course_id", "session_id", "certificate_id", "ahead", "off"), 999_999)
+    return {**found, "missing": {"reference": MISSING, **gone}}
+
+
+def _some_course(world: World, *names: str, course: str = "course_id") -> dict[str, dict[str, Any]]:
+    if "_courses" not in world.made:
+        world.made["_courses"] = _courses(world)
+    return {
+        relation: {"course_id": values[course], **{name: values[name] for name in names}}
+        for relation, values in world.made["_courses"].items()
+    }
+
+
+def prep_course(world: World) -> dict[str, dict[str, Any]]:
+    return _some_course(world, "reference", "session_id", "certificate_id")
+
+
+def prep_course_ahead(world: World) -> dict[str, dict[str, Any]]:
+    return _some_course(world, course="off")
+
+
+def prep_course_place(world: World) -> dict[str, dict[str, Any]]:
+    return _some_course(world, "reference", course="ahead")
+
+
 OBJECTS = {
+    "prep_course": prep_course,
+    "prep_course_ahead": prep_course_ahead,
+    "prep_course_place": prep_course_place,
     "assessed_case": assessed_case,
     "check_of_case": check_of_case,
     "assessed_person": assessed_person,

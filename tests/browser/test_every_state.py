@@ -103,6 +103,19 @@ recruiter /events/{event_id}/kit/device
 recruiter /events/{event_id}/kit/file
 recruiter /events/{event_id}/kit/aside/{aside_id}
 recruiter /events/{closed_event_id}/kit
+officer /courses
+officer /courses?show=past
+manager /courses/new
+manager /courses/{course_ahead_id}/edit
+manager /courses/{course_ahead_id}/cancel
+manager /courses/{course_id}
+recruiter /courses/{course_ahead_id}
+officer /courses/{course_id}/sessions/{course_session_id}
+officer /courses/{course_id}/notes/{listed}
+officer /courses/{course_id}/certificates/{certificate_id}
+officer /cases/{gathering}/assessment/preparation
+manager /cases/{invited}/assessment/preparation
+officer /cases/{listed}/assessment/preparation/{course_ahead_id}/off
 stranger /events
 stranger /events/{event_slug}
 stranger /events/{event_slug}/thank-you
@@ -126,6 +139,11 @@ administrator /admin/settings/response
 administrator /admin/settings/wording
 """
 WITH_MISTAKES = """
+manager /courses/new
+manager /courses/{course_ahead_id}/copy
+officer /courses/{course_id}/notes/{listed}
+officer /cases/{writing}/assessment/preparation
+officer /cases/{listed}/assessment/preparation/{course_ahead_id}/off
 manager /cases/{new}/facts
 manager /cases/{new}/people/new
 manager /cases/{new}/tasks/new
@@ -152,6 +170,8 @@ administrator /admin/settings/websites
 administrator /admin/settings/holidays
 """
 WITHOUT_SCRIPTS = """
+manager /courses/new
+officer /courses/{course_id}/sessions/{course_session_id}
 manager /my-day
 manager /board
 manager /cases/{contacted}

@@ -187,7 +187,7 @@ def test_not_now_needs_a_reason_and_a_date_ahead():
     assert household.due == {"recontact": D(2027, 1, 4)}
 
 
-def test_closing_an_enquiry_stops_its_clocks_and_cancels_its_visits():
+def test_closing_an_enquiry_stops_its_clocks_and_cancels_its_visits_and_courses():
     household = journey.enquired(MONDAY)
     household.move("record_contact", RECRUITER, MONDAY)
     household.move("book_visit", RECRUITER, MONDAY)
@@ -195,7 +195,7 @@ def test_closing_an_enquiry_stops_its_clocks_and_cancels_its_visits():
     moves = household.move("close_enquiry", RECRUITER, MONDAY, reason="withdrew")
 
     assert household.due == {}
-    assert moves[0].effects == ("cancel_visits",)
+    assert moves[0].effects == ("cancel_visits", "give_up_course_places")
 
 
 def test_an_enquiry_that_became_an_application_cannot_be_closed_beside_it():

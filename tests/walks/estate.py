@@ -7,7 +7,7 @@ Made once for many walks, on Tuesday 14 July 2026 at four in the afternoon.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import flask
@@ -17,7 +17,19 @@ from crm import policy
 from crm.access import links, people
 from crm.access.leave import note_leave
 from crm.access.models import User
-from crm.assessments import answers, checks, meetings, stage_two, withdrawal
+from crm.assessments import (
+    answers,
+    checks,
+    course_places,
+    course_planning,
+    course_register,
+    meetings,
+    stage_two,
+    withdrawal,
+)
+from crm.assessments.course_models import CourseSession, PrepCourse
+from crm.assessments.course_planning import CoursePlan, SessionPlan
+from crm.assessments.course_register import Mark, Seen
 from crm.assessments.household import NewMember
 from crm.assessments.models import REPORT_SECTIONS
 from crm.assessments.terms import Terms
@@ -30,7 +42,7 @@ from crm.cases.merge_requests import merge_or_ask
 from crm.cases.models import Case, Channel, LikenessPair, OtherName, PairState, Person, PersonRole
 from crm.cases.open_case import NewPerson
 from crm.cases.tasks import add_task, complete_task
-from crm.clock import now_utc, today_in_london
+from crm.clock import LONDON, now_utc, today_in_london
 from crm.db import db, transaction
 from crm.delivery import Channel as PostChannel
 from crm.delivery import MessageStatus, OutboundMessage
@@ -52,6 +64,7 @@ from crm.events.sheet_import import keep_upload, start_loading
 from crm.events.sheet_loading import load_chunk
 from crm.policy import changing
 from crm.rules.permissions import PUBLIC, Sensitivity
+from crm.rules.preparation import How
 from crm.visits import hours
 from crm.visits.models import BusyKind, Visit
 from tests.assessments.journey import Journey
@@ -356,6 +369,65 @@ class Builder:
             )  # fmt: skip
         self.first.panel["cast"] = self.cast.panel_member
 
+    # --- preparation courses
+
+    def courses(self) -> None:
+        """One course that was held, with marks, notes and certificates of its officer's households; one that another
+        officer runs; and one to come that is full and waited for."""
+        cast, things = self.cast, self.estate.things
+        held = self._course("Skills to Foster, July", cast.officer, ("2026-07-02 10:00", "2026-07-09 10:00"), 8)
+        theirs = self._course("Skills to Foster, evenings", cast.other_officer, ("2026-07-03 18:00",), 8)
+        ahead = self._course("Skills to Foster, autumn", cast.officer, ("2026-09-05 10:00", "2026-09-12 10:00"), 2)
+        with transaction():
+            for key, course in (("gathering", held), ("listed", held), ("other_gathering", theirs), ("listed", ahead),
+                                ("gathering", ahead)):  # fmt: skip
+                self._put_on(course, key)
+            first, second = held.sessions
+            (ana, ben), (cy, di) = (self._applicants(key) for key in ("gathering", "listed"))
+            came, missed = Mark(How.CAME), Mark(How.MISSED)
+            for session, marks in (
+                (first, {ana: came, ben: came, cy: came, di: came}),
+                (second, {ana: came, ben: missed, cy: came, di: missed}),
+            ):
+                self._mark(held, session, marks)
+            given = {"actor": cast.officer.actor, "now": now_utc()}
+            certificate = course_register.issue_certificates(held, today=today_in_london(), **given)[0]
+            self._mark(held, second, {di: Mark(How.MADE_UP, date(2026, 7, 10), "Spring course, session 2")})
+            for key in ("gathering", "listed"):
+                case = db.session.get_one(Case, self.estate.homes[key].case_id)
+                said = {None: Seen(word("note", key), "What they make of loss")}
+                course_register.write_notes(held, case, said, actor=cast.manager.actor, now=now_utc())
+        things |= {
+            "course_id": held.id, "course_session_id": first.id, "certificate_id": certificate.id,
+            "course_ahead_id": ahead.id, "other_course_id": theirs.id,
+        }  # fmt: skip
+
+    def _course(self, name: str, officer: Member, starts: tuple[str, ...], capacity: int) -> PrepCourse:
+        begin = [datetime.fromisoformat(one).replace(tzinfo=LONDON) for one in starts]
+        plan = CoursePlan(
+            name=name, capacity=capacity, place="Kestrel House, Bromley", facilitator_ids=(officer.id,),
+            sessions=[SessionPlan(starts_at=one, ends_at=one + timedelta(hours=3)) for one in begin],
+        )  # fmt: skip
+        with transaction():
+            return course_planning.plan_course(plan, actor=self.cast.manager.actor, now=begin[0] - timedelta(days=60))
+
+    def _applicants(self, key: str) -> list[int]:
+        case = db.session.get_one(Case, self.estate.homes[key].case_id)
+        return [person.id for person in case.household.people if person.is_applicant]
+
+    def _put_on(self, course: PrepCourse, key: str) -> None:
+        today = today_in_london()
+        course_places.give_place(
+            course, db.session.get_one(Case, self.estate.homes[key].case_id), person_ids=self._applicants(key),
+            needs=None, actor=self.cast.manager.actor, now=course.first_starts_at - timedelta(days=30), today=today,
+            rulebook=policy.rulebook_on(today),
+        )  # fmt: skip
+
+    def _mark(self, course: PrepCourse, session: CourseSession, marks: dict[int, Mark]) -> None:
+        course_register.mark_session(
+            course, session.id, marks, actor=self.cast.officer.actor, now=now_utc(), today=today_in_london()
+        )
+
     # --- what belongs to no household
 
     def others(self) -> None:
@@ -557,6 +629,7 @@ def build(app: flask.Flask) -> Estate:
             builder.visits()
             builder.assessments()
             builder.panels()
+            builder.courses()
             builder.others()
             builder.merges()
             cast = builder.cast

@@ -19,6 +19,14 @@ from tests.walks.finding import Found
 
 WORDS = "Some words"
 KIT_FILE = json.dumps({"doorstep": FILE_MARK, "entries": []}).encode()
+BOXES_OF_A_SESSION = ("on_{}-day", "on_{}-month", "on_{}-year", "starts_{}", "ends_{}", "topics_{}", "place_{}")
+
+
+def no_session_in(*rows: str) -> dict[str, str]:
+    """Rows of a course's plan that stay empty: two sessions at one time are refused."""
+    return {box.format(row): "" for row in rows for box in BOXES_OF_A_SESSION}
+
+
 # What a box wants to hear, by the last part of its name; by its whole name and its endpoint where that matters.
 BY_NAME = {
     "email": "somebody.new@example.org",
@@ -55,6 +63,9 @@ EXACTLY: dict[str, dict[str, Any]] = {
     "costs.edit": {f"pounds-{line}": "12.50" for line in range(6)},
     "campaigns.new": {"code": "spring-leaflet"},
     "staff.correct_stage": {"place": "enquiry:contacted"},
+    "assessments.new_course": {**no_session_in(*(f"new{n}" for n in range(2, 8))), "on_new1-year": "2027"},
+    "assessments.edit_course": no_session_in(*(f"new{n}" for n in range(1, 8))),
+    "assessments.copy_course": {"on-year": "2027"},
     "visits.record_past_visit": {"held_from": "7am", "held_until": "8am"},  # before her first visit of the day
     "kit.load_file": {"file": lambda: (io.BytesIO(KIT_FILE), "blue.door.json")},
     "administration.wording": {"text": "Yes, write to me by email."},

@@ -142,6 +142,15 @@ manager /cases/{written}/assessment/report
 officer /cases/{to_share}/assessment/share
 officer /cases/{shared}/assessment/observations
 officer /cases/{observed}/assessment/ready
+manager /courses/new
+manager /courses/{course_ahead_id}/edit
+manager /courses/{course_ahead_id}/copy
+manager /courses/{course_ahead_id}/cancel
+officer /courses/{course_id}
+officer /courses/{course_id}/sessions/{course_session_id}
+officer /courses/{course_id}/notes/{listed}
+officer /cases/{writing}/assessment/preparation
+officer /cases/{listed}/assessment/preparation/{course_ahead_id}/off
 panel_administrator /cases/{ready}/panel
 panel_administrator /panel/new
 panel_administrator /panel/central-list

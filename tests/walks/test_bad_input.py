@@ -42,6 +42,8 @@ NOTHING_IS_AN_ANSWER = {
     "imports.load_sheet": "whether letters go is a box that may stay empty",
     "imports.sheet_layout": "where the headings stand is told from the sheet where nobody says",
     "costs.edit": "an event may have cost nothing",
+    "assessments.cancel_course": "nobody has to say why a course is off",
+    "assessments.mark_session": "nobody may be marked yet",
     "panel.members": "a meeting may wait for its members",
     "panel.attendance": "nobody may be noted as there yet",
 }

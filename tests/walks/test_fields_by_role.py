@@ -39,6 +39,7 @@ OF_A_HOUSEHOLD = (
     "/cases/{reference}/visits",
     "/cases/{reference}/assessment",
     "/cases/{reference}/assessment/household",
+    "/cases/{reference}/assessment/preparation",
     "/cases/{reference}/assessment/stage-one",
     "/cases/{reference}/assessment/report",
     "/cases/{reference}/checks/{dbs_id}",
@@ -57,8 +58,11 @@ OF_A_HOUSEHOLD = (
 OF_NOBODY = (
     "/", "/enquire/check", "/my-day", "/board", "/board/new", "/board/in_assessment", "/board/with_panel", "/enquiries",
     "/assessments", "/visits", "/visits?who=me", "/panel", "/events/all", "/events/{event_id}",
-    "/events/{event_id}/import/{upload_id}/errors.csv", "/admin", "/admin/letters", "/admin/letters?show=given_up",
-    "/admin/audit", "/admin/people", "/admin/checks", "/admin/jobs", "/feed/{feed}.ics", "/healthz",
+    "/events/{event_id}/import/{upload_id}/errors.csv", "/courses", "/courses/{course_id}",
+    "/courses/{other_course_id}", "/courses/{course_id}/sessions/{course_session_id}",
+    "/courses/{course_id}/certificates/{certificate_id}", "/courses/{course_ahead_id}", "/admin", "/admin/letters",
+    "/admin/letters?show=given_up", "/admin/audit", "/admin/people", "/admin/checks", "/admin/jobs",
+    "/feed/{feed}.ics", "/healthz",
 )  # fmt: skip
 PARTS_TOO = ("/search", "/cases/")
 """Addresses that answer a script with a part of the page."""
