@@ -10,11 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
+from typing import Any
 
 from crm import policy
+from crm.cases import contact_links, letters
+from crm.cases.models import Case, Person
 from crm.delivery import render
-from crm.delivery.letter_words import check_words
-from crm.delivery.letters import LETTERS, LetterKind
+from crm.delivery.letter_words import check_words, context_of, used_in
+from crm.delivery.letters import LETTERS, Audience, LetterKind
+from crm.delivery.merge_fields import MERGE_FIELDS
+from crm.delivery.models import Channel
 from crm.delivery.render import Sources
 from crm.policy import changing, reading
 from crm.policy.models import PolicyKind
@@ -96,6 +101,47 @@ def restore_default(
         raise Refusal("The product’s own words are in force on that day already.", status=422)
     changing.publish_letter(
         kind=kind, words=None, in_force_from=in_force_from, actor=actor, now=now, today=today, seen=seen
+    )
+
+
+@dataclass(frozen=True)
+class WrittenFor:
+    """A letter as it would be written to somebody of a household."""
+
+    words: render.Words
+    made_up: tuple[str, ...]
+    """What is not known until it is sent, and stands there from the example: in words."""
+
+
+def letters_to_households() -> list[LetterKind]:
+    """The letters that can be tried on a household, in the order of the catalogue."""
+    return [letter for letter in LETTERS.values() if letter.audience is Audience.HOUSEHOLD and not letter.fixed_words]
+
+
+def written_for(kind: str, case: Case, person: Person, channel: Channel, *, actor: Actor, today: date) -> WrittenFor:
+    """A letter as it would be written to somebody of this household today, in the words in force: for a look before
+    anything is sent, and nothing is. What is not known yet is filled in from the example. Raises NoSuchLetter."""
+    require(actor, Permission.PREVIEW_LETTERS)
+    letter = letter_kind(kind)
+    if letter.audience is not Audience.HOUSEHOLD or channel not in letter.channels:
+        raise NoSuchLetter("That letter does not go to a household that way.")
+    context: dict[str, Any] = {
+        **context_of(letter, service=policy.service()),
+        **letters.common_fields(case, person),
+    }
+    can_stop = letter.may_be_stopped and channel != Channel.POST
+    sources = render.sources_in_force(letter, today)
+    used = used_in(f"{sources.subject}{sources.text if channel == Channel.TEXT else sources.body}").fields
+    made_up = [field for name, field in MERGE_FIELDS.items() if name in used and name not in letter.common_fields]
+    return WrittenFor(
+        render.write_words(
+            letter,
+            context,
+            channel,
+            sources=sources,
+            stop_url=contact_links.nobodys_stop_link() if can_stop else None,
+        ),
+        tuple(field.means for field in made_up),
     )
 
 

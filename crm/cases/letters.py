@@ -204,6 +204,41 @@ def send_to_staff(
     return message
 
 
+@dataclass(frozen=True)
+class Way:
+    """One way by which a letter could go to somebody."""
+
+    channel: Channel
+    address: str | None
+    why_not: str | None
+    """Why it would not go that way, in words; None where it could."""
+    not_before: datetime | None
+    """The first moment at which it may reach them that way, where that is not at once."""
+    is_taken: bool
+    """Whether it is the one that it would go by."""
+
+
+def ways_it_could_go(kind: str, case: Case, person: Person, *, now: datetime) -> list[Way]:
+    """The ways of a letter to one person, the wished one first, and why not by each: by the rules that hold when it is
+    sent."""
+    letter = LETTERS[kind]
+    taken = _route(letter, case, person, wanted=None, at=now, not_after=None).channel
+    ways = []
+    for channel in _ways(letter, person):
+        code = safe_contact.why_not_by(letter, case, person, channel, now=now)
+        moment = safe_contact.next_moment(person, channel, at=now)
+        ways.append(
+            Way(
+                channel=channel,
+                address=safe_contact.address_for(case, person, channel),
+                why_not=safe_contact.WHY_NOT[code] if code else None,
+                not_before=moment if moment is not None and moment > now else None,
+                is_taken=channel == taken,
+            )
+        )
+    return ways
+
+
 def why_not_reachable(kind: str, case: Case, person: Person, *, now: datetime) -> str | None:
     """Why a letter of this kind could not go to this person now; None when it could."""
     why = _route(LETTERS[kind], case, person, wanted=None, at=now, not_after=None).why_not

@@ -12,12 +12,13 @@ from crm.access.queries import names_of
 from crm.assessments import notices
 from crm.audit import queries as trail
 from crm.audit.event_names import words_for
-from crm.cases import timeline
+from crm.cases import letter_words, timeline
+from crm.cases.letters import ways_it_could_go
 from crm.cases.merge_queries import former_ids
 from crm.cases.models import Case
 from crm.cases.queries import case_for, case_head, is_on_case
 from crm.clock import now_utc, today_in_london
-from crm.delivery import OutboundMessage, posting
+from crm.delivery import Channel, OutboundMessage, posting
 from crm.delivery import queries as outbox
 from crm.delivery.failures import failure_words
 from crm.delivery.letters import LETTERS
@@ -86,6 +87,41 @@ def letters(reference: str) -> str:
         channel_words=CHANNEL_WORDS,
         methods=posting.DISPATCH_METHODS,
         failure_words=failure_words,
+        **_head(found),
+    )
+
+
+@bp.get("/cases/<reference>/letters/preview")
+@requires(Permission.PREVIEW_LETTERS)
+@records_view("letter_preview")
+def letter_preview(reference: str) -> str:
+    """Any letter's words as they would go to somebody of this household, and whether and how it would go. Nothing is
+    sent, and nothing is kept but that somebody looked."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    found = case_for(actor, reference, today=today)
+    kinds = letter_words.letters_to_households()
+    letter = letter_words.letter_kind(request.args.get("kind", kinds[0].kind))
+    readers = [one for one in found.household.people if one.is_applicant and one.left_household_on is None]
+    said = request.args.get("person", "")
+    person = next((one for one in readers if str(one.id) == said), readers[0] if readers and not said else None)
+    if person is None:
+        raise NoSuchLetter("We can’t find that person among those of this household who get letters.")
+    ways = ways_it_could_go(letter.kind, found, person, now=now)
+    by = request.args.get("by", "") or next((way.channel for way in ways if way.is_taken), letter.channels[0])
+    channel = Channel(by) if by in letter.channels else letter.channels[0]
+    written = letter_words.written_for(letter.kind, found, person, channel, actor=actor, today=today)
+    saw(case_id=found.id, subject=f"person:{person.id}", kinds=(f"letter_{letter.kind}",))
+    return render(
+        "staff/letter_preview.html",
+        kinds=kinds,
+        letter=letter,
+        readers=readers,
+        person=person,
+        ways=ways,
+        channel=channel,
+        channels=letter.channels,
+        channel_words=CHANNEL_WORDS,
+        written=written,
         **_head(found),
     )
 

@@ -48,6 +48,8 @@ manager /merges/{asked_merge_id}
 manager /merges/{made_merge_id}
 manager /cases/{by_post}/letters
 manager /cases/{by_post}/letters/{by_post.letter_id}
+manager /cases/{by_post}/letters/preview
+manager /cases/{new}/letters/preview?kind=tried_to_ring&by=text
 manager /cases/{new}/looked
 manager /cases/{visit_ahead}/visits
 manager /visits
