@@ -13,6 +13,7 @@ from crm.audit.models import AuditEntry
 from crm.cases.models import Case, ContactLink, Person
 from crm.db import db, transaction
 from crm.delivery import OutboundMessage
+from crm.delivery.merge_fields import MERGE_FIELDS
 from tests.factories import Cast
 
 Make = Callable[..., str]
@@ -37,7 +38,7 @@ def test_a_manager_reads_it_with_the_households_own_fields_and_nothing_is_sent(
     assert "Bartholomew" not in page.text
     assert other not in page.text
     assert "It would go to household2@example.org." in page.text
-    assert "Made up until it is: when the visit or the event begins" in page.text
+    assert f"Made up until it is: {MERGE_FIELDS['starts_at'].means}" in page.text
     with app.app_context():
         assert db.session.scalars(sa.select(OutboundMessage)).all() == []
         assert db.session.scalars(sa.select(ContactLink)).all() == []
