@@ -114,8 +114,12 @@ class WrittenFor:
 
 
 def letters_to_households() -> list[LetterKind]:
-    """The letters that can be tried on a household, in the order of the catalogue."""
-    return [letter for letter in LETTERS.values() if letter.audience is Audience.HOUSEHOLD and not letter.fixed_words]
+    """The letters that can be tried on a household, in the order of the catalogue: not those that say nothing of it."""
+    return [
+        letter
+        for letter in LETTERS.values()
+        if letter.audience is Audience.HOUSEHOLD and not letter.fixed_words and not letter.names_nobody
+    ]
 
 
 def written_for(kind: str, case: Case, person: Person, channel: Channel, *, actor: Actor, today: date) -> WrittenFor:
@@ -123,7 +127,7 @@ def written_for(kind: str, case: Case, person: Person, channel: Channel, *, acto
     anything is sent, and nothing is. What is not known yet is filled in from the example. Raises NoSuchLetter."""
     require(actor, Permission.PREVIEW_LETTERS)
     letter = letter_kind(kind)
-    if letter.audience is not Audience.HOUSEHOLD or channel not in letter.channels:
+    if letter not in letters_to_households() or channel not in letter.channels:
         raise NoSuchLetter("That letter does not go to a household that way.")
     context: dict[str, Any] = {
         **context_of(letter, service=policy.service()),

@@ -107,8 +107,9 @@ def letter_preview(reference: str) -> str:
     if person is None:
         raise NoSuchLetter("We can’t find that person among those of this household who get letters.")
     ways = ways_it_could_go(letter.kind, found, person, now=now)
-    by = request.args.get("by", "") or next((way.channel for way in ways if way.is_taken), letter.channels[0])
-    channel = Channel(by) if by in letter.channels else letter.channels[0]
+    by = request.args.get("by", "")
+    taken = next((way.channel for way in ways if way.is_taken), letter.channels[0])
+    channel = Channel(by) if by in letter.channels else taken
     written = letter_words.written_for(letter.kind, found, person, channel, actor=actor, today=today)
     saw(case_id=found.id, subject=f"person:{person.id}", kinds=(f"letter_{letter.kind}",))
     return render(
@@ -118,6 +119,7 @@ def letter_preview(reference: str) -> str:
         readers=readers,
         person=person,
         ways=ways,
+        by=by,
         channel=channel,
         channels=letter.channels,
         channel_words=CHANNEL_WORDS,

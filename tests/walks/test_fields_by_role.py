@@ -59,7 +59,8 @@ OF_A_HOUSEHOLD = (
 OF_NOBODY = (
     "/", "/enquire/check", "/my-day", "/board", "/board/new", "/board/in_assessment", "/board/with_panel", "/enquiries",
     "/enquiries/mailings", "/enquiries/mailings/{waiting_mailing_id}",
-    "/enquiries/mailings/{waiting_mailing_id}/people", "/assessments", "/visits", "/visits?who=me", "/panel", "/events/all", "/events/{event_id}",
+    "/enquiries/mailings/{waiting_mailing_id}/people",
+    "/assessments", "/visits", "/visits?who=me", "/panel", "/events/all", "/events/{event_id}",
     "/events/{event_id}/import/{upload_id}/errors.csv", "/courses", "/courses/{course_id}",
     "/courses/{other_course_id}", "/courses/{course_id}/sessions/{course_session_id}",
     "/courses/{course_id}/certificates/{certificate_id}", "/courses/{course_ahead_id}", "/admin", "/admin/letters",
