@@ -342,8 +342,10 @@ def take_ids(model: type[Any], count: int) -> range | list[int]:
             given = sa.text("SELECT seq FROM sqlite_sequence WHERE name = :table")
             highest = max(highest, db.session.scalar(given, {"table": table}) or 0)
         return range(highest + 1, highest + 1 + count)
-    sequence = sa.func.nextval(sa.func.pg_get_serial_sequence(table, "id"))
-    return list(db.session.scalars(sa.select(sequence).select_from(sa.func.generate_series(1, count))))
+    # Its name in a subquery: looked up once, not for every number.
+    sequence = sa.select(sa.func.pg_get_serial_sequence(table, "id")).scalar_subquery()
+    numbers = sa.select(sa.func.nextval(sequence)).select_from(sa.func.generate_series(1, count))
+    return list(db.session.scalars(numbers))
 
 
 class Values(NamedTuple):
@@ -404,6 +406,17 @@ def _write(connection: sa.Connection, table: sa.Table, columns: list[str], rows:
     except connection.dialect.loaded_dbapi.Error as fault:  # to callers, as from any other statement
         base = connection.dialect.loaded_dbapi.Error
         raise sa.exc.DBAPIError.instance(statement, None, fault, base, hide_parameters=True) from fault
+
+
+def count_again(*models: type[Any]) -> None:
+    """Have PostgreSQL look at what is in these tables, which it does by itself a minute later.
+
+    For loaders: until then it takes a table that was all but empty for one that still is, and looks each handful of
+    keys up by reading the whole of it. SQLite goes by its indexes anyway.
+    """
+    connection = db.session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"ANALYZE {', '.join(model.__tablename__ for model in models)}")
 
 
 # --- Engine -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, select, update
 
@@ -233,8 +234,7 @@ def check_chunk(upload: SheetImport, *, today: date, limit: int = CHUNK) -> int:
     if not rows:
         upload.step, upload.done_to, upload.done_count = ImportStep.CHECKED, 0, 0
         return 0
-    for row, judged in zip(rows, judge_rows(upload, rows, Terms.on(today)), strict=True):
-        note_verdict(row, judged)
+    _note_verdicts(rows, judge_rows(upload, rows, Terms.on(today)))
     note_done(upload, rows)
     return len(rows)
 
@@ -289,13 +289,41 @@ def judge_rows(upload: SheetImport, rows: Sequence[SheetLine], terms: Terms) -> 
 
 def note_verdict(row: SheetLine, judged: Judged) -> None:
     """Keep what a line comes to."""
-    row.verdict = judged.verdict
-    row.has_doubts = bool(judged.sign_up.doubts)
-    row.notes = json.dumps(judged.notes, ensure_ascii=False) if judged.notes else None
-    row.phone_key, row.email_key, row.place_key = judged.phone_key, judged.email_key, judged.place_key
-    row.match_case_id, row.match_line = judged.match_case_id, judged.match_line
+    for column, value in _columns_of(judged).items():
+        setattr(row, column, value)
+    if row.notes != (notes := _notes_of(judged)):  # sealed again it would be another value each time
+        row.notes = notes
     if judged.verdict != Verdict.LOOK:
         row.decision = None
+
+
+def _note_verdicts(rows: Sequence[SheetLine], several: Sequence[Judged]) -> None:
+    """Keep what many lines come to by one statement: the unit of work would make one of every few lines, since each has
+    something else to change."""
+    table, changes = SheetLine.__tablename__, []
+    for row, judged in zip(rows, several, strict=True):
+        notes = _notes_of(judged)
+        sealed = seal(table, "notes_sealed", row.row_key, notes) if notes else None
+        decision = row.decision if judged.verdict == Verdict.LOOK else None
+        changes.append({"id": row.id, **_columns_of(judged), "notes_sealed": sealed, "decision": decision})
+        db.session.expunge(row)  # what it says is old from here on
+    db.session.execute(update(SheetLine), changes)
+
+
+def _columns_of(judged: Judged) -> dict[str, Any]:
+    return {
+        "verdict": judged.verdict,
+        "has_doubts": bool(judged.sign_up.doubts),
+        "phone_key": judged.phone_key,
+        "email_key": judged.email_key,
+        "place_key": judged.place_key,
+        "match_case_id": judged.match_case_id,
+        "match_line": judged.match_line,
+    }
+
+
+def _notes_of(judged: Judged) -> str | None:
+    return json.dumps(judged.notes, ensure_ascii=False) if judged.notes else None
 
 
 def decide_line(upload: SheetImport, number: int, decision: Decision, *, actor: Actor, now: datetime) -> SheetLine:

@@ -18,9 +18,11 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
+from crm.cases.models import Case, Enquiry, Household, Person, Track
 from crm.clock import london_date
-from crm.db import db, end_read, is_lock_timeout, transaction
+from crm.db import count_again, db, end_read, is_lock_timeout, transaction
 from crm.events.sheet_import import (
+    CHUNK,
     READ_CHUNK,
     begin_reading,
     check_chunk,
@@ -30,13 +32,15 @@ from crm.events.sheet_import import (
     store_lines,
 )
 from crm.events.sheet_loading import load_chunk
-from crm.events.sheet_models import ImportStep, SheetImport
+from crm.events.sheet_models import ImportStep, SheetImport, SheetLine
 from crm.events.sheet_queries import next_on_its_way
 from crm.events.sheet_undo import undo_chunk
 from crm.events.sheets import Line
 from crm.rules.refusal import Refusal
 
 IDLE_WAITS_S = (0.5, 1.0, 2.0)
+COUNTED_AFTER = 5 * CHUNK
+"""So many lines into a stage, the database is told that its tables have grown."""
 TRIES = 3
 """A chunk that fails so often is left to a person."""
 FAILED = "We could not go on with this sheet. Try again; if it stops here once more, tell whoever runs the server."
@@ -119,6 +123,8 @@ def _collecting_afterwards() -> Iterator[None]:
 
 
 def _do_chunk(upload: SheetImport, stage: ImportStep | None, *, now: datetime) -> int:
+    if upload.done_count == COUNTED_AFTER:
+        count_again(SheetLine, Household, Person, Case, Track, Enquiry)
     today = london_date(now)
     if stage == ImportStep.CHECKING:
         return check_chunk(upload, today=today)
