@@ -290,6 +290,21 @@ def test_a_long_sheet_is_left_to_the_worker_and_can_be_stopped_gone_on_with_and_
     assert how_many(Case, Enquiry) == [0, 0]
 
 
+def test_postgresql_is_told_once_that_its_tables_grow_while_a_long_sheet_is_loaded(
+    session, cast, long_upload, queries, monkeypatch
+):
+    drive(long_upload)
+    start(cast, long_upload)
+    monkeypatch.setattr(sheet_worker, "COUNTED_AFTER", 0)
+
+    with queries() as sent:
+        drive(long_upload)
+
+    told = [statement for statement in sent if statement.startswith("ANALYZE")]
+    assert len(told) == (db.engine.dialect.name == "postgresql")
+    assert all("sheet_line" in statement and "person" in statement for statement in told)
+
+
 @pytest.mark.parametrize("dies_in", ["check_chunk", "load_chunk", "undo_chunk"])
 def test_killed_in_the_middle_and_run_again_nothing_is_there_twice(session, cast, long_upload, settings, dies_in):
     """A child process takes the sheet on and is killed, by SIGKILL, inside the transaction of its third chunk."""
