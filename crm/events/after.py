@@ -88,11 +88,11 @@ def queue_those_who_asked(now: datetime) -> int:
 
 
 def _askers(now: datetime) -> Select[int]:
+    """Followed up or not: a phone that finds signal on Tuesday brings in who asked on Saturday."""
     return (
         select(EventSignUp.id)
         .join(RecruitmentEvent, RecruitmentEvent.id == EventSignUp.event_id)
         .where(
-            RecruitmentEvent.followed_up_at.is_(None),
             RecruitmentEvent.starts_at > now - LOOK_BACK,
             EventSignUp.enquiry_id.is_(None),
             EventSignUp.forgotten_at.is_(None),

@@ -20,6 +20,7 @@ from crm.audit import record
 from crm.cases import keys
 from crm.cases.open_case import NewPerson
 from crm.db import db
+from crm.delivery.message import sendable_address
 from crm.events import telling
 from crm.events.attendance import add_guest
 from crm.events.models import (
@@ -79,8 +80,9 @@ def sign_up(
     """Save a place, or a place in the line, and confirm it by email.
 
     An address that has signed up already changes nothing: it is sent its link again, and whoever sees the answer can't
-    tell. Raises NoSignUps.
+    tell. Raises NoSignUps, UnsendableAddress.
     """
+    _check_addresses(new.people)
     hold(event)
     if why := why_no_sign_ups(event, now=now):
         raise NoSignUps(why, alternatives=("Look at our other events.",))
@@ -145,7 +147,8 @@ def change_sign_up(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Change who comes and what would help. Raises NoSignUps, NoRoom, PlaceLinkEnded."""
+    """Change who comes and what would help. Raises NoSignUps, NoRoom, PlaceLinkEnded, UnsendableAddress."""
+    _check_addresses([second] if second is not None else [])
     event = _held_event(row, now=now)
     if row.status == SignUpStatus.CANCELLED:
         raise PlaceLinkEnded
@@ -168,6 +171,13 @@ def change_sign_up(
     record("event.place_changed", actor=actor, at=now, subject=f"event:{event.id}", detail={"sign_up": row.id})
     if more < 0:
         move_up(event, actor=actor, now=now)
+
+
+def _check_addresses(people: Sequence[NewPerson]) -> None:
+    """Everybody is told by email: whoever gives an address gives one that letters reach. Raises UnsendableAddress."""
+    for person in people:
+        if person.email:
+            sendable_address(person.email)
 
 
 def cancel_sign_up(row: EventSignUp, *, actor: Actor, now: datetime) -> None:
@@ -359,6 +369,8 @@ def _held_event(row: EventSignUp, *, now: datetime) -> RecruitmentEvent:
     event = row.event
     hold(event)
     db.session.refresh(row, ["status", "adults", "sequence"], with_for_update=True)
+    # Who comes was read before the row was held: somebody at the same form may have changed it since.
+    db.session.expire(row, ["guests"])
     if event.starts_at <= now:
         raise NoSignUps("The event has begun, so nothing can be changed here any more. Ring us, or come along.")
     return event

@@ -22,6 +22,7 @@ from crm.clock import london
 from crm.db import db
 from crm.delivery import Channel, NewMessage, OutboundMessage, Recipient, enqueue
 from crm.delivery.enqueue import recipient_key
+from crm.delivery.message import UnsendableAddress, sendable_address
 from crm.delivery.post_room import post_room
 from crm.delivery.texts import can_be_texted
 from crm.delivery.wording import and_list
@@ -192,12 +193,24 @@ def who_was_there(event: RecruitmentEvent) -> str | None:
 
 
 def readers(sign_up: EventSignUp) -> list[EventGuest]:
-    """The adults of a sign-up who are written to: each once, and an address that two share once."""
+    """The adults of a sign-up who are written to: each once, and an address that two share once.
+
+    What a visitor typed at the door may be no address that a letter can go to: nobody is written to there, and
+    everybody else of the event still is.
+    """
     found: dict[str, EventGuest] = {}
     for guest in sign_up.guests:
-        if guest.email and guest.email_key:
+        if guest.email_key and _can_be_written_to(guest):
             found.setdefault(guest.email_key, guest)
     return list(found.values())
+
+
+def _can_be_written_to(guest: EventGuest) -> bool:
+    try:
+        sendable_address(guest.email)
+    except UnsendableAddress:
+        return False
+    return True
 
 
 def asked_to_stop(guest: EventGuest) -> bool:

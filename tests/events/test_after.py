@@ -166,6 +166,48 @@ def test_somebody_who_asked_us_to_stop_is_not_written_to(session, cast, event):
     assert letters("event_missed") == letters("event_thanks") == letters("event_thank_you") == []
 
 
+def test_who_asked_and_is_only_heard_of_after_the_follow_up_is_in_the_queue_too(session, cast, event):
+    """Their check-in came late: from a phone without signal, or from what was kept aside at the door."""
+    monday, tuesday = at("2026-07-13 09:00"), at("2026-07-14 10:00")
+    with transaction():
+        asks = sign_up(event, a_person(1, phone="07700 900745"))
+    run(monday)
+
+    with transaction():
+        check_in(
+            event, asks.guests[0].id, entry_id="late", happened_at=DURING, actor=cast.recruiter.actor, now=tuesday
+        )
+        asks.wants_call = True
+    with transaction():
+        assert after.has_askers(tuesday)
+        assert after.queue_those_who_asked(tuesday) == 1
+
+    assert asks.enquiry_id is not None
+    assert not after.has_askers(tuesday)
+
+
+def test_an_address_at_the_door_that_no_letter_can_go_to_holds_up_nobody(session, cast, event):
+    """A visitor typed it at the kiosk and asked not to be rung, so that nobody looked at it."""
+    with transaction():
+        listens = sign_up(event, a_person(1))
+        comes(cast, event, listens)
+        for number, email in enumerate(("jürgen@example.org", "a..b@example.org", "a@exa_mple.org")):
+            walk_in(
+                event,
+                entry_id=f"door{number}",
+                people=[NewPerson(given_name="Jürgen", email=email, consents=(FRIDAY_NEWS,))],
+                happened_at=DURING,
+                actor=cast.recruiter.actor,
+                now=DURING,
+                today=london_date(DURING),
+                rulebook=policy.rulebook_on(london_date(DURING)),
+                wants_no_call=True,
+            )
+
+    assert run(at("2026-07-13 09:00")) == 1
+    assert [row.recipient for row in letters("event_thanks")] == ["guest1@example.org"]
+
+
 def test_an_event_followed_up_late_writes_to_nobody_and_forgets_nobody(session, cast, event):
     with transaction():
         row = sign_up(event, a_person(1), wants_call=True)

@@ -16,8 +16,9 @@ from crm.db import db, transaction
 from crm.delivery import OutboundMessage
 from crm.visits import hours
 from crm.visits.models import VisitOfficer
+from tests.racers import CLIENTS, Racers, racing
 from tests.visits.conftest import Verbs, open_household
-from tests.visits.racers import CLIENTS, Racers, racing
+from tests.visits.racers import act
 
 ROUNDS_BY_DAY, ROUNDS_BY_NIGHT = 20, 200
 
@@ -109,7 +110,7 @@ def at(day: date, hour: int, minute: int = 0) -> datetime:
 
 @pytest.fixture
 def race(app, session, cast, database, settings):
-    with racing({**database.environ, "CRM_DATA": str(settings.data_dir)}) as racers:
+    with racing({**database.environ, "CRM_DATA": str(settings.data_dir)}, act) as racers:
         race = Race(racers, cast)
         race.waiting = database.made_once("households-that-race", race.fill_up)
         race.made = CLIENTS
