@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, or_, select
+from sqlalchemy.exc import IntegrityError
 
 from crm.db import db, rows_changed
 from crm.enquiries import campaigns
@@ -53,13 +54,34 @@ def came_by_link(draft: EnquiryDraft | None, token: str | None) -> bool:
     return draft is not None and bool(token) and draft.link_browser_hash == _digest(token or "")
 
 
-def begin_draft(*, now: datetime) -> tuple[EnquiryDraft, str]:
-    """A new draft, and the token that opens it: it goes to the browser and is not kept."""
-    token = secrets.token_urlsafe(24)
-    draft = EnquiryDraft(token_hash=_digest(token), began_at=now, expires_at=now + KEPT_FOR)
+def begin_draft(*, now: datetime, page: str | None = None) -> tuple[EnquiryDraft, str]:
+    """A new draft, and the token that opens it: it goes to the browser and is not kept.
+
+    ``page`` is a secret of the one drawing of a page that begins it. What was typed there and its Continue may come
+    together, before the browser has a token: whichever is second takes up what the first began, under the same token.
+    """
+    begun = _begun_from(page)
+    if begun is not None and begun.expires_at > now and not begun.sent_count:
+        return begun, str(page)
+    token = page if page is not None and begun is None else secrets.token_urlsafe(24)
+    draft = EnquiryDraft(token_hash=_digest(token), began_at=now, expires_at=now + KEPT_FOR, sent_count=0)
     draft.answers = "{}"
-    db.session.add(draft)
+    try:
+        with db.session.begin_nested():
+            db.session.add(draft)
+    except IntegrityError:
+        begun = _begun_from(page)
+        if begun is None:
+            raise
+        return begun, token
     return draft, token
+
+
+def _begun_from(page: str | None) -> EnquiryDraft | None:
+    if page is None:
+        return None
+    of_page = select(EnquiryDraft).where(EnquiryDraft.token_hash == _digest(page))
+    return db.session.scalars(of_page.with_for_update()).first()
 
 
 def _all_of(draft: EnquiryDraft | None) -> Answers:

@@ -30,9 +30,10 @@ from crm.enquiries.return_link import send_link
 from crm.enquiries.submitting import news_channels, send_draft
 from crm.rules.permissions import PUBLIC
 from crm.rules.quiet_times import keep_quiet, say_quiet
-from crm.web import robots
+from crm.web import forgery, robots
 from crm.web.filters import clock_time
 from crm.web.forms import BaseForm, tidy
+from crm.web.keyed import digest
 from crm.web.limits import count_try, limited
 from crm.web.pages import render, see_other
 from crm.web.writes import writes
@@ -136,7 +137,7 @@ def step(step: str) -> Response | tuple[str, int]:
     if keeps_as_it_was or form.is_sent_and_right():
         new_token = None
         if draft is None:
-            draft, new_token = drafts.begin_draft(now=now)
+            draft, new_token = drafts.begin_draft(now=now, page=_secret_of_page())
         drafts.keep_arrival(draft, campaigns.read_arrival(request.args), now=now)
         if not keeps_as_it_was:
             drafts.keep_answers(draft, _given(form, question, answers), now=now, of_page=step)
@@ -171,7 +172,7 @@ def keep_typed(step: str) -> Response:
     question = _question(step, policy.rulebook_on(today_in_london()).criteria)
     draft, new_token = drafts.draft_of(_token(), now=now, lock=True), None
     if draft is None:
-        draft, new_token = drafts.begin_draft(now=now)
+        draft, new_token = drafts.begin_draft(now=now, page=_secret_of_page())
     typed = {
         name: [str(tidy(value)) for value in values]
         for name, values in request.form.lists()
@@ -349,6 +350,12 @@ def _cookie_name() -> str:
 
 def _token() -> str | None:
     return request.cookies.get(_cookie_name())
+
+
+def _secret_of_page() -> str:
+    """What every request of one drawing of a page has in common, and nobody else can make: from the token of its form,
+    which was looked at before any view ran."""
+    return digest("enquiry draft", request.form.get(forgery.FIELD, ""))
 
 
 def _give_cookie(response: Response, token: str) -> None:
