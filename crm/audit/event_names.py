@@ -104,6 +104,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "kit.closed": "Closed the door of an event",
         "kit.opened_again": "Opened the door of an event again",
         "kit.entry_aside": "Kept an entry from the door aside",
+        "kit.aside_tried": "Tried an entry that was kept aside again",
         "kit.aside_settled": "Saw to an entry that was kept aside",
         "kit.file_loaded": "Loaded a file of entries from the door",
         "kit.key_destroyed": "Destroyed the key of an event’s door",

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from crm.access.tokens import digest_of, has_shape, new_token
 from crm.audit import record
 from crm.db import db
-from crm.events.kit_models import KitAside, KitDevice, KitKey
+from crm.events.kit_models import KitAside, KitDevice, KitKey, SettledHow
 from crm.events.kit_sealing import is_public_key, new_key_pair
 from crm.events.models import RecruitmentEvent
 from crm.rules.permissions import SYSTEM, Actor, Permission, require
@@ -149,7 +149,11 @@ def note_heard(device: KitDevice, *, waiting: int, skew_ms: int, now: datetime) 
 
 
 def check_proof(device: KitDevice, proof_digest: str) -> bool:
-    """Whether somebody with the PIN asks. Counts wrong ones; after PROOFS_AT_MOST none is right any more."""
+    """Whether somebody with the PIN asks. Counts wrong ones; after PROOFS_AT_MOST none is right any more.
+
+    The row is held while that is looked at: many who guess at once are counted one by one.
+    """
+    db.session.refresh(device, ["wrong_proofs"], with_for_update=True)
     if device.wrong_proofs >= PROOFS_AT_MOST:
         return False
     if secrets.compare_digest(device.proof_digest, proof_digest):
@@ -197,13 +201,32 @@ def _end_devices(event_id: int, *, now: datetime) -> None:
     )
 
 
-def settle_aside(aside: KitAside, *, actor: Actor, now: datetime) -> None:
-    """A person has seen to an entry that was kept aside: what it said is dropped."""
+class DealtWithAlready(Refusal):
+    """Somebody else has seen to an entry that was kept aside."""
+
+    default_status = 409
+
+    def __init__(self) -> None:
+        super().__init__("Somebody else has just dealt with this entry. Go back to the door to see what is left.")
+
+
+def hold_aside(aside: KitAside) -> None:
+    """Keep others from dealing with an entry until this is done. Raises DealtWithAlready."""
+    db.session.refresh(aside, with_for_update=True)
+    if aside.settled_at is not None:
+        raise DealtWithAlready
+
+
+def settle_aside(
+    aside: KitAside, *, how: SettledHow = SettledHow.DROPPED, guest_id: int | None = None, actor: Actor, now: datetime
+) -> None:
+    """An entry that was kept aside is dealt with: what it said is dropped. ``guest_id`` is whom it was about."""
     require(actor, Permission.MANAGE_EVENTS)
-    if aside.settled_at is None:
-        aside.settled_at, aside.settled_by_id = now, actor.user_id
-        aside.content = None
-        record("kit.aside_settled", actor=actor, at=now, subject=f"kit_aside:{aside.id}")
+    aside.settled_at, aside.settled_by_id, aside.settled_how = now, actor.user_id, how
+    aside.content = None
+    db.session.flush()
+    detail = {"how": str(how)} | ({"guest": guest_id} if guest_id is not None else {})
+    record("kit.aside_settled", actor=actor, at=now, subject=f"kit_aside:{aside.id}", detail=detail)
 
 
 def close_and_forget(*, now: datetime) -> int:

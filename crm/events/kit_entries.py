@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import selectinload
 
 from crm import policy
@@ -25,8 +25,8 @@ from crm.cases import keys
 from crm.cases.models import PersonRole
 from crm.cases.open_case import NewConsent, NewPerson
 from crm.db import db
-from crm.events import attendance
-from crm.events.kit_models import AsideReason, KitAside, KitDevice, KitEntry, KitEntryKind, KitKey
+from crm.events import attendance, kit
+from crm.events.kit_models import AsideReason, KitAside, KitDevice, KitEntry, KitEntryKind, KitKey, SettledHow
 from crm.events.kit_sealing import (
     LARGEST_COUNTER,
     Envelope,
@@ -38,7 +38,7 @@ from crm.events.kit_sealing import (
     read_envelope,
 )
 from crm.events.models import EventGuest, EventSignUp, RecruitmentEvent, SignUpSource
-from crm.rules.permissions import PUBLIC, SYSTEM, Actor, Permission
+from crm.rules.permissions import PUBLIC, SYSTEM, Actor, Permission, require
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 
@@ -146,9 +146,10 @@ def take_entry(
     moment: Moment,
     skew: timedelta | None,
     by_file: bool = False,
+    again: bool = False,
 ) -> Receipt:
     """Store one entry. ``skew`` is how far the device's clock is ahead of ours, as just measured; None when the entry
-    came by hand, and what was last measured on its device counts.
+    came by hand, and what was last measured on its device counts. ``again``: it was kept aside, and somebody tries it.
 
     1. Read the envelope.
     2. One that we have is acknowledged again, if it says the same.
@@ -166,7 +167,7 @@ def take_entry(
     known = db.session.scalars(select(KitEntry).where(KitEntry.client_id == envelope.client_id)).first()
     if known is not None and known.body_digest == envelope.digest:
         return Receipt(envelope.client_id, "known")
-    if _aside_already(event, _digest(raw)) is not None:
+    if not again and _aside_already(event, _digest(raw)) is not None:
         return Receipt(envelope.client_id, "aside")
     if envelope.event_id != event.id:
         raise NotTaken(AsideReason.OTHER_EVENT)
@@ -222,7 +223,7 @@ def keep_aside(
             reason=refused.reason,
             received_at=now,
         )
-        aside.content = json.dumps({"came": raw, "said": refused.said, "why": words})
+        aside.content = _content(raw, refused)
         db.session.add(aside)
         db.session.flush()
         record(
@@ -233,6 +234,107 @@ def keep_aside(
             detail={"event": event.id, "reason": str(refused.reason)},
         )
     return Receipt(client_id, "aside", words)
+
+
+def _content(raw: Any, refused: NotTaken) -> str:
+    return json.dumps({"came": raw, "said": refused.said, "why": refused.why or REASON_WORDS[refused.reason]})
+
+
+# --- What was kept aside, once more -----------------------------------------------------------------------------------
+
+
+def try_again(aside: KitAside, *, moment: Moment, actor: Actor) -> NotTaken | None:
+    """Take in an entry that was kept aside as if it had just come: None once it is stored, else why it still is not.
+
+    What was in its way may have been put right: a guest who was not on the list, a fault of ours. One that was written
+    for another event is stored at that one. Nothing of the entry is lost by trying. Raises DealtWithAlready.
+    """
+    require(actor, Permission.MANAGE_EVENTS)
+    kit.hold_aside(aside)
+    came = json.loads(aside.content or "{}").get("came")
+    try:
+        with db.session.begin_nested():
+            _take_where_it_belongs(came, aside, moment=moment)
+    except NotTaken as fault:
+        refused = fault
+    except IntegrityError as fault:
+        refused = NotTaken(AsideReason.REFUSED, why=FAULT_OF_OURS, fault=fault)
+    else:
+        kit.settle_aside(aside, how=SettledHow.STORED, actor=actor, now=moment.now)
+        return None
+    if refused.said is None:
+        refused.said = json.loads(aside.content or "{}").get("said")
+    aside.reason, aside.content = refused.reason, _content(came, refused)
+    db.session.flush()
+    record(
+        "kit.aside_tried",
+        actor=actor,
+        at=moment.now,
+        subject=f"kit_aside:{aside.id}",
+        detail={"reason": str(refused.reason)},
+    )
+    return refused
+
+
+def _take_where_it_belongs(came: Any, aside: KitAside, *, moment: Moment) -> None:
+    try:
+        event_id = read_envelope(came).event_id
+    except NotAnEnvelope as fault:
+        raise NotTaken(AsideReason.SHAPE) from fault
+    event = db.session.get(RecruitmentEvent, event_id)
+    key = kit.key_of(event) if event is not None else None
+    if event is None or key is None:
+        raise NotTaken(AsideReason.OTHER_EVENT)
+    take_entry(came, event=event, key=key, moment=moment, skew=None, by_file=aside.device_id is None, again=True)
+
+
+def settle_with_guest(
+    aside: KitAside, guest_id: int, *, event: RecruitmentEvent, actor: Actor, now: datetime
+) -> EventGuest:
+    """Somebody says whom an entry is about: that guest of its event is checked in when the entry says, or not any more
+    where it took a check-in back. What else it said that could be read goes with them.
+
+    Raises DealtWithAlready, NotAtTheDoor, NotOnTheList.
+    """
+    require(actor, Permission.MANAGE_EVENTS)
+    kit.hold_aside(aside)
+    content = json.loads(aside.content or "{}")
+    said = content.get("said") or {}
+    tap = attendance.undo if said.get("kind") == KitEntryKind.UNDO else attendance.check_in
+    happened_at = _moment_of(content.get("came"), event, now=now)
+    guest = tap(
+        event, guest_id, entry_id=f"aside:{aside.id}", happened_at=happened_at, actor=actor, now=now
+    ).guest
+    _give(guest, said, now=now)
+    kit.settle_aside(aside, how=SettledHow.GUEST, guest_id=guest.id, actor=actor, now=now)
+    return guest
+
+
+def _moment_of(came: Any, event: RecruitmentEvent, *, now: datetime) -> datetime:
+    """When an entry happened by our clock, where that can be read; else the latest moment that it can have been."""
+    try:
+        envelope = read_envelope(came)
+    except NotAnEnvelope:
+        return min(now, event.ends_at)
+    device = db.session.scalars(select(KitDevice).where(KitDevice.public_id == envelope.device_id)).first()
+    skew = timedelta(milliseconds=device.skew_ms) if device is not None else timedelta()
+    return when_it_happened(envelope.written_at, skew=skew, event=event, now=now)
+
+
+def _give(guest: EventGuest, said: Mapping[str, Any], *, now: datetime) -> None:
+    """What somebody said at the door, kept with the guest they turn out to be. Nothing that they said before goes."""
+    row = guest.sign_up
+    row.wants_call = row.wants_call or said.get("ring") == "yes"
+    if row.interest is None and said.get("interest") in INTERESTS:
+        row.interest = said["interest"]
+    if note := text_of(said, "note", longest=1000):
+        row.question = f"{row.question}\n{note}" if row.question else note
+    try:
+        consents = _consents(said)
+    except EntryNotRight:
+        consents = ()  # a wording that was never in use: nobody is taken at a word they were not shown
+    attendance.add_consents(guest, NewPerson(given_name=guest.given_name, consents=consents), now=now)
+    db.session.flush()
 
 
 def when_it_happened(written_at: datetime, *, skew: timedelta, event: RecruitmentEvent, now: datetime) -> datetime:
@@ -314,7 +416,7 @@ def _do(
         rulebook=moment.rulebook,
         postcode=_postcode(said),
         interest=said["interest"] if said.get("interest") in INTERESTS else None,
-        said=_text(said, "note", longest=1000),
+        said=text_of(said, "note", longest=1000),
         wants_no_call=kind is KitEntryKind.SIGN_IN and said.get("ring") != "yes",
     )
     return kind
@@ -358,17 +460,17 @@ def _who_set_up(device: KitDevice) -> Actor:
 
 def _people(said: Mapping[str, Any], kind: KitEntryKind) -> list[NewPerson]:
     person = _person(said)
-    partner = _text(said, "partner", longest=100)
+    partner = text_of(said, "partner", longest=100)
     if kind is KitEntryKind.WALK_IN and said.get("who") == "couple" and partner:
         return [person, _partner(partner, person)]
     return [person]
 
 
 def _person(said: Mapping[str, Any]) -> NewPerson:
-    given = _text(said, "given_name", longest=100)
+    given = text_of(said, "given_name", longest=100)
     if not given:
         raise EntryNotRight("It gives no first name.")
-    reach = _text(said, "reach", longest=254) or ""
+    reach = text_of(said, "reach", longest=254) or ""
     email, phone = (reach, None) if "@" in reach else (None, reach or None)
     if email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
         raise EntryNotRight("The email address can’t be read.")
@@ -376,7 +478,7 @@ def _person(said: Mapping[str, Any]) -> NewPerson:
         raise EntryNotRight("The phone number can’t be read.")
     return NewPerson(
         given_name=given,
-        family_name=_text(said, "family_name", longest=100),
+        family_name=text_of(said, "family_name", longest=100),
         phone=phone,
         email=email,
         contact_times=TIMES.get(str(said.get("contact_times"))),
@@ -423,14 +525,14 @@ def _privacy(said: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _postcode(said: Mapping[str, Any]) -> str | None:
-    postcode = _text(said, "postcode", longest=12)
+    postcode = text_of(said, "postcode", longest=12)
     return postcode if postcode and keys.district(postcode) else None
 
 
 _UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ufeff\ud800-\udfff]")
 
 
-def _text(said: Mapping[str, Any], name: str, *, longest: int) -> str | None:
+def text_of(said: Mapping[str, Any], name: str, *, longest: int) -> str | None:
     """One answer, without what no name or note needs; cut rather than refused: nobody is there to shorten it."""
     value = said.get(name)
     if not isinstance(value, str):

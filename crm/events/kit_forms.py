@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wtforms import FileField, HiddenField
+from wtforms import FileField, HiddenField, SelectField
 from wtforms.validators import ValidationError
 
 from crm.web.forms import BaseForm, Needed, TextField
@@ -37,6 +37,16 @@ class SetUpDeviceForm(BaseForm):
 
 class KitFileForm(BaseForm):
     file = FileField("The file from the device", [Needed("Choose the file that the device saved")])
+
+
+class WhoItIsForm(BaseForm):
+    """Whom an entry is about that was kept aside: somebody on the event's list."""
+
+    guest = SelectField("Who is it?", coerce=int)
+
+    def validate_guest(self, field: Any) -> None:
+        if not field.data:
+            raise ValidationError("Choose who it is from the list")
 
 
 class KitStepForm(BaseForm):

@@ -35,6 +35,17 @@ class AsideReason(StrEnum):
     REFUSED = "refused"
 
 
+class SettledHow(StrEnum):
+    """What became of an entry that was kept aside."""
+
+    STORED = "stored"
+    """It was tried again, and is an entry like any other."""
+    GUEST = "guest"
+    """Somebody said which guest of the event it is about."""
+    DROPPED = "dropped"
+    """Somebody saw to it in another way."""
+
+
 class KitKey(RowKey, Base):
     """The key pair of one event's door. Devices seal to the public half; the private half is destroyed in time."""
 
@@ -136,9 +147,12 @@ class KitAside(RowKey, Base):
     """JSON: the envelope as it came, what it said where that could be read, and why it was refused."""
     settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    settled_how: Mapped[str | None] = mapped_column(String(12))
 
     __table_args__ = (
         one_of("reason", AsideReason),
+        one_of("settled_how", SettledHow),
         UniqueConstraint("event_id", "digest", name="uq_kit_aside_event_id"),
         CheckConstraint("(settled_at IS NULL) = (settled_by_id IS NULL)", name="is_settled_by_somebody"),
+        CheckConstraint("(settled_at IS NULL) = (settled_how IS NULL)", name="is_settled_somehow"),
     )

@@ -16,8 +16,8 @@ from crm.access.models import User
 from crm.clock import london_date
 from crm.db import db
 from crm.events.kit import closes_at
-from crm.events.kit_entries import NEWS_CHANNELS
-from crm.events.kit_models import AsideReason, KitAside, KitDevice, KitEntry, KitKey
+from crm.events.kit_entries import NEWS_CHANNELS, text_of
+from crm.events.kit_models import AsideReason, KitAside, KitDevice, KitEntry, KitEntryKind, KitKey, SettledHow
 from crm.events.kit_sealing import EPOCH
 from crm.events.models import EventGuest, EventSignUp, RecruitmentEvent, SignUpSource, SignUpStatus
 from crm.rules.refusal import Refusal
@@ -32,6 +32,11 @@ REASON_SHORT: Mapping[str, str] = {
     AsideReason.SEALED: "Can’t be opened",
     AsideReason.OTHER_WORDS: "Came before, with other words",
     AsideReason.REFUSED: "Could not be stored",
+}
+SETTLED_WORDS: Mapping[str, str] = {
+    SettledHow.STORED: "It was tried again and is stored now",
+    SettledHow.GUEST: "Somebody said which guest it is about, and it was kept with them",
+    SettledHow.DROPPED: "It was dealt with by hand, and what it said has been dropped",
 }
 ASIDES_SHOWN = 50
 NAMES_AT_MOST = 3000
@@ -181,6 +186,14 @@ def names_for_the_door(event: RecruitmentEvent) -> list[dict[str, Any]]:
     ]
 
 
+def choices_of_guests(event: RecruitmentEvent) -> list[tuple[int, str]]:
+    """The guests of an event to choose one from, with what tells two of one name apart."""
+    found = [
+        (row["guest"], f"{row['name']}{', ' if row['hint'] else ''}{row['hint']}") for row in names_for_the_door(event)
+    ]
+    return [(0, "Choose somebody on the list"), *found]
+
+
 def _hint(phone: str | None, email: str | None, *, waiting: bool, source: str) -> str:
     """What tells two people of one name apart, and tells a stranger who looks over a shoulder nothing of use."""
     digits = re.sub(r"\D", "", phone or "")
@@ -202,7 +215,8 @@ class AsideStory:
 
     why: str
     answers: tuple[tuple[str, str], ...]
-    came: Any
+    is_undo: bool
+    """Whether it took a check-in back."""
 
 
 _ANSWER_WORDS: Mapping[str, str] = {
@@ -223,10 +237,12 @@ def story_of(aside: KitAside) -> AsideStory:
     content = json.loads(aside.content or "{}")
     said = content.get("said") or {}
     answers = tuple(
-        (words, str(said[name])[:1000]) for name, words in _ANSWER_WORDS.items() if isinstance(said.get(name), str)
+        (words, text_of(said, name, longest=1000) or "") for name, words in _ANSWER_WORDS.items()
     )
     return AsideStory(
-        why=content.get("why", ""), answers=tuple(pair for pair in answers if pair[1]), came=content.get("came")
+        why=content.get("why", ""),
+        answers=tuple(pair for pair in answers if pair[1]),
+        is_undo=said.get("kind") == KitEntryKind.UNDO,
     )
 
 

@@ -21,7 +21,7 @@ from crm.access.models import SessionKind
 from crm.audit import record
 from crm.clock import now_utc, today_in_london
 from crm.db import transaction
-from crm.events import kit, kit_queries, queries
+from crm.events import attendance, kit, kit_queries, queries
 from crm.events.kit_entries import (
     FAULT_OF_OURS,
     FileNotRead,
@@ -30,10 +30,12 @@ from crm.events.kit_entries import (
     Receipt,
     keep_aside,
     read_file,
+    settle_with_guest,
     take_entry,
+    try_again,
 )
-from crm.events.kit_forms import KitFileForm, KitStepForm, SetUpDeviceForm
-from crm.events.kit_models import AsideReason, KitDevice, KitKey
+from crm.events.kit_forms import KitFileForm, KitStepForm, SetUpDeviceForm, WhoItIsForm
+from crm.events.kit_models import AsideReason, KitAside, KitDevice, KitKey
 from crm.events.kit_sealing import LATEST_MS
 from crm.events.models import RecruitmentEvent
 from crm.rules.permissions import Permission
@@ -199,14 +201,62 @@ def _what_the_file_held(count: Counter[str], *, missing: int) -> str:
 @writes
 def look_at_aside(event_id: int, aside_id: int) -> Response | tuple[str, int]:
     """An entry that was kept aside: what it says, why, and that somebody has seen to it."""
-    actor, now = current_actor(), now_utc()
-    event = queries.event_by_id(event_id)
-    aside = kit_queries.aside_of(event, aside_id)
+    event, aside = _aside(event_id, aside_id)
     form = KitStepForm()
     if form.is_sent_and_right():
-        kit.settle_aside(aside, actor=actor, now=now)
+        kit.hold_aside(aside)
+        kit.settle_aside(aside, actor=current_actor(), now=now_utc())
         tell("That entry is dealt with, and what it said has been dropped.")
         return see_other(url_for("kit.door", event_id=event.id))
+    return _aside_page(event, aside), form.status
+
+
+@bp.post("/events/<int:event_id>/kit/aside/<int:aside_id>/again")
+@requires(Permission.MANAGE_EVENTS, Permission.LOG_ENQUIRY)
+@writes
+def try_aside_again(event_id: int, aside_id: int) -> Response:
+    """What was in its way has been put right, or so somebody hopes."""
+    event, aside = _aside(event_id, aside_id)
+    refused = try_again(aside, moment=_moment(now_utc()), actor=current_actor())
+    if refused is None:
+        tell("That entry is stored now.")
+        return see_other(url_for("kit.door", event_id=event.id))
+    _log_fault(refused)
+    tell("It still can’t be stored. Nothing of it is lost: why it can’t stands here.")
+    return see_other(url_for("kit.look_at_aside", event_id=event.id, aside_id=aside.id))
+
+
+@bp.post("/events/<int:event_id>/kit/aside/<int:aside_id>/guest")
+@requires(Permission.MANAGE_EVENTS, Permission.LOG_ENQUIRY)
+@writes
+def settle_aside_with_guest(event_id: int, aside_id: int) -> Response | tuple[str, int]:
+    """Somebody knows whom the entry is about."""
+    event, aside = _aside(event_id, aside_id)
+    form = _who_it_is(event)
+    if form.is_sent_and_right():
+        try:
+            guest = settle_with_guest(aside, form.guest.data, event=event, actor=current_actor(), now=now_utc())
+        except attendance.NotOnTheList as refusal:
+            form.take_refusal(refusal)
+        else:
+            here = "here" if guest.attended_at is not None else "not checked in any more"
+            tell(f"{guest.full_name} is {here}, as that entry said.")
+            return see_other(url_for("kit.door", event_id=event.id))
+    return _aside_page(event, aside, who=form), form.status
+
+
+def _aside(event_id: int, aside_id: int) -> tuple[RecruitmentEvent, KitAside]:
+    event = queries.event_by_id(event_id)
+    return event, kit_queries.aside_of(event, aside_id)
+
+
+def _who_it_is(event: RecruitmentEvent) -> WhoItIsForm:
+    form = WhoItIsForm()
+    form.guest.choices = kit_queries.choices_of_guests(event)
+    return form
+
+
+def _aside_page(event: RecruitmentEvent, aside: KitAside, *, who: WhoItIsForm | None = None) -> str:
     return render(
         "door/look_at_aside.html",
         here="events",
@@ -214,8 +264,10 @@ def look_at_aside(event_id: int, aside_id: int) -> Response | tuple[str, int]:
         aside=aside,
         story=kit_queries.story_of(aside),
         reason=kit_queries.REASON_SHORT[aside.reason],
-        form=form,
-    ), form.status
+        settled=kit_queries.SETTLED_WORDS.get(aside.settled_how or ""),
+        form=KitStepForm(takes_answers=False),
+        who=who or _who_it_is(event),
+    )
 
 
 # --- The page that is installed ---------------------------------------------------------------------------------------
@@ -302,7 +354,7 @@ def take_entries() -> Response:
     wait = limits.count_try("kit", device.public_id, at_most=CALLS_A_MINUTE, seconds=60)
     if wait is not None:
         raise limits.TooOften("This device has sent a great deal in a short time.", retry_after=wait)
-    sent = request.get_json(silent=True)
+    sent = _sent()
     if not isinstance(sent, dict) or not isinstance(sent.get("entries"), list):
         raise Refusal("That is not what a device sends.", status=400)
     skew_ms = _number(sent.get("clock"), most=LATEST_MS) - kit_queries.milliseconds(now)
@@ -327,7 +379,7 @@ def names() -> Response:
     """The list of names as it is now, for somebody who has the PIN: the token alone can only add."""
     now = now_utc()
     device, event, _key = kit.device_with(_token(), now=now)
-    sent = request.get_json(silent=True)
+    sent = _sent()
     shown = sent.get("proof") if isinstance(sent, dict) else None
     with transaction():
         right = kit.check_proof(device, digest("kit proof", shown if isinstance(shown, str) else ""))
@@ -339,6 +391,14 @@ def names() -> Response:
 def _token() -> str:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     return token if kind == "Kit" else ""
+
+
+def _sent() -> Any:
+    """What came as JSON; None where it can't be read, or goes deeper than anybody could."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        return None
 
 
 def _number(value: Any, *, most: int) -> int:
@@ -355,8 +415,7 @@ def _take_in(
     now: datetime,
 ) -> list[Receipt]:
     """Each in a transaction of its own, in order. Where the database is too busy, those before it are acknowledged."""
-    today = today_in_london()
-    moment = Moment(now=now, today=today, rulebook=policy.rulebook_on(today))
+    moment = _moment(now)
     taken: list[Receipt] = []
     for raw in entries:
         try:
@@ -366,6 +425,17 @@ def _take_in(
                 raise
             break
     return taken
+
+
+def _moment(now: datetime) -> Moment:
+    today = today_in_london()
+    return Moment(now=now, today=today, rulebook=policy.rulebook_on(today))
+
+
+def _log_fault(refused: NotTaken) -> None:
+    """A fault of ours is for us to mend, whatever becomes of the entry."""
+    if refused.fault is not None:
+        log().error("fault", endpoint=request.endpoint, method=request.method, exc_info=refused.fault)
 
 
 def _take_one(
@@ -387,7 +457,6 @@ def _take_one(
         except sa.exc.IntegrityError as fault:
             # Its twin came at the same moment, and has been stored by now: the second look finds it.
             refused = NotTaken(AsideReason.REFUSED, why=FAULT_OF_OURS, fault=fault)
-    if refused.fault is not None:
-        log().error("fault", endpoint=request.endpoint, method=request.method, exc_info=refused.fault)
+    _log_fault(refused)
     with transaction():
         return keep_aside(raw, refused, event=event, device=device, now=moment.now)

@@ -20,7 +20,7 @@ from crm.db import transaction
 from crm.events import kit, kit_queries
 from crm.events.attendance import add_guest
 from crm.events.kit_models import KitAside, KitDevice, KitEntry, KitKey
-from crm.events.models import EventGuest, EventSignUp, RecruitmentEvent, SignUpSource, SignUpStatus
+from crm.events.models import EventConsent, EventGuest, EventSignUp, RecruitmentEvent, SignUpSource, SignUpStatus
 from tests.events.conftest import at
 from tests.events.door_device import Device, states
 
@@ -355,6 +355,146 @@ def test_a_fault_of_ours_holds_up_nothing_and_loses_nothing(session, set_up, mon
     assert states(answer) == ["aside", "stored"]
     story = kit_queries.story_of(session.scalars(select(KitAside)).one())
     assert ("Name", "Farah Siddiqui") in story.answers
+
+
+def aside_page(client, cast, device, session):
+    """The page of the one entry that was kept aside, as the recruiter sees it."""
+    client.sign_in(cast.recruiter)
+    aside_id = session.scalars(select(KitAside.id)).one()
+    session.rollback()
+    return client.get(f"/events/{device.given['event']}/kit/aside/{aside_id}").page
+
+
+def test_what_was_kept_aside_by_a_fault_of_ours_is_stored_once_it_is_tried_again(
+    session, set_up, client, cast, monkeypatch
+):
+    device = set_up()
+    entry = device.entry(at("2026-05-16 10:40"), **KOFI)
+    with monkeypatch.context() as broken:
+        broken.setattr("crm.events.attendance.walk_in", lambda *_, **__: 1 / 0)
+        assert states(device.send(entry, clock=at(ELEVEN))) == ["aside"]
+        still = client.submit(aside_page(client, cast, device, session), button="Try it again", follow=True)
+        assert "It still can’t be stored" in still.page.text
+        assert "Mensah" in still.page.text, "nothing of it is lost by trying"
+
+    page = aside_page(client, cast, device, session)
+    answers = [client.submit(page, button="Try it again") for _ in range(2)]
+
+    session.rollback()
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert enquirers(session) == ["Kofi"]
+    stored = session.scalars(select(KitEntry)).one()
+    assert (stored.occurred_at, stored.by_file) == (at("2026-05-16 10:40"), False)
+    aside = session.scalars(select(KitAside)).one()
+    assert (aside.settled_how, aside.settled_by_id, aside.content_sealed) == ("stored", cast.recruiter.id, None)
+    trail = session.scalars(select(AuditEntry.event).where(AuditEntry.event.startswith("kit.aside"))).all()
+    assert trail == ["kit.aside_tried", "kit.aside_settled"]
+    assert states(device.send(entry, clock=at(ELEVEN))) == ["known"]
+
+
+def test_an_entry_of_another_event_is_stored_at_that_one_when_it_is_tried(session, set_up, client, cast):
+    device, elsewhere = set_up(), set_up(name="Another stall")
+    entry = device.entry(at(ELEVEN), **KOFI)
+
+    assert states(elsewhere.send(entry, clock=at(ELEVEN))) == ["aside"]
+    assert enquirers(session) == []
+    client.submit(aside_page(client, cast, elsewhere, session), button="Try it again")
+
+    session.rollback()
+    assert enquirers(session) == ["Kofi"]
+    assert session.scalars(select(KitEntry.event_id)).one() == device.given["event"]
+
+
+def test_what_can_never_be_stored_stays_and_says_why_however_often_it_is_tried(session, set_up, client, cast):
+    device = set_up()
+    device.send(spoiled(device.entry(at(ELEVEN), **KOFI), signature="AAAA"), clock=at(ELEVEN))
+
+    for _ in range(2):
+        answer = client.submit(aside_page(client, cast, device, session), button="Try it again", follow=True)
+        assert "Not signed by its device" in answer.page.text
+
+    session.rollback()
+    assert session.scalars(select(KitAside.settled_at)).one() is None
+    assert enquirers(session) == []
+
+
+def test_a_check_in_kept_aside_is_settled_with_the_guest_it_was_about(session, set_up, client, cast):
+    """The device's list was old: it named somebody who had been taken off it."""
+    device = set_up()
+    guest_id = guest_of(session, device, given_name="Farah", family_name="Siddiqui", phone="07700 900745")
+    entry = device.entry(at("2026-05-16 10:40"), kind="check_in", guest=guest_id + 1000, name="Farah Siddiqui")
+    assert states(device.send(entry, clock=at(ELEVEN))) == ["aside"]
+    page = aside_page(client, cast, device, session)
+    assert "not on the list" in page.text
+
+    nobody = client.submit(page, button="This is who it is")
+    assert nobody.status_code == 422
+    assert nobody.page.errors == ["Choose who it is from the list"]
+    assert "Farah Siddiqui, phone ends 745" in nobody.page.text
+    done = client.submit(nobody.page, button="This is who it is", guest=str(guest_id), follow=True)
+
+    assert "Farah Siddiqui is here, as that entry said." in done.page.text
+    session.rollback()
+    assert session.get(EventGuest, guest_id).attended_at == at("2026-05-16 10:40")
+    assert session.scalars(select(KitAside.settled_how)).one() == "guest"
+    detail = session.scalars(select(AuditEntry.detail_json).where(AuditEntry.event == "kit.aside_settled")).one()
+    assert json.loads(detail) == {"how": "guest", "guest": guest_id}
+
+
+def test_what_somebody_said_goes_with_the_guest_they_turn_out_to_be(session, set_up, client, cast):
+    device = set_up()
+    guest_id = guest_of(session, device, given_name="Kofi", phone="07700 900745")
+    words = device.given["news"][0]
+    device.send(
+        device.entry(at(ELEVEN), kind="sign_in", given_name="Kofi", reach="12", ring="yes", note="After six",
+                     interest="ready", news={words["channel"]: words["version"]}),
+        clock=at(ELEVEN),
+    )  # fmt: skip
+
+    client.submit(aside_page(client, cast, device, session), button="This is who it is", guest=str(guest_id))
+
+    session.rollback()
+    guest = session.get(EventGuest, guest_id)
+    row = guest.sign_up
+    assert (row.wants_call, row.interest, row.question) == (True, "ready", "After six")
+    kept = session.execute(select(EventConsent.channel, EventConsent.given, EventConsent.wording_version)).all()
+    assert kept == [(words["channel"], True, words["version"])]
+
+
+def test_a_check_in_taken_back_is_settled_as_one(session, set_up, client, cast):
+    device = set_up()
+    guest_id = guest_of(session, device, given_name="Farah")
+    device.send(device.entry(at("2026-05-16 10:30"), kind="check_in", guest=guest_id), clock=at(ELEVEN))
+    device.send(device.entry(at("2026-05-16 10:40"), kind="undo", guest=guest_id + 1000), clock=at(ELEVEN))
+
+    client.submit(
+        aside_page(client, cast, device, session), button="They are not here after all", guest=str(guest_id)
+    )
+
+    session.rollback()
+    assert session.get(EventGuest, guest_id).attended_at is None
+
+
+def test_two_who_see_to_one_entry_do_it_once(session, set_up, client, app, cast):
+    device = set_up()
+    guest_id = guest_of(session, device, given_name="Farah")
+    device.send(device.entry(at(ELEVEN), kind="check_in", guest=guest_id + 1000), clock=at(ELEVEN))
+    page = aside_page(client, cast, device, session)
+    manager = app.test_client()
+    manager.sign_in(cast.manager)
+    theirs = manager.get(page.address).page
+
+    first = client.submit(page, button="It is dealt with")
+    late = [
+        manager.submit(theirs, button="This is who it is", guest=str(guest_id)),
+        manager.submit(theirs, button="Try it again"),
+        manager.submit(theirs, button="It is dealt with"),
+    ]
+
+    assert first.status_code == 303
+    assert [answer.status_code for answer in late] == [409, 409, 409]
+    session.rollback()
+    assert session.get(EventGuest, guest_id).attended_at is None
 
 
 # --- Whose token is good ----------------------------------------------------------------------------------------------

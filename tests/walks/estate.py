@@ -52,7 +52,7 @@ from crm.enquiries.mailing_readers import people_on_list
 from crm.enquiries.models import MailingPurpose, MailingStep
 from crm.enquiries.saved_views import save_view
 from crm.events import kit
-from crm.events.attendance import check_in
+from crm.events.attendance import check_in, walk_in
 from crm.events.kit_entries import NotTaken, keep_aside
 from crm.events.kit_models import AsideReason, KitAside
 from crm.events.kit_sealing import new_key_pair
@@ -547,6 +547,10 @@ class Builder:
             kit.close_door(closed, actor=cast.recruiter.actor, now=now)
             keep_aside({"id": "broken"}, NotTaken(AsideReason.SHAPE), event=made, device=None, now=now)
             aside = db.session.scalars(sa.select(KitAside)).one()
+            walk_in(
+                made, entry_id="estate walks in", people=[NewPerson(given_name="Rosalind")], happened_at=now,
+                actor=cast.recruiter.actor, now=now, today=today, rulebook=policy.rulebook_on(today),
+            )  # fmt: skip
             things |= {"closed_event_id": closed.id, "device_id": device.id, "aside_id": aside.id}
             draft, _browser = drafts.begin_draft(now=now)
             drafts.keep_answers(draft, {"given_name": "Ada", "safe_note": "Zqsafe"}, now=now)
