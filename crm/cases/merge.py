@@ -35,6 +35,7 @@ from crm.cases.models import (
     Fact,
     Household,
     OtherNameKind,
+    PairState,
     Person,
     PersonRole,
     StageChange,
@@ -150,6 +151,7 @@ def merge_households(
             _merge_cases(work, kept, gone)
     gone_id, gone_reference, gone_household_id = gone.id, gone.reference, gone.household_id
     if kept.household_id != gone.household_id:
+        _keep_what_was_said(work, kept.household_id, gone_household_id)
         _follow(work, HOUSEHOLD, gone_household_id, kept.household_id)
         work.journal.remove(_table(HOUSEHOLD), _row(HOUSEHOLD, gone_household_id))
     db.session.expire_all()
@@ -261,6 +263,8 @@ def move_person(
     case, to = db.session.get_one(Case, case_id), db.session.get_one(Case, to_id)
     _name_household(work, case.household)
     _name_household(work, to.household)
+    # Those who stay are compared again too: what spoke for them may have been what was moved.
+    person_keys.refresh(case.household.people)
     line = timeline.add(
         case,
         kind="fact",
@@ -282,6 +286,22 @@ def move_person(
         title=f"{name} was moved here from the household of {reference}",
         before=before,
     )
+
+
+def _keep_what_was_said(work: _Work, kept_id: int, gone_id: int) -> None:
+    """That somebody else is not the household that goes holds for the one that it goes into: nobody is asked it twice.
+    Where that one has a question of its own with them, it stays as it is."""
+    pairs = _table("likeness_pair")
+    said = sa.and_(pairs.c.state == PairState.NOT_SAME, sa.or_(pairs.c.one_id == gone_id, pairs.c.other_id == gone_id))
+    for row in journals.rows_where(pairs, said):
+        other_id = row["other_id"] if row["one_id"] == gone_id else row["one_id"]
+        one_id, other_id = sorted((kept_id, other_id))
+        if one_id == other_id or journals.rows_where(
+            pairs, sa.and_(pairs.c.one_id == one_id, pairs.c.other_id == other_id), ("id",)
+        ):
+            continue
+        anew = {name: value for name, value in row.items() if name != "id"}
+        work.journal.add(pairs, {**anew, "one_id": one_id, "other_id": other_id})
 
 
 # --- Holding and keeping ----------------------------------------------------------------------------------------------

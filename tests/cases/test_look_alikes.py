@@ -8,10 +8,13 @@ import pytest
 import sqlalchemy as sa
 
 from bench import duplicates as town_of
-from crm import reconcile
+from crm import policy, reconcile
 from crm.cases.duplicates import look_alikes
-from crm.cases.models import Case, LikenessPair, OtherName, Person, PersonKey
+from crm.cases.merge import merge_households, move_person
+from crm.cases.merge_choices import MergeChoices
+from crm.cases.models import Case, HouseholdMerge, LikenessPair, OtherName, Person, PersonKey, PersonRole
 from crm.cases.open_case import NewPerson
+from crm.cases.pairing import pair_people
 from crm.cases.suggest_pairs import (
     SaidAlready,
     ask_again,
@@ -19,6 +22,7 @@ from crm.cases.suggest_pairs import (
     say_not_the_same,
     suggest_pairs,
 )
+from crm.cases.unmerge import undo_merge
 from crm.clock import now_utc
 from crm.db import db, transaction
 from tests.case_factory import make_case
@@ -176,6 +180,114 @@ def test_what_somebody_said_is_not_asked_again_until_they_take_it_back(session, 
         ask_again(session.scalars(sa.select(LikenessPair)).one(), actor=cast.recruiter.actor, now=NOW)
 
     assert session.scalars(sa.select(LikenessPair.state)).all() == ["open"]
+
+
+# --- Merged, and taken apart again ------------------------------------------------------------------------------------
+
+
+def by(member):
+    return {"actor": member.actor, "now": NOW, "today": TODAY, "rulebook": policy.rulebook_on(TODAY)}
+
+
+def compare_all():
+    with transaction():
+        while suggest_pairs(now=NOW):
+            pass
+
+
+def pairs_now(session):
+    """Each pair by the two households, with what was said."""
+    session.rollback()
+    rows = session.scalars(sa.select(LikenessPair)).all()
+    return {frozenset((row.one_id, row.other_id)): str(row.state) for row in rows}
+
+
+@pytest.fixture
+def three(session, cast):
+    """Kate twice, and once more as somebody who is like the second entry alone: numbers of their cases and homes."""
+    with transaction():
+        one = make_case(cast, people=[KATE], postcode="BR1 3KO")
+        other = make_case(
+            cast, people=[NewPerson(given_name="Kate", family_name="Osei", phone="07700 900631", email=KATE.email)],
+            postcode="BR1 3KO",
+        )  # fmt: skip
+        third = make_case(
+            cast, people=[NewPerson(given_name="Kathleen", family_name="Ossei", phone="07700 900631")],
+            postcode="DA1 1AA",
+        )  # fmt: skip
+        ids = [(case.id, case.household_id) for case in (one, other, third)]
+    compare_all()
+    return ids
+
+
+def merge(session, cast, first, second, *, choices=None):
+    with transaction():
+        one, other = session.get(Case, first), session.get(Case, second)
+        pairs = pair_people(one.household.people, other.household.people)
+        choices = MergeChoices(pairs=pairs) if choices is None else choices
+        made = merge_households(one, other, choices=choices, **by(cast.recruiter))
+        return made.id
+
+
+def undo(session, cast, merge_id):
+    with transaction():
+        undo_merge(session.get(HouseholdMerge, merge_id), **by(cast.recruiter))
+
+
+def test_after_a_merge_no_pair_names_who_is_gone_and_whoever_goes_on_is_compared_anew(session, cast, three):
+    (one, one_home), (other, other_home), (_, third_home) = three
+    before = pairs_now(session)
+    assert before[frozenset((one_home, other_home))] == "open"
+    assert before[frozenset((other_home, third_home))] == "open"
+    assert frozenset((one_home, third_home)) not in before
+
+    merged = merge(session, cast, one, other, choices=MergeChoices())
+    compare_all()
+
+    assert pairs_now(session) == {frozenset((one_home, third_home)): "open"}
+    undo(session, cast, merged)
+    assert pairs_now(session)[frozenset((one_home, other_home))] == "open"
+    compare_all()
+    assert pairs_now(session) == before
+
+
+def test_that_two_are_two_is_not_asked_again_because_one_of_them_was_merged(session, cast, three):
+    (one, one_home), (other, other_home), (_, third_home) = three
+    with transaction():
+        pair = session.scalars(
+            sa.select(LikenessPair).where(LikenessPair.one_id == other_home, LikenessPair.other_id == third_home)
+        ).one()
+        say_not_the_same(pair, actor=cast.recruiter.actor, now=NOW)
+    before = pairs_now(session)
+
+    merged = merge(session, cast, one, other, choices=MergeChoices())
+    compare_all()
+
+    assert pairs_now(session) == {frozenset((one_home, third_home)): "not_same"}
+    undo(session, cast, merged)
+    compare_all()
+    assert pairs_now(session) == before
+
+
+def test_whoever_is_moved_takes_what_spoke_for_them_along(session, cast):
+    with transaction():
+        first = make_case(
+            cast, people=[KATE, NewPerson(given_name="Tom", family_name="Hale", role=PersonRole.APPLICANT_2)]
+        )
+        second = make_case(cast, people=[NewPerson(given_name="Ama", family_name="Boateng", phone="07700 900745")])
+        third = make_case(cast, people=[NewPerson(given_name="Kate", family_name="Osei", phone=KATE.phone)])
+        homes = [case.household_id for case in (first, second, third)]
+        ids = [case.id for case in (first, second)]
+    compare_all()
+    assert pairs_now(session) == {frozenset((homes[0], homes[2])): "open"}
+
+    with transaction():
+        here, there = (session.get(Case, one) for one in ids)
+        kate = next(person for person in here.household.people if person.given_name == "Katherine")
+        move_person(here, kate, to=there, **by(cast.recruiter))
+    compare_all()
+
+    assert pairs_now(session) == {frozenset((homes[1], homes[2])): "open"}
 
 
 def test_a_small_town_is_sorted_out_within_the_bounds(session, cast):
