@@ -31,7 +31,7 @@ from crm.jobs import runner
 from crm.settings import Settings
 from crm.visits.booking import cancel_visits, hand_over_visits
 from crm.visits.hours import keep_leave_free
-from crm.web import assets, errors, forgery, headers, logs, notices, pages, uploads
+from crm.web import assets, errors, forgery, headers, logs, notices, pages, row_numbers, uploads
 from crm.web.writes import watch_for_forgotten_writes
 
 # Every feature with screens, as module:blueprint.
@@ -174,6 +174,7 @@ def create_app(settings: Settings | None = None, *, with_screens: bool = True) -
     watch_for_forgotten_writes()
 
     # The order matters: who asks, then whether the form is ours. What follows a view runs the other way round.
+    row_numbers.init_app(app)
     pages.init_app(app)
     assets.init_app(app)
     errors.init_app(app)

@@ -26,6 +26,7 @@ from crm.events.sheets import LARGEST_BYTES, MOST_LINES, SheetNotRead
 from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal
 from crm.web.filters import many, number
+from crm.web.forms import tidy
 from crm.web.notices import tell
 from crm.web.pages import render, see_other
 from crm.web.uploads import accepts_upload
@@ -72,7 +73,7 @@ def upload_sheet(event_id: int) -> Response | tuple[str, int]:
             upload = sheet_import.keep_upload(
                 event,
                 content=file.read(),
-                filename=file.filename or "sheet",
+                filename=tidy(file.filename),
                 actor=actor,
                 now=now,
                 today=today_in_london(),

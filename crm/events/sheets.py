@@ -271,7 +271,6 @@ _CANT_READ = "That workbook can't be read. Save it again as .xlsx, or as CSV."
 def _open_book(content: bytes) -> Any:
     # Loaded by the few processes that are ever given a workbook.
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
@@ -282,7 +281,7 @@ def _open_book(content: bytes) -> Any:
         return load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
     except SheetNotRead:
         raise
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as fault:
+    except Exception as fault:  # there is no end of what a damaged file, or one behind a password, makes a reader raise
         raise SheetNotRead(_CANT_OPEN) from fault
 
 
@@ -309,7 +308,9 @@ def _read_xlsx(content: bytes, sheet_at: int) -> Iterator[tuple[int, list[str]]]
         )
         for number, cells in enumerate(rows, start=1):
             yield number, [_as_text(cell) for cell in cells]
-    except (IndexError, KeyError, ValueError, AttributeError, TypeError, zipfile.BadZipFile) as fault:
+    except SheetNotRead:
+        raise
+    except Exception as fault:  # as above: its parts are read as the lines are asked for
         raise SheetNotRead(_CANT_READ) from fault
     finally:
         book.close()

@@ -24,7 +24,8 @@ def _key(secret: str, purpose: str) -> bytes:
 
 def digest(purpose: str, value: str | bytes) -> str:
     """Keyed digest of a value, 64 hex characters: can be compared, can't be turned back or guessed at offline."""
-    data = value.encode() if isinstance(value, str) else value
+    # What a program sends as JSON may hold half a letter, which is not to be a fault of ours.
+    data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
     return hmac.digest(key_for(purpose), data, "sha256").hex()
 
 
