@@ -25,6 +25,7 @@ from crm.jobs import Job, Timetable
 from crm.rules.permissions import SYSTEM
 from crm.settings import Settings
 from crm.staff import digest
+from crm.visits import reminding
 from crm.web import limits, once
 
 SESSIONS_KEPT = timedelta(days=30)
@@ -199,6 +200,14 @@ TIMETABLE = Timetable(
             every=timedelta(minutes=15),
             do=after.remind_for_tomorrow,
             again_when=after.BATCH,
+        ),
+        Job(
+            name="remind_of_visits",
+            title="Remind households of tomorrow’s visit",
+            every=timedelta(minutes=15),
+            do=reminding.remind_for_tomorrow,
+            has_work=reminding.has_visits_to_remind_of,
+            again_when=reminding.BATCH,
         ),
         Job(
             name="forget_event_guests",

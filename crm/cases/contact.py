@@ -14,9 +14,9 @@ from crm.cases.models import Case, ContactAttempt, Person, StageChange, Timeline
 from crm.cases.stopping import stop_contact
 from crm.clock import london_date
 from crm.db import db
-from crm.delivery import Channel
+from crm.delivery import Channel, OutboundMessage
 from crm.delivery.enqueue import take_back
-from crm.rules.permissions import Actor, Permission, Sensitivity
+from crm.rules.permissions import Actor, Permission, Sensitivity, require
 from crm.rules.quiet_times import keep_quiet, read_quiet, say_quiet
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
@@ -30,6 +30,8 @@ ATTEMPT_WORDS = {
 }
 
 
+RANG = frozenset({"no_answer", "voicemail"})
+"""Tries after which somebody may be sent word that we rang."""
 TAKEN_BACK = " (taken back)"
 ONE_TAP = timedelta(seconds=30)
 
@@ -94,6 +96,30 @@ def log_attempt(
     )
     summary.refresh(case, today=today, rulebook=rulebook)
     return attempt
+
+
+def write_that_we_tried(case: Case, person: Person, *, actor: Actor, now: datetime, today: date) -> OutboundMessage:
+    """Send somebody who did not answer "We tried to ring you", by text or email as they wish: once a day.
+
+    It is no try of its own, since the call before it is one. Raises TheyAskedUsNotTo where it could not go.
+    """
+    require(actor, Permission.RECORD_CONTACT)
+    why_not = letters.why_not_reachable("tried_to_ring", case, person, now=now)
+    sent = None
+    if why_not is None:
+        sent = letters.send_letter(
+            "tried_to_ring",
+            case=case,
+            person=person,
+            context={},
+            actor=actor,
+            now=now,
+            today=today,
+            occasion=f"{today}",
+        )
+    if sent is None:
+        raise TheyAskedUsNotTo(f"Nothing was sent to {person.full_name}: {why_not}.", status=422)
+    return sent
 
 
 def _same_tap(case: Case, person: Person, *, how: str, actor: Actor, now: datetime) -> ContactAttempt | None:

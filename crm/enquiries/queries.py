@@ -650,6 +650,8 @@ class TryShown:
     at: datetime
     by: str
     may_undo: bool
+    may_write: bool
+    """Whether word that we rang may be sent after it."""
     counts: bool
     """False for what reached nobody of theirs: a wrong number."""
 
@@ -667,7 +669,7 @@ def tries_shown(case: Case, actor: Actor, *, today: date) -> Tries:
     tries = contact.tries_of(case)
     names = names_of([one.by_id for one in tries])
     people = {person.id: person.full_name for person in case.household.people}
-    anybodys = actor.has(Permission.CORRECT_STAGE)
+    anybodys, takes = actor.has(Permission.CORRECT_STAGE), actor.has(Permission.RECORD_CONTACT)
     return Tries(
         tuple(
             TryShown(
@@ -676,6 +678,7 @@ def tries_shown(case: Case, actor: Actor, *, today: date) -> Tries:
                 whom=people.get(one.person_id, ""),
                 at=one.tried_at,
                 by=names.get(one.by_id or 0, ""),
+                may_write=one.how in contact.RANG and london_date(one.tried_at) == today and takes,
                 may_undo=anybodys or (one.by_id == actor.user_id and london_date(one.tried_at) == today),
                 counts=one.how not in response.NO_TRIES,
             )

@@ -527,6 +527,9 @@ def tried(reference: str) -> Response:
     tell(
         f"{contact.ATTEMPT_WORDS[how]}: {person.full_name}, {clock_time(now)}.{due}",
         undo=f"/cases/{case.reference}/tries/{attempt.id}/undo",
+        offer=("Send “We tried to ring you”", f"/cases/{case.reference}/tries/{attempt.id}/write")
+        if how in contact.RANG
+        else None,
     )
     return see_other(safe_path(request.form.get("back"), f"/cases/{case.reference}"))
 
@@ -551,6 +554,32 @@ def undo_try(reference: str, attempt_id: int) -> Response:
     contact.undo_attempt(case, attempt, actor=actor, now=now, today=today, rulebook=policy.rulebook_on(today))
     tell(f"Taken back: {contact.ATTEMPT_WORDS[attempt.how][0].lower()}{contact.ATTEMPT_WORDS[attempt.how][1:]}.")
     return see_other(safe_path(request.form.get("back"), f"/cases/{case.reference}"))
+
+
+@bp.post("/cases/<reference>/tries/<int:attempt_id>/write")
+@requires(Permission.RECORD_CONTACT)
+@writes
+def write_after_try(reference: str, attempt_id: int) -> Response:
+    """Send whoever did not answer word that we rang, by text or email as they wish."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    case = case_for(actor, reference, today=today)
+    attempt = queries.attempt_of(case, attempt_id)
+    person = next((one for one in case.household.people if one.id == attempt.person_id), None)
+    if person is None or attempt.how not in contact.RANG or attempt.undone_at is not None:
+        raise Refusal("That is for a call that nobody answered.", status=409)
+    back = safe_path(request.form.get("back"), f"/cases/{case.reference}")
+    try:
+        message = contact.write_that_we_tried(case, person, actor=actor, now=now, today=today)
+    except contact.TheyAskedUsNotTo as refusal:
+        tell(refusal.message, "warning")
+        return see_other(back)
+    by = {"email": "an email", "text": "a text"}[message.channel]
+    if message.queued_at < now:
+        tell(f"{person.full_name} has had {by} about it today already.", "information")
+    else:
+        later = f", at {clock_time(message.not_before)} when they may be reached" if message.not_before > now else ""
+        tell(f"{person.full_name} is sent {by} that we tried to ring{later}.")
+    return see_other(back)
 
 
 @bp.route("/cases/<reference>/screening", methods=["GET", "POST"], endpoint="screening")

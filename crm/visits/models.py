@@ -169,6 +169,9 @@ class Visit(RowKey, Base):
     booked_at: Mapped[datetime] = mapped_column(UTCDateTime)
     booked_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
     moved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    reminded_of_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """The beginning that was last thought of when reminding: a visit that is moved has another, and is thought of
+    again."""
     settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     """When it was recorded as held, missed or called off."""
     held_from_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -13,8 +13,9 @@ from crm.access.queries import user_with
 from crm.calendars import invitations
 from crm.calendars.ical import Mailbox
 from crm.calendars.invitations import Owner, Told
-from crm.cases import keys, letters
+from crm.cases import keys, letters, timeline
 from crm.cases.models import Case, Household, Person
+from crm.delivery.enqueue import supersede
 from crm.delivery.post_room import post_room
 from crm.rules.permissions import Actor
 from crm.rules.rulebook import Rulebook
@@ -70,6 +71,51 @@ def enter_in_calendars(visit: Visit, case: Case, *, now: datetime) -> None:
         )
 
 
+def remind(visit: Visit, case: Case, occasion: Occasion) -> None:
+    """It is tomorrow: to each by email or by text, as they wish. Whoever can't be reached so is not sent for; the case
+    says why."""
+    for person in _told_people(case):
+        why_not = letters.why_not_reachable("visit_reminder", case, person, now=occasion.now)
+        if why_not is not None:
+            timeline.add(
+                case,
+                kind="letter",
+                title=f"No reminder of the visit went to {person.full_name}: {why_not}",
+                actor=occasion.actor,
+                occurred_at=occasion.now,
+                person_id=person.id,
+            )
+            continue
+        letters.send_letter(
+            "visit_reminder",
+            case=case,
+            person=person,
+            context={
+                "starts_at": visit.starts_at,
+                "officers": [user_with(officer_id).name for officer_id in visit.officer_ids],
+                "place": PLACE_WORDS_TO_THEM[Place(visit.place)].lower(),
+            },
+            actor=occasion.actor,
+            now=occasion.now,
+            today=occasion.today,
+            rulebook=occasion.rulebook,
+            occasion=f"visit{visit.id}:{visit.starts_at:%Y%m%d%H%M}",
+            stream=_reminders(visit, person),
+            sequence=visit.sequence,
+            not_after=visit.starts_at,
+        )
+
+
+def _reminders(visit: Visit, person: Person) -> str:
+    return f"visit{visit.id}:reminder{person.id}"
+
+
+def _drop_reminders(visit: Visit, case: Case, *, now: datetime) -> None:
+    """A reminder of the time before that has not left stays here."""
+    for person in case.household.people:
+        supersede(_reminders(visit, person), visit.sequence, now=now)
+
+
 def tell_moved(
     visit: Visit,
     case: Case,
@@ -81,6 +127,7 @@ def tell_moved(
 ) -> None:
     """Send everybody the new time; invite officers who joined, and take it out of the calendars of those who left."""
     is_later_or_earlier = old_starts_at != visit.starts_at
+    _drop_reminders(visit, case, now=occasion.now)
     _tell_household(
         "visit_changed" if is_later_or_earlier else "visit_invitation",
         visit,
@@ -109,6 +156,7 @@ def tell_moved(
 
 def tell_cancelled(visit: Visit, case: Case, occasion: Occasion, *, reason: str | None, tell_household: bool) -> None:
     """Take the visit out of every calendar. ``reason`` is in words for the household, or None to give none."""
+    _drop_reminders(visit, case, now=occasion.now)
     for officer_id in visit.officer_ids:
         _tell_officer_it_is_off(visit, case, user_with(officer_id), occasion, starts_at=visit.starts_at)
     if not tell_household:

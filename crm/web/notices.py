@@ -20,23 +20,25 @@ LONGEST = 600  # a cookie holds 4 kB; a sealed one a little less
 KINDS = ("success", "information", "warning", "error")
 
 
-def tell(message: str, kind: str = "success", *, undo: str = "") -> None:
+def tell(message: str, kind: str = "success", *, undo: str = "", offer: tuple[str, str] | None = None) -> None:
     """Say this at the top of the next page. One or two sentences: what happened, and what comes next.
 
-    ``undo``: the address that takes it back, for what one tap did; the next page then has a button for it.
+    ``undo``: the address that takes it back, for what one tap did; the next page then has a button for it. ``offer``:
+    the words of a button for what may come next, and its address.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is not a kind of notice")
-    g.setdefault("notices_to_tell", []).append([kind, message[:LONGEST], undo])
+    g.setdefault("notices_to_tell", []).append([kind, message[:LONGEST], undo, offer])
 
 
 def cookie_name() -> str:
     return "__Host-notice" if current_app.extensions["crm_settings"].cookie_secure else "notice"
 
 
-def notices() -> list[tuple[str, str, str]]:
-    """The notices to show on this page, as (kind, words, the address that undoes it or nothing). Shown once."""
-    told: list[tuple[str, str, str]] = [(kind, words, undo) for kind, words, undo in g.pop("notices_to_tell", [])]
+def notices() -> list[tuple[str, str, str, tuple[str, str] | None]]:
+    """The notices to show on this page, as (kind, words, the address that undoes it or nothing, what is offered). Shown
+    once."""
+    told = [tuple(one) for one in g.pop("notices_to_tell", [])]
     raw = request.cookies.get(cookie_name())
     if raw and not g.get("notices_shown"):
         g.notices_shown = True
@@ -44,7 +46,7 @@ def notices() -> list[tuple[str, str, str]]:
         if content is not None:
             made_at, kept = json.loads(content)
             if now_utc().timestamp() - made_at <= LIFE_SECONDS:
-                told = [(kind, words, undo) for kind, words, undo in kept] + told
+                told = [tuple(one) for one in kept] + told
     return told
 
 

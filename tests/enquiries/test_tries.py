@@ -234,3 +234,61 @@ def test_each_reason_has_its_words_or_asks_for_them(client, session, cast, refer
     change = session.scalars(select(StageChange).where(StageChange.move == "close_enquiry")).one()
     assert told in (change.reason or "")
     assert change.effective_on == date(2026, 7, 14)
+
+
+def word_that_we_rang(session):
+    session.rollback()
+    kind = OutboundMessage.kind == "tried_to_ring"
+    return session.scalars(select(OutboundMessage).where(kind).order_by(OutboundMessage.id)).all()
+
+
+def test_after_a_call_that_nobody_answered_word_of_it_is_offered_and_sent_once_a_day(
+    client, session, cast, reference, freeze
+):
+    client.sign_in(cast.recruiter)
+
+    offered = tap(client, reference)
+    nothing_yet = word_that_we_rang(session)
+    told = client.submit(offered.page, to=f"/cases/{reference}/tries/1/write", follow=True)
+    freeze("2026-07-14 09:10")
+    again = client.submit(client.get(f"/cases/{reference}").page, to=f"/cases/{reference}/tries/1/write", follow=True)
+
+    assert nothing_yet == []
+    assert "Priya Osei is sent an email that we tried to ring." in told.page.text
+    assert "has had an email about it today already" in again.page.text
+    (message,) = word_that_we_rang(session)
+    assert message.channel == "email"
+    assert tries(session) == ["no_answer"]  # the call counts, the word of it does not count again
+    freeze("2026-07-15 10:00")
+    next_day = client.get(f"/cases/{reference}").text
+    assert f"/cases/{reference}/tries/1/write" not in next_day
+
+
+def test_no_word_goes_to_whoever_ruled_its_ways_out(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+    offered = tap(client, reference)
+    with transaction():
+        person = session.scalars(select(Case)).one().household.people[0]
+        person.no_emails = person.no_texts = True
+
+    answer = client.submit(offered.page, to=f"/cases/{reference}/tries/1/write", follow=True)
+
+    assert "Nothing was sent to Priya Osei: they asked us not to write to them that way." in answer.page.text
+    assert word_that_we_rang(session) == []
+
+
+@pytest.mark.parametrize("how", ["text", "email", "wrong_number"])
+def test_it_is_offered_after_calls_alone(client, session, cast, reference, how):
+    client.sign_in(cast.recruiter)
+    tap_on_queue(client, reference, "no_answer")
+    page = client.get(f"/cases/{reference}").page
+    button = next(one for one in page.all("button", name="how") if one["value"] == how)
+    client.submit(page, button=button.text)
+
+    page = client.get(f"/cases/{reference}")
+
+    assert f"/cases/{reference}/tries/1/write" in page.text
+    assert f"/cases/{reference}/tries/2/write" not in page.text
+    form = page.page.form(action=f"/cases/{reference}/tries/1/write").filled()
+    assert client.post(f"/cases/{reference}/tries/2/write", data=form).status_code == 409
+    assert client.post(f"/cases/{reference}/tries/999/write", data=form).status_code == 404
