@@ -458,6 +458,11 @@ class Builder:
             day_off = changing.add_one_off_holiday(day=date(2027, 9, 15), name="A day of thanks", actor=admin, now=now)
             things["holiday_id"] = day_off.id
             save_view(name="Late", query="view=over", actor=cast.recruiter.actor, now=now)
+            rung = db.session.get_one(Case, self.estate.homes["unanswered"].case_id)
+            contact.log_attempt(
+                rung, rung.household.people[0], how="no_answer", note=None, actor=cast.officer.actor,
+                now=now, today=today, rulebook=policy.rulebook_on(today),
+            )  # fmt: skip
             for name, rows, second in (("export_id", 3, None), ("large_export_id", ALONE_UP_TO + 1, cast.manager.id)):
                 asked = ask_for_export(
                     query="", row_count=rows, columns=["reference"], format="csv", reason="A count",
