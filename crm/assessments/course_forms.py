@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from wtforms import IntegerField, RadioField, SelectField, SelectMultipleField
+from wtforms import HiddenField, IntegerField, RadioField, SelectField, SelectMultipleField
 from wtforms.validators import ValidationError
 
 from crm.assessments.course_models import CourseSession, PrepCourse
@@ -18,8 +18,8 @@ from crm.clock import LONDON, london
 from crm.rules.preparation import HOW_WORDS, How
 from crm.web.forms import BaseForm, Between, DateField, LongTextField, Needed, Optional, TextField, TimeField
 
-NEW_ROWS = 7
-"""Empty rows for further sessions: six evenings and a Saturday."""
+NEW_ROWS, FURTHER_ROWS = 7, 2
+"""Empty rows for sessions: six evenings and a Saturday at first, and a few more each time that a plan is changed."""
 MOST_PEOPLE = 60
 
 
@@ -91,7 +91,8 @@ class CourseForm(BaseForm):
 
 def course_form(sessions: Sequence[CourseSession] = (), **defaults: Any) -> CourseForm:
     """The form with a row for each session that there is, and empty rows for further ones."""
-    rows = [*(str(session.id) for session in sessions), *(f"new{number}" for number in range(1, NEW_ROWS + 1))]
+    empty = FURTHER_ROWS if sessions else NEW_ROWS
+    rows = [*(str(session.id) for session in sessions), *(f"new{number}" for number in range(1, empty + 1))]
     return _with_rows(rows)(**{**_said(rows, sessions), **defaults})
 
 
@@ -166,8 +167,12 @@ class RegisterForm(BaseForm):
 
     people: Sequence[int] = ()
 
+    rest = HiddenField()
+    """By the button that says so: whoever is not marked came."""
+
     def marks(self) -> dict[int, Mark | None]:
         found: dict[int, Mark | None] = {}
+        unmarked = Mark(How.CAME) if self.rest.data == "came" else None
         for person_id in self.people:
             how = self[f"how_{person_id}"].data
             made_up = how == How.MADE_UP
@@ -178,7 +183,7 @@ class RegisterForm(BaseForm):
                     self[f"made_up_where_{person_id}"].data or None if made_up else None,
                 )
                 if how
-                else None
+                else unmarked
             )
         return found
 
@@ -191,7 +196,7 @@ def register_form(adults: Sequence[Adult], number: int) -> RegisterForm:
         person, mark = adult.person, adult.marks[number - 1]
         fields |= {
             f"how_{person.id}": RadioField(
-                person.full_name,
+                person.given_name,
                 [Optional()],
                 choices=[*((str(how), words) for how, words in HOW_WORDS.items()), NOT_SAID],
                 default="",

@@ -24,6 +24,7 @@ from crm.clock import LONDON, london
 from crm.db import db, transaction
 from crm.delivery import Channel, MessageStatus, OutboundMessage
 from crm.demo import people as cast
+from crm.demo.courses import lay_courses
 from crm.demo.lives import Fate, Life, Team
 from crm.demo.on_the_desk import lay_on_desks
 from crm.demo.twice import enter_twice
@@ -131,6 +132,8 @@ def fill(
     with transaction():
         enter_twice(db.session.get_one(User, users["recruiter"].id), now=now)
         _front_door(users, now, today)
+    with transaction():
+        lay_courses(users, now=now, today=today)
     with transaction():
         _write_to_many(users, now=now)
     with transaction():

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Date, Integer, Select, and_, bindparam, func, literal, or_, select, union_all
 
 from crm.access.models import StaffLeave, User
+from crm.assessments.course_models import PrepCourse
 from crm.cases.models import (
     APPLICANT_ROLES,
     CHANNEL_WORDS,
@@ -45,7 +46,7 @@ MONDAY, FRIDAY = 0, 4
 
 # Plain tables, not mapped classes: lists need no objects, and drawing one costs a third of the time.
 _CASE, _PART, _CLOCK, _TASK = Case.__table__.c, CaseAssignment.__table__.c, Deadline.__table__.c, Task.__table__.c
-_HOME, _USER = Household.__table__.c, User.__table__.c
+_HOME, _USER, _COURSE = Household.__table__.c, User.__table__.c, PrepCourse.__table__.c
 
 _ME = bindparam("me", type_=Integer)
 _TODAY = bindparam("today", type_=Date)
@@ -68,6 +69,8 @@ class DueRow:
     ids: dict[str, int] = field(default_factory=dict)
     task_id: int | None = None
     since: str = ""
+    course_id: int | None = None
+    """The preparation course that a task is about: where it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,10 +322,18 @@ _SHOWN = _shown_clocks()
 @lru_cache(maxsize=1)
 def _tasks() -> Select[Any]:
     return (
-        select(_TASK.id, _TASK.title, _TASK.due_on, _CASE.reference, _HOME.name.label("names"))
+        select(
+            _TASK.id,
+            _TASK.title,
+            _TASK.due_on,
+            _CASE.reference,
+            _HOME.name.label("names"),
+            _COURSE.id.label("course_id"),
+        )
         .select_from(Task.__table__)
         .outerjoin(Case.__table__, _CASE.id == _TASK.case_id)
         .outerjoin(Household.__table__, _HOME.id == _CASE.household_id)
+        .outerjoin(PrepCourse.__table__, _COURSE.register_task_id == _TASK.id)
         .where(_TASK.assigned_to_id == _ME, _TASK.done_at.is_(None), _TASK.due_on <= _HORIZON)
         .order_by(_TASK.due_on, _TASK.id)
         .limit(no_more_than(ROWS_READ))
@@ -521,6 +532,7 @@ class _Sayer:
             words=words,
             was_due=self._was_due(row.due_on),
             task_id=row.id,
+            course_id=row.course_id,
         )
 
     def _due(self, due_on: date, *, ours: bool) -> tuple[str, str]:

@@ -11,11 +11,14 @@ import pytest
 import sqlalchemy as sa
 
 from crm.assessments import course_places, course_planning, course_queries, course_register, course_timed, withdrawal
-from crm.assessments.course_models import CourseAttendance, CoursePlace, PrepCourse
+from crm.assessments.course_models import CourseAttendance, CourseNote, CoursePlace, PrepCourse
 from crm.assessments.course_planning import CoursePlan, SessionPlan
 from crm.assessments.course_register import Mark, Seen
+from crm.cases.merge import merge_households
+from crm.cases.merge_choices import MergeChoices
 from crm.cases.models import Case, PersonRole, Task, TimelineEntry
 from crm.cases.open_case import NewPerson
+from crm.cases.unmerge import undo_merge
 from crm.clock import now_utc, today_in_london
 from crm.db import db, transaction
 from crm.delivery import OutboundMessage
@@ -648,3 +651,76 @@ def test_a_place_that_comes_free_on_the_last_day_stays_free(journey):
     take_off(journey, course)
 
     assert statuses(course)[2:] == ["waiting", "waiting"]
+
+
+# --- Entered twice ----------------------------------------------------------------------------------------------------
+
+
+def entered_twice(journey: Journey) -> tuple[PrepCourse, Journey, Journey]:
+    """One person, entered twice before they applied, taken on one course each time, with a mark and a note on each."""
+    one = couple(1)[0]
+    course = plan_course(journey, capacity=2)
+    first, second = journey.invited(one), Journey(journey.cast, journey.freeze).invited(one)
+    for home in (first, second):
+        take_on(home, course, by=journey.cast.manager)
+    journey.on("2026-06-13", "17:00")
+    mark(journey, course, 1, {ids(first.case)[0]: CAME, ids(second.case)[0]: MISSED})
+    mark(journey, course, 2, {ids(second.case)[0]: CAME})
+    with transaction():
+        for home, words in ((first, "Kind"), (second, "Patient")):
+            course_register.write_notes(
+                course, home.case, {ids(home.case)[0]: Seen(words, None)}, actor=journey.cast.officer.actor,
+                now=now_utc(),
+            )  # fmt: skip
+    return course, first, second
+
+
+def merged(journey: Journey, first: Journey, second: Journey):
+    one, other = (db.session.get_one(Case, home.case.id) for home in (first, second))
+    pairs = {ids(other)[0]: ids(one)[0]}
+    return journey.do(
+        merge_households, one, other, by=journey.cast.manager, choices=MergeChoices(pairs=pairs)
+    )  # fmt: skip
+
+
+def whats_written(person_ids: list[int]) -> list:
+    db.session.rollback()
+    return [
+        sorted(map(tuple, db.session.execute(sa.select(*columns).where(columns[0].in_(person_ids)))))
+        for columns in (
+            (CoursePlace.person_id, CoursePlace.case_id, CoursePlace.status, CoursePlace.seat),
+            (CourseAttendance.person_id, CourseAttendance.session_id, CourseAttendance.how),
+            (CourseNote.person_id, CourseNote.case_id, CourseNote.id),
+        )
+    ]
+
+
+def test_a_merge_leaves_one_place_of_two_and_carries_marks_and_notes_and_undoing_puts_all_back(journey):
+    course, first, second = entered_twice(journey)
+    people = [*ids(first.case), *ids(second.case)]
+    before = whats_written(people)
+
+    merge = merged(journey, first, second)
+    places, marks, notes = whats_written(people)
+    kept = db.session.get_one(Case, merge.kept_case_id)
+
+    assert [row[:3] for row in places] == [(ids(kept)[0], kept.id, "confirmed")]
+    assert len(marks) == 2, "of session 1 the mark of the one who stays; session 2 came along"
+    assert [row[:2] for row in notes] == [(ids(kept)[0], kept.id)] * 2
+    assert len(course_places.free_seats(course)) == 1
+    journey.do(undo_merge, merge, by=journey.cast.manager)
+    assert whats_written(people) == before
+
+
+def test_a_merge_is_not_undone_over_somebody_who_has_the_place_since(journey):
+    course, first, second = entered_twice(journey)
+    merge = merged(journey, first, second)
+    with transaction():
+        db.session.get_one(PrepCourse, course.id).last_ends_at = now_utc() + timedelta(days=1)
+    third = Journey(journey.cast, journey.freeze).invited(couple(3)[0])
+    take_on(third, course, by=journey.cast.manager)
+
+    with pytest.raises(Refusal, match="A place on a course was taken by somebody else"):
+        journey.do(undo_merge, merge, by=journey.cast.manager)
+
+    assert whats_written(ids(third.case))[0][0][2] == "confirmed"
