@@ -215,13 +215,11 @@ class _EarlierLines:
         places: Mapping[int, str | None],
         read: ReadLine,
     ) -> None:
-        self._read = read
         self._reached = reached
         self._words: dict[str, int] = {}
         self._contacts: dict[tuple[str, str], int] = {}
         self._places: dict[str, int] = {}
         self._names: dict[int, frozenset[str | None]] = {}
-        self._import_id = import_id
         if not sign_ups:
             return
         above = (SheetLine.import_id == import_id, SheetLine.number < sign_ups[0].number)
@@ -231,6 +229,7 @@ class _EarlierLines:
             self._ask(self._contacts, column, wanted, (*above, is_loadable()), _of_kind(kind))
         wanted = {place for place in places.values() if place}
         self._ask(self._places, SheetLine.place_key, wanted, (*above, is_loadable()), lambda key: key)
+        self._read_names(import_id, set(self._contacts.values()), read)
 
     def _ask(
         self,
@@ -245,6 +244,15 @@ class _EarlierLines:
         query = select(column, SheetLine.number).where(column.in_(wanted), *above).order_by(SheetLine.number)
         for value, number in db.session.execute(query):
             into.setdefault(key(value), number)
+
+    def _read_names(self, import_id: int, numbers: set[int], read: ReadLine) -> None:
+        """Who is on the lines that share a phone or an email with one in hand."""
+        if not numbers:
+            return
+        query = select(SheetLine).where(SheetLine.import_id == import_id, SheetLine.number.in_(numbers))
+        for line in db.session.scalars(query):
+            cells = tuple(json.loads(line.cells or "[]"))
+            self._names[line.number] = _first_names(read(Line(line.number, cells)))
 
     def add(self, judged: Judged) -> None:
         """This line is one of the earlier ones from now on."""
@@ -269,12 +277,6 @@ class _EarlierLines:
         return self._places.get(judged.place_key or "")
 
     def first_names_on(self, number: int) -> frozenset[str | None]:
-        if number not in self._names:
-            line = db.session.scalars(
-                select(SheetLine).where(SheetLine.import_id == self._import_id, SheetLine.number == number)
-            ).one()
-            cells = tuple(json.loads(line.cells or "[]"))
-            self._names[number] = _first_names(self._read(Line(number, cells)))
         return self._names[number]
 
 
