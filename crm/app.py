@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from crm import audit, delivery, reconcile, timetable
 from crm.access import guards, leave, people
 from crm.assessments.course_places import give_up_places
+from crm.assessments.course_planning import hand_over_courses
 from crm.calendars.feeds import end_for_leaver
 from crm.cases import person_keys
 from crm.cases.assignment import hand_over_cases
@@ -84,6 +85,7 @@ ON_LEAVING: tuple[Callable[..., None], ...] = (
     _to_whom_takes_over(hand_over_cases),
     _to_whom_takes_over(_tasks),
     _to_whom_takes_over(hand_over_visits),
+    _to_whom_takes_over(hand_over_courses),
     end_for_leaver,
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import joinedload
 
 from crm import policy
@@ -19,12 +19,13 @@ from crm.assessments.course_models import (
     PlaceStatus,
     PrepCourse,
 )
+from crm.assessments.course_queries import certificates_of, course_with
 from crm.assessments.course_telling import Gone, Telling, say_session, say_times, where
 from crm.audit import record
 from crm.calendars import invitations
 from crm.calendars.ical import Mailbox
 from crm.cases import timeline
-from crm.cases.models import Case
+from crm.cases.models import Case, Task
 from crm.clock import LONDON, london
 from crm.db import db
 from crm.delivery.post_room import post_room
@@ -96,6 +97,7 @@ def plan_course(plan: CoursePlan, *, actor: Actor, now: datetime) -> PrepCourse:
         subject=f"course:{course.id}",
         detail={"sessions": len(sessions), "capacity": plan.capacity},
     )
+    course_telling.tell_staff(course, course.facilitator_ids, now=now)
     return course
 
 
@@ -134,6 +136,7 @@ def change_course(
         raise CourseNotRight(
             f"{taken} places are taken already, so there must be room for {taken} at least.", field="capacity"
         )
+    _check_certified(course, sessions)
     kept = {one.session_id for one in sessions}
     for session in course.sessions:
         if session.id not in kept and course_places.has_marks(session):
@@ -141,7 +144,7 @@ def change_course(
                 f"It is written down who came on {say_times(session)}, so that session stays.",
                 field=f"on_{session.id}",
             )
-    before = _as_it_was(course)
+    before, ran_it = _as_it_was(course), set(course.facilitator_ids)
     _write_down(course, plan, sessions)
     course.version += 1
     db.session.flush()
@@ -153,6 +156,10 @@ def change_course(
     changes, gone = _what_changed(course, before, now=now)
     if changes:
         told = course_telling.tell_changed(course, _live_places(course), telling, changes=changes, gone=gone)
+    if not course.is_over(now):
+        run_it = set(course.facilitator_ids)
+        course_telling.tell_staff(course, run_it if changes else run_it - ran_it, now=now, gone=gone)
+        course_telling.tell_staff(course, ran_it - run_it, now=now, is_off=True)
     return Changed(told, len(course_places.move_up(course, telling)))
 
 
@@ -176,6 +183,7 @@ def cancel_course(
     told = course_telling.tell_cancelled(
         course, places, Telling(actor=actor, now=now, today=today, rulebook=rulebook), reason=why
     )
+    course_telling.tell_staff(course, course.facilitator_ids, now=now, is_off=True)
     for case in {place.case_id: place.case for place in places}.values():
         timeline.add(case, kind="move", title=f"{course.name} was called off"[:200], actor=actor, occurred_at=now)
     record("course.cancelled", actor=actor, at=now, subject=f"course:{course.id}", detail={"told": told})
@@ -215,6 +223,32 @@ def _on_another_day(moment: datetime, moved: timedelta) -> datetime:
     return datetime.combine(at.date() + moved, at.time(), LONDON)
 
 
+def hand_over_courses(*, from_user_id: int, to_user_id: int, actor: Actor, now: datetime, **_rest: object) -> int:
+    """Have whoever takes over run the courses of a leaver that are not over, or not marked yet. Returns how many."""
+    rows = db.session.scalars(
+        select(CourseFacilitator)
+        .join(PrepCourse, PrepCourse.id == CourseFacilitator.course_id)
+        .outerjoin(Task, Task.id == PrepCourse.register_task_id)
+        .where(
+            CourseFacilitator.user_id == from_user_id,
+            PrepCourse.status == CourseStatus.PLANNED,
+            or_(PrepCourse.last_ends_at > now, and_(Task.id.is_not(None), Task.done_at.is_(None))),
+        )
+        .order_by(CourseFacilitator.id)
+    ).all()
+    for row in rows:
+        course = course_with(row.course_id)
+        if to_user_id in course.facilitator_ids:
+            course.facilitators.remove(row)
+        else:
+            row.user_id = to_user_id
+            if not course.is_over(now):
+                course_telling.tell_staff(course, [to_user_id], now=now)
+        db.session.flush()
+        record("course.changed", actor=actor, at=now, subject=f"course:{course.id}")
+    return len(rows)
+
+
 # --- Checking and writing down ----------------------------------------------------------------------------------------
 
 
@@ -234,6 +268,18 @@ def _in_order(plan: CoursePlan) -> list[SessionPlan]:
         if after.starts_at < one.ends_at:
             raise CourseNotRight("Two sessions overlap. Check their times.", field=after.field)
     return sessions
+
+
+def _check_certified(course: PrepCourse, sessions: Sequence[SessionPlan]) -> None:
+    """What a certificate says stays true: once there is one, sessions neither move nor come nor go."""
+    now_there = {(session.id, session.starts_at, session.ends_at) for session in course.sessions}
+    wanted = {(one.session_id, one.starts_at, one.ends_at) for one in sessions}
+    if wanted != now_there and certificates_of(course):
+        raise CourseNotRight(
+            "Certificates have been issued for this course, so its sessions stay when they were.",
+            alternatives=("Take the certificates back first, if a date was wrong.",),
+            status=409,
+        )
 
 
 def _write_down(course: PrepCourse, plan: CoursePlan, sessions: Sequence[SessionPlan]) -> None:

@@ -6,23 +6,28 @@ what an earlier one put there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from crm import policy
+from crm.access.models import User
 from crm.assessments.course_models import CoursePlace, CourseSession, PlaceStatus, PrepCourse
 from crm.calendars import ical
 from crm.calendars.ical import EventFacts
 from crm.cases import letters
-from crm.delivery import Attachment
+from crm.db import db
+from crm.delivery import Attachment, Channel, NewMessage, Recipient, enqueue
 from crm.delivery.post_room import post_room
 from crm.delivery.wording import and_list, clock_time, day
 from crm.rules.permissions import Actor
 from crm.rules.rulebook import Rulebook
 
 CALENDAR_FILE = "course.ics"
+STAFF_GRACE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +130,42 @@ def remind(
         join_url=course.link if not (session.place or course.place) else None,
         session_number=str(number),
     )
+
+
+def tell_staff(
+    course: PrepCourse, user_ids: Iterable[int], *, now: datetime, is_off: bool = False, gone: Sequence[Gone] = ()
+) -> None:
+    """Whoever runs a course hears of it as it is now, or that it is theirs no more.
+
+    A few minutes later, so that a plan that is changed at once is one letter.
+    """
+    wanted = list(user_ids)
+    for user in db.session.scalars(select(User).where(User.id.in_(wanted), User.active).order_by(User.id)):
+        enqueue(
+            NewMessage(
+                kind="course_staff",
+                channel=Channel.EMAIL,
+                to=Recipient(email=user.email),
+                dedupe_key=f"course_staff:{course.id}:{course.version}:user{user.id}",
+                context={
+                    "service": policy.service(),
+                    "first_name": user.name.split()[0],
+                    "course_name": course.name,
+                    "starts_at": course.first_starts_at,
+                    "sessions": [say_session(course, session, n) for n, session in enumerate(course.sessions, start=1)],
+                    "where": where(course),
+                    "course_url": f"{post_room().base_url.rstrip('/')}/courses/{course.id}",
+                    "is_off": is_off,
+                },
+                user_id=user.id,
+                attachment=_calendar_file(course, course.version, takes_out=is_off, gone=gone, now=now),
+                stream=f"course_staff:{course.id}:user{user.id}",
+                sequence=course.version,
+                not_before=now + STAFF_GRACE,
+                not_after=course.last_ends_at,
+            ),
+            now=now,
+        )
 
 
 def _plan(course: PrepCourse, kind: str) -> dict[str, Any]:

@@ -397,6 +397,14 @@ _CATALOGUE = (
         optional={"join_url": None},
         channels=EMAIL_OR_TEXT,
     ),
+    LetterKind(
+        kind="course_staff",
+        title="A course that you run",
+        audience=Audience.STAFF,
+        fields=(*_COURSE_PLAN, "course_url"),
+        optional={"is_off": False},
+        channels=EMAIL_ONLY,
+    ),
     # --- panel and decision
     LetterKind(
         kind="panel_invitation",

@@ -158,6 +158,8 @@ _FIELDS = (
     MergeField("course_name", "the name of the course", example="Skills to Foster, autumn"),
     MergeField("sessions", "each session of the course, with its times", FieldType.POINTS),
     MergeField("changes", "what has changed of the course", FieldType.POINTS),
+    MergeField("course_url", "where the course is, for staff", _L),
+    MergeField("is_off", "whether it is off, or somebody else runs it now", _Y),
     MergeField("both_go", "whether both applicants go on the course", _Y),
     MergeField("session_number", "which session of the course it is", example="2"),
     MergeField("return_url", "where their answers are kept", _L, About.READER),

@@ -451,6 +451,24 @@ def test_calling_off_tells_everybody_once(journey):
         take_on(another(journey, 3), course)
 
 
+def test_whoever_runs_it_has_it_in_their_calendar_as_it_is_and_hears_when_it_is_theirs_no_more(journey):
+    cast = journey.cast
+    course = plan_course(journey, facilitator_ids=(cast.officer.id,))
+    change(journey, course, name="Skills to Foster, June", facilitator_ids=(cast.officer.id, cast.other_officer.id))
+    change(journey, course, facilitator_ids=(cast.other_officer.id,))
+    journey.do(course_planning.cancel_course, course, by=cast.manager, why=None)
+
+    told = letters("course_staff")
+    assert [(one.recipient, "any more" in text_of(one), one.status) for one in told] == [
+        (cast.officer.email, False, "superseded"),
+        (cast.other_officer.email, False, "superseded"),
+        (cast.officer.email, True, "queued"),
+        (cast.other_officer.email, True, "queued"),
+    ]
+    assert [calendar_of(one).count("STATUS:CANCELLED") for one in told] == [0, 0, 2, 2]
+    assert "Open the course" in text_of(told[0])
+
+
 def test_a_copy_has_its_sessions_as_far_apart_at_the_same_hours(journey):
     course = plan_course(journey)
 
@@ -592,6 +610,44 @@ def test_each_facilitator_has_notes_of_their_own_and_may_take_them_back(journey)
         )
     stored = str(db.session.execute(sa.text("SELECT * FROM prep_course_note")).all())
     assert "warm" not in stored
+
+
+def test_what_a_certificate_says_of_the_course_stays_true(journey):
+    course = on_a_course(journey)
+    journey.on("2026-06-13", "17:00")
+    for number in (1, 2):
+        mark(journey, course, number, dict.fromkeys(ids(journey.case), CAME))
+    with transaction():
+        course_register.issue_certificates(course, actor=journey.cast.officer.actor, now=now_utc(), today=journey.today)
+    first = SessionPlan(
+        starts_at=SESSIONS[0].starts_at, ends_at=at("2026-06-06 12:00"), session_id=course.sessions[0].id
+    )
+
+    changed, kept = change(journey, course, name="Skills to Foster, June")
+    with pytest.raises(Refusal, match="Certificates have been issued"):
+        change(journey, course, sessions=[first, kept[1]])
+
+    assert (changed.told, db.session.get_one(PrepCourse, course.id).name) == (0, "Skills to Foster, June")
+
+
+def test_whoever_takes_over_from_a_leaver_runs_their_courses_that_go_on(journey):
+    cast = journey.cast
+    goes_on = plan_course(journey, facilitator_ids=(cast.officer.id,))
+    both = plan_course(journey, name="Both", facilitator_ids=(cast.officer.id, cast.other_officer.id))
+    short = SessionPlan(starts_at=at("2026-03-03 10:00"), ends_at=at("2026-03-03 12:00"))
+    over = plan_course(journey, name="Over", sessions=(short,))
+    journey.on("2026-03-04")
+
+    with transaction():
+        course_planning.hand_over_courses(
+            from_user_id=cast.officer.id, to_user_id=cast.other_officer.id, actor=cast.administrator.actor,
+            now=now_utc(), today=journey.today,
+        )  # fmt: skip
+
+    runs = {one.name: course_queries.course_with(one.id).facilitator_ids for one in (goes_on, both, over)}
+    assert runs == {
+        "Skills to Foster": (cast.other_officer.id,), "Both": (cast.other_officer.id,), "Over": (cast.officer.id,),
+    }  # fmt: skip
 
 
 # --- What happens by itself -------------------------------------------------------------------------------------------

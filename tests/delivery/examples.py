@@ -90,6 +90,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         **COURSE_PLAN,
         "changes": ["Session 2 is now on Tuesday 21 July, 5:30pm to 8pm. It was to be on Monday 20 July, 5pm to 8pm"],
     },
+    "course_staff": {**COURSE_PLAN, "course_url": "https://kestrel.example.org/courses/7"},
     "course_cancelled": {**COURSE, "reason": "The hall has no heating this week."},
     "course_given_up": COURSE,
     "course_reminder": {
