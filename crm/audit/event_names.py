@@ -85,6 +85,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "event.place_given_up": "Gave a place at an event back",
         "event.moved_up": "Moved somebody up from a waiting list",
         "event.link_renewed": "Sent a new link to a place at an event",
+        "event.guest_stopped": "A guest of an event asked us to stop",
         "event.asked": "Noted what somebody asked at an event",
         "campaign.created": "Made a campaign",
         "campaign.changed": "Changed a campaign",

@@ -149,6 +149,23 @@ def take_back(
     return taken
 
 
+def take_back_from(address: str, *, kinds: Collection[str], code: str, now: datetime) -> int:
+    """Stop what waits of some kinds for a mailbox and has not left; how many. For readers who are no person of a
+    case."""
+    result = db.session.execute(
+        update(OutboundMessage)
+        .where(
+            OutboundMessage.recipient_key == recipient_key(Channel.EMAIL, address),
+            OutboundMessage.kind.in_(tuple(kinds)),
+            OutboundMessage.status.in_(UNSENT_STATUSES),
+            OutboundMessage.may_have_left.is_(False),
+        )
+        .values(status=MessageStatus.STOPPED, last_failure=code, settled_at=now)
+        .execution_options(synchronize_session="fetch")
+    )
+    return rows_changed(result)
+
+
 # In the text, not as parameters: SQLite uses a partial index only where it can see its condition.
 _UNSENT = text(
     "status IN ('queued', 'held', 'to_print') AND status IN ('queued', 'sending', 'held', 'to_print', 'given_up')"
@@ -248,7 +265,7 @@ def _email_bytes(message: NewMessage, words: render.Words, to: str, message_id: 
             invitation=message.invitation,
             attachment=message.attachment,
             reply_to=_reply_to(message),
-            unsubscribe_url=message.stop_url if LETTERS[message.kind].marketing else None,
+            unsubscribe_url=message.stop_url if LETTERS[message.kind].may_be_stopped_by_one_click else None,
         )
     )
 

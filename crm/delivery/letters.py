@@ -63,6 +63,8 @@ class LetterKind:
     """Lays out rows, so that its words are the product's and nobody edits them."""
     to_many: bool = False
     """A person writes its words to a whole list: whom it does not reach stands there, and is no task of an owner's."""
+    unasked: bool = False
+    """To a guest of an event, who did not ask for it: says how to stop."""
     names_nobody: bool = False
     """Goes where a stranger may read it: says neither who is meant nor which case."""
     must_say: tuple[str, ...] = ()
@@ -88,8 +90,14 @@ class LetterKind:
 
     @property
     def may_be_stopped(self) -> bool:
-        """Whether its reader may tell us to stop such letters: not what the law makes us send, nor staff's own."""
-        return self.audience is Audience.HOUSEHOLD and not self.statutory and not self.names_nobody
+        """Whether its reader may tell us to stop such letters: not what the law makes us send, nor staff's own, nor
+        what a guest of an event asked for."""
+        return self.unasked or (self.audience is Audience.HOUSEHOLD and not self.statutory and not self.names_nobody)
+
+    @property
+    def may_be_stopped_by_one_click(self) -> bool:
+        """Whether a mail program's own button stops them (RFC 8058)."""
+        return self.marketing or self.unasked
 
     @property
     def all_fields(self) -> tuple[str, ...]:
@@ -202,6 +210,7 @@ _CATALOGUE = (
         fields=_EVENT,
         optional={"start_url": None},
         channels=EMAIL_ONLY,
+        unasked=True,
     ),
     LetterKind(
         kind="event_missed",
@@ -209,6 +218,7 @@ _CATALOGUE = (
         audience=Audience.VISITOR,
         fields=(*_EVENT, "events_url"),
         channels=EMAIL_ONLY,
+        unasked=True,
     ),
     LetterKind(
         kind="event_staff_cancelled",

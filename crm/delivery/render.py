@@ -168,7 +168,8 @@ def stop_words(stop_url: str | None) -> str:
 
 def _stop_blocks(letter: LetterKind, stop_url: str) -> list[markup.Block]:
     """The last line of a letter by email that its reader may stop. Its words are the product's: no editing loses it."""
-    label = "Stop news and events, or all contact" if letter.marketing else "Ask us to stop contacting you"
+    is_news = letter.may_be_stopped_by_one_click
+    label = "Stop news and events, or all contact" if is_news else "Ask us to stop contacting you"
     return markup.parse(f"~ [{label}]({markup.hide(stop_url)}). It works at once, and nobody has to sign in.")
 
 

@@ -28,7 +28,7 @@ from crm.cases.tasks import add_task
 from crm.clock import LONDON, london_date
 from crm.db import db
 from crm.delivery.post_room import post_room
-from crm.events import places, telling
+from crm.events import guest_stops, places, telling
 from crm.events.door import log_enquirer
 from crm.events.models import (
     EventConsent,
@@ -422,7 +422,10 @@ def forget_guests(now: datetime) -> int:
     Whoever asked lives on in their case. Whoever agreed to news is kept for two years (domain: retention).
     """
     agreed = exists().where(
-        EventGuest.sign_up_id == EventSignUp.id, EventConsent.guest_id == EventGuest.id, EventConsent.given
+        EventGuest.sign_up_id == EventSignUp.id,
+        EventGuest.stops.is_(None),
+        EventConsent.guest_id == EventGuest.id,
+        EventConsent.given,
     )
     old = db.session.scalars(
         select(EventSignUp.id)
@@ -440,6 +443,7 @@ def forget_guests(now: datetime) -> int:
     ).all()
     if not old:
         return 0
+    guest_stops.forget_links(list(db.session.scalars(select(EventGuest.id).where(EventGuest.sign_up_id.in_(old)))))
     nothing = {"email": None, "email_key": None, "phone": None, "phone_key": None, "family_name": None}
     db.session.execute(
         update(EventGuest).where(EventGuest.sign_up_id.in_(old)).values(given_name="Somebody", **nothing)

@@ -302,9 +302,7 @@ def settle_with_guest(
     said = content.get("said") or {}
     tap = attendance.undo if said.get("kind") == KitEntryKind.UNDO else attendance.check_in
     happened_at = _moment_of(content.get("came"), event, now=now)
-    guest = tap(
-        event, guest_id, entry_id=f"aside:{aside.id}", happened_at=happened_at, actor=actor, now=now
-    ).guest
+    guest = tap(event, guest_id, entry_id=f"aside:{aside.id}", happened_at=happened_at, actor=actor, now=now).guest
     _give(guest, said, now=now)
     kit.settle_aside(aside, how=SettledHow.GUEST, guest_id=guest.id, actor=actor, now=now)
     return guest

@@ -236,9 +236,7 @@ def story_of(aside: KitAside) -> AsideStory:
     """What staff are shown of an entry that was kept aside."""
     content = json.loads(aside.content or "{}")
     said = content.get("said") or {}
-    answers = tuple(
-        (words, text_of(said, name, longest=1000) or "") for name, words in _ANSWER_WORDS.items()
-    )
+    answers = tuple((words, text_of(said, name, longest=1000) or "") for name, words in _ANSWER_WORDS.items())
     return AsideStory(
         why=content.get("why", ""),
         answers=tuple(pair for pair in answers if pair[1]),

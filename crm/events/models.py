@@ -253,19 +253,35 @@ class EventGuest(Base):
     """When the newest check-in or undoing that counts happened: an older one that arrives late changes nothing."""
     calendar_uid: Mapped[str | None] = mapped_column(KeyText(255), unique=True)
     """UID of the event in their calendar, for life."""
+    stops: Mapped[str | None] = mapped_column(String(10))
+    """What they asked us to stop, by the link in a letter."""
 
     sign_up: Mapped[EventSignUp] = relationship(back_populates="guests")
 
     __table_args__ = (
         UniqueConstraint("sign_up_id", "position"),
+        one_of("stops", ("news", "everything")),
         CheckConstraint("position IN (1, 2)", name="first_or_second"),
         Index("ix_event_guest_email", "event_id", "email_key"),
+        Index("ix_event_guest_mailbox", "email_key"),
         Index("ix_event_guest_came", "event_id", "attended_at", "id"),
     )
 
     @property
     def full_name(self) -> str:
         return f"{self.given_name} {self.family_name}" if self.family_name else self.given_name
+
+
+class EventStopLink(Base):
+    """A link in a letter to a guest by which they tell us to stop. Only its digest is kept."""
+
+    __tablename__ = "event_stop_link"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    guest_id: Mapped[int] = mapped_column(ForeignKey("event_guest.id"), index=True)
+    token_digest: Mapped[str] = mapped_column(KeyText(64), unique=True)
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class EventConsent(Base):

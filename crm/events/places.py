@@ -21,7 +21,7 @@ from crm.cases import keys
 from crm.cases.open_case import NewPerson
 from crm.db import db
 from crm.delivery.message import sendable_address
-from crm.events import telling
+from crm.events import guest_stops, telling
 from crm.events.attendance import add_guest
 from crm.events.models import (
     AttendanceEntry,
@@ -411,6 +411,7 @@ def _forget_guests(row: EventSignUp) -> None:
 def _drop(guest: EventGuest) -> None:
     for consent in db.session.scalars(select(EventConsent).where(EventConsent.guest_id == guest.id)):
         db.session.delete(consent)
+    guest_stops.forget_links([guest.id])
     guest.sign_up.guests.remove(guest)
     db.session.delete(guest)
     db.session.flush()

@@ -6,7 +6,7 @@ sign-up depends on the event and on what was typed, never on whether we know the
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request, url_for
@@ -31,8 +31,11 @@ from crm.web.writes import writes
 
 bp = Blueprint("meet", __name__)
 
+SIGN_UPS = "event sign-up"
 SIGN_UPS_A_WINDOW = 200
-WINDOW_SECONDS = 300
+WINDOW_SECONDS = robots.STEP_UP_SECONDS
+INSTEAD_OF_WORK = timedelta(minutes=1)
+"""How long somebody without scripts waits where a browser would have done the small sum."""
 NEWS_CHANNELS = ("email", "text", "phone")
 
 
@@ -68,7 +71,7 @@ def short(code: str) -> Response:
 @bp.route("/events/<slug>", methods=["GET", "POST"])
 @public_page
 @may_be_listed
-@limited("event sign-up", at_most=SIGN_UPS_A_WINDOW, seconds=WINDOW_SECONDS)
+@limited(SIGN_UPS, at_most=SIGN_UPS_A_WINDOW, seconds=WINDOW_SECONDS)
 @writes
 def event(slug: str) -> Response | tuple[str, int]:
     """One event, and the form that saves a place."""
@@ -78,7 +81,8 @@ def event(slug: str) -> Response | tuple[str, int]:
     form = SignUpForm(takes_answers=closed is None)
     form.news.choices = [(channel, policy.wording(f"consent.{channel}", today).text) for channel in NEWS_CHANNELS]
     # Looked at first: what a program sent is shown again, with nothing lost, for a person to press once more.
-    stamp = _look_for_robots(form, now=now) if closed is None else ""
+    work = f"sign-up:{form.one_time_id.data}" if closed is None and robots.is_crowded(SIGN_UPS) else None
+    stamp = _look_for_robots(form, work, now=now) if closed is None else ""
     if closed is None and form.is_sent_and_right() and not form.refused:
         try:
             places.sign_up(found, _new_sign_up(form, today=today), actor=PUBLIC, now=now)
@@ -97,6 +101,8 @@ def event(slug: str) -> Response | tuple[str, int]:
         others=[other for other in queries.public_events(now=now, at_most=4) if other.id != found.id][:3],
         address=telling.public_address(found),
         stamp=stamp,
+        puzzle=robots.puzzle_for(work) if work else None,
+        puzzle_bits=robots.WORK_BITS,
         first_contact=policy.rulebook_on(today).response_promise("event"),
     ), form.status
 
@@ -169,11 +175,12 @@ def come_after_all(token: str) -> Response:
     return see_other(url_for("meet.place", token=token))
 
 
-def _look_for_robots(form: SignUpForm, *, now: datetime) -> str:
+def _look_for_robots(form: SignUpForm, work: str | None, *, now: datetime) -> str:
     """Ask a form that shows the signs of a program to be sent once more. Gives the stamp for the page that is drawn.
 
     Nobody is turned away and nothing is kept aside: whoever is a person presses again, and the time they took counts
-    from the first page.
+    from the first page. In a crowd (``work``) a browser does a small sum for the form; whoever has no scripts waits
+    instead.
     """
     if not form.is_sent:
         return robots.stamp(now)
@@ -184,6 +191,13 @@ def _look_for_robots(form: SignUpForm, *, now: datetime) -> str:
             "like this one too, and this looked like one of them."
         )
     kept = request.form.get(robots.STAMP, "")
+    if work is not None and not form.refused and not robots.is_solved(work, request.form.get(robots.WORK, "")):
+        drawn = robots.drawn_at(kept)
+        if drawn is None or now - drawn < INSTEAD_OF_WORK:
+            form.refused.append(
+                "A great many forms have come from your connection. Nothing you wrote is lost: wait a minute, then "
+                "press the button once more."
+            )
     return kept if robots.drawn_at(kept) else robots.stamp(now)
 
 

@@ -22,10 +22,12 @@ from crm.clock import london
 from crm.db import db
 from crm.delivery import Channel, NewMessage, OutboundMessage, Recipient, enqueue
 from crm.delivery.enqueue import recipient_key
+from crm.delivery.letters import LETTERS
 from crm.delivery.message import UnsendableAddress, sendable_address
 from crm.delivery.post_room import post_room
 from crm.delivery.texts import can_be_texted
 from crm.delivery.wording import and_list
+from crm.events import guest_stops
 from crm.events.models import EventGuest, EventSignUp, RecruitmentEvent, SignUpStatus
 
 
@@ -149,7 +151,7 @@ def remind(event: RecruitmentEvent, sign_up: EventSignUp, *, now: datetime) -> N
 
 def thank(event: RecruitmentEvent, guest: EventGuest, *, may_invite: bool, now: datetime) -> bool:
     """Thank somebody who came and asked for nothing. ``may_invite``: they agreed to news, so it may invite them on."""
-    if not guest.email or asked_to_stop(guest):
+    if not guest.email or asked_to_stop(guest, after=True):
         return False
     start = f"{post_room().base_url}/" if may_invite else None
     _write("event_thanks", event, guest.sign_up, guest, occasion="after", now=now, start_url=start)
@@ -158,7 +160,7 @@ def thank(event: RecruitmentEvent, guest: EventGuest, *, may_invite: bool, now: 
 
 def tell_missed(event: RecruitmentEvent, guest: EventGuest, *, now: datetime) -> bool:
     """We had a place for them and they did not come."""
-    if not guest.email or asked_to_stop(guest):
+    if not guest.email or asked_to_stop(guest, after=True):
         return False
     _write("event_missed", event, guest.sign_up, guest, occasion="after", now=now, events_url=_link("/events"))
     return True
@@ -213,9 +215,13 @@ def _can_be_written_to(guest: EventGuest) -> bool:
     return True
 
 
-def asked_to_stop(guest: EventGuest) -> bool:
-    """Whether somebody with this email or phone has told us not to be in touch. What they asked for themselves, the
-    confirmation of a place, goes to them all the same."""
+def asked_to_stop(guest: EventGuest, *, after: bool = False) -> bool:
+    """Whether somebody with this email or phone has told us not to be in touch, or (``after``) not about events that
+    are over. What they asked for themselves, the confirmation of a place, goes to them all the same."""
+    stops = ("news", "everything") if after else ("everything",)
+    same = select(EventGuest.id).where(EventGuest.email_key == guest.email_key, EventGuest.stops.in_(stops))
+    if guest.email_key and db.session.scalar(same.limit(1)) is not None:
+        return True
     keys = [
         column == key
         for column, key in ((Person.email_key, guest.email_key), (Person.phone_key, guest.phone_key))
@@ -276,6 +282,7 @@ def _write(
             stream=f"event-place:{sign_up.id}:{mailbox}" if kind in _OF_THE_PLACE else None,
             sequence=sign_up.sequence if kind in _OF_THE_PLACE else None,
             not_after=event.starts_at if kind in _BEFORE else None,
+            stop_url=guest_stops.stop_link(guest, now=now) if LETTERS[kind].may_be_stopped else None,
         ),
         now=now,
     )

@@ -13,6 +13,8 @@ from crm.cases.contact_links import Purpose, link_with
 from crm.cases.models import ContactLink, Person
 from crm.clock import now_utc, today_in_london
 from crm.db import db
+from crm.events import guest_stops
+from crm.events.models import EventGuest
 from crm.portal.contact_forms import ConfirmEmailForm, StopForm
 from crm.rules.permissions import PUBLIC
 from crm.rules.refusal import Refusal
@@ -47,18 +49,28 @@ def _open(token: str, purpose: Purpose) -> tuple[ContactLink, Person]:
 @writes
 def stop(token: str) -> Response:
     """Ask us to stop: news and events, or everything. Opening the page does nothing."""
-    _, person = _open(token, Purpose.STOP)
+    guest = guest_stops.guest_with(token, now=now_utc())
+    reader = guest if guest is not None else _open(token, Purpose.STOP)[1]
     if request.method == "POST" and request.form.get(ONE_CLICK[0]) == ONE_CLICK[1]:
-        stopping.stop_news(person, how="one_click", actor=PUBLIC, now=now_utc())
+        _stop(reader, "news", how="one_click")
         return Response("Done.", mimetype="text/plain")
     form, stopped = StopForm(), None
     if form.is_sent_and_right():
         stopped = form.what.data
-        if stopped == "everything":
-            stopping.stop_contact(person, how="link", actor=PUBLIC, now=now_utc(), today=today_in_london())
-        else:
-            stopping.stop_news(person, how="link", actor=PUBLIC, now=now_utc())
-    return make_response(render("portal/stop.html", form=form, stopped=stopped), form.status)
+        _stop(reader, stopped, how="link")
+    return make_response(
+        render("portal/stop.html", form=form, stopped=stopped, is_guest=guest is not None), form.status
+    )
+
+
+def _stop(reader: Person | EventGuest, what: str, *, how: str) -> None:
+    now, today = now_utc(), today_in_london()
+    if isinstance(reader, EventGuest):
+        guest_stops.stop(reader, what, how=how, actor=PUBLIC, now=now, today=today)
+    elif what == "everything":
+        stopping.stop_contact(reader, how=how, actor=PUBLIC, now=now, today=today)
+    else:
+        stopping.stop_news(reader, how=how, actor=PUBLIC, now=now)
 
 
 @bp.route("/confirm-email/<token>", methods=["GET", "POST"])

@@ -13,6 +13,8 @@ from crm.delivery import OutboundMessage
 from crm.events import places, planning, publishing
 from crm.events.models import EventConsent, EventGuest, EventKind, EventSignUp, RecruitmentEvent
 from crm.rules.permissions import PUBLIC
+from crm.web import limits
+from tests.enquiries.test_spam import solution
 from tests.events.conftest import at
 from tests.events.test_places import PLAN
 
@@ -262,3 +264,69 @@ def test_a_form_that_a_program_filled_in_is_asked_for_once_more_and_loses_nothin
     assert again.status_code == 303
     with app.app_context():
         assert db.session.scalars(sa.select(EventSignUp)).one().question == "Can I keep my job?"
+
+
+# --- A crowd (G24), as on the form for enquiries ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def crowded(make_app, open_event):
+    """The address of an event, and a browser at an address from which a crowd of sign-ups came."""
+    path = open_event()
+    client = make_app(quickest_form_seconds=12, step_up_after=5).test_client()
+    with client.application.app_context():
+        for _ in range(6):
+            limits.count_try("event sign-up", "127.0.0.1", at_most=1000, seconds=300)
+    return path, client
+
+
+def send_after(client, freeze, page, seconds, **answers):
+    moment = at(TODAY) + timedelta(seconds=seconds)
+    freeze(moment)
+    return client.submit(page.page, to=None, field="given_name", **{**ME, **answers})
+
+
+def test_in_a_crowd_a_browser_does_a_little_work_for_the_one_form(app, crowded, freeze):
+    path, client = crowded
+    page, other = client.get(path), client.get(path)
+
+    without = send_after(client, freeze, page, 20, work_done=solution(other))
+    answer = client.submit(without.page, to=None, field="given_name", work_done=solution(without))
+
+    assert without.status_code == 422
+    assert "wait a minute, then press the button once more" in without.page.text
+    assert without.page.all("input", name="given_name")[0]["value"] == "Ama"
+    assert answer.status_code == 303
+    assert count(app, EventSignUp) == 1
+
+
+def test_work_that_was_done_is_done_for_one_sign_up(app, crowded, freeze):
+    path, client = crowded
+    page = client.get(path)
+    work = solution(page)
+    send_after(client, freeze, page, 20, work_done=work)
+
+    again = send_after(client, freeze, page, 21, work_done=work, email="other@example.org")
+
+    assert again.status_code == 409
+    assert count(app, EventSignUp) == 1
+
+
+def test_in_a_crowd_whoever_has_no_scripts_waits_a_minute_and_is_not_turned_away(app, crowded, freeze):
+    path, client = crowded
+    page = client.get(path)
+
+    early = send_after(client, freeze, page, 59)
+    late = send_after(client, freeze, early, 61)
+
+    assert (early.status_code, late.status_code) == (422, 303)
+    assert count(app, EventSignUp) == 1
+
+
+def test_a_crowd_of_sign_ups_at_one_address_is_none_at_another(crowded):
+    path, client = crowded
+    elsewhere = client.application.test_client()
+    elsewhere.environ_base["REMOTE_ADDR"] = "192.0.2.7"
+
+    assert "data-puzzle" in client.get(path).text
+    assert "data-puzzle" not in elsewhere.get(path).text
