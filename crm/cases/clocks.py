@@ -41,6 +41,10 @@ def start(
     return deadline
 
 
+LONGEST_ABOUT = 200
+"""It names somebody, whose name may be as long as a form takes."""
+
+
 def values_of_clock(
     rule_name: str,
     *,
@@ -56,7 +60,7 @@ def values_of_clock(
         "rule": rule_name,
         "edition": rulebook.edition,
         "subject": subject,
-        "about": about,
+        "about": about[:LONGEST_ABOUT] if about else about,
         "counted_from_on": counted_from,
         "due_on": due,
         "turn": rulebook.deadline(rule_name).whose_turn,

@@ -80,6 +80,9 @@ class NewPerson:
     facts: dict[str, str] = field(default_factory=dict)
 
 
+LONGEST_SOURCE = 120
+
+
 @dataclass(frozen=True)
 class NewTouch:
     """How and when an enquiry reached us. ``received_at`` is when it arrived, not when it was typed in."""
@@ -92,6 +95,10 @@ class NewTouch:
     interest: str | None = None
     said: str | None = None
     one_time_id: str | None = None
+
+    def __post_init__(self) -> None:
+        # The name of an event may be longer than what stands beside an answer.
+        object.__setattr__(self, "source", self.source[:LONGEST_SOURCE])
 
 
 def open_case(
@@ -313,6 +320,9 @@ def household_name(people: list[NewPerson]) -> str:
     return _join_names([(p.given_name, p.family_name) for p in people if p.role.startswith("applicant")])
 
 
+LONGEST_NAME = 300
+
+
 def household_name_of(household: Household) -> str:
     applicants = [p for p in household.people if p.is_applicant] or household.people
     return _join_names([(p.given_name, p.family_name) for p in applicants])
@@ -320,8 +330,8 @@ def household_name_of(household: Household) -> str:
 
 def _join_names(names: list[tuple[str, str | None]]) -> str:
     if len(names) == 2 and names[0][1] and names[0][1] == names[1][1]:
-        return f"{names[0][0]} and {names[1][0]} {names[0][1]}"
-    return " and ".join(f"{given} {family}" if family else given for given, family in names)[:300]
+        return f"{names[0][0]} and {names[1][0]} {names[0][1]}"[:LONGEST_NAME]
+    return " and ".join(f"{given} {family}" if family else given for given, family in names)[:LONGEST_NAME]
 
 
 def campaign_for(code: str, *, name: str) -> Campaign:

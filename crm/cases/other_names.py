@@ -57,5 +57,5 @@ def remove_other_name(case: Case, person: Person, name: OtherName, *, actor: Act
 
 
 def _tell(case: Case, person: Person, event: str, title: str, actor: Actor, now: datetime) -> None:
-    timeline.add(case, kind="fact", title=title[:200], actor=actor, occurred_at=now, person_id=person.id)
+    timeline.add(case, kind="fact", title=title, actor=actor, occurred_at=now, person_id=person.id)
     record(event, actor=actor, at=now, case_id=case.id, subject=f"person:{person.id}")

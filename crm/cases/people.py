@@ -54,7 +54,7 @@ def change_person(
     timeline.add(
         case,
         kind="fact",
-        title=f"Details of {person.full_name} were changed"[:200],
+        title=f"Details of {person.full_name} were changed",
         actor=actor,
         occurred_at=now,
         person_id=person.id,

@@ -9,6 +9,8 @@ from crm.cases.models import Case, TimelineEntry
 from crm.db import db, new_row_key, seal
 from crm.rules.permissions import Actor, ActorKind, Sensitivity
 
+LONGEST_TITLE = 200
+"""A title that names somebody is cut here rather than refused: a name may be as long as its form takes."""
 MOVE_WORDS: dict[str, str] = {
     "open_enquiry": "Enquiry received",
     "record_contact": "First talk",
@@ -77,7 +79,7 @@ def add(
         **values_of_line(
             case.id,
             kind=kind,
-            title=title,
+            title=title[:LONGEST_TITLE],
             actor=actor,
             occurred_at=occurred_at,
             detail=detail,
@@ -109,7 +111,7 @@ def values_of_line(
         "case_id": case_id,
         "occurred_at": occurred_at,
         "kind": kind,
-        "title": title[:200],
+        "title": title[:LONGEST_TITLE],
         "detail_sealed": seal(TimelineEntry.__tablename__, "detail_sealed", row_key, detail) if detail else None,
         "sensitivity": sensitivity,
         "person_id": person_id,

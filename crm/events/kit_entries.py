@@ -527,7 +527,9 @@ def _postcode(said: Mapping[str, Any]) -> str | None:
     return postcode if postcode and keys.district(postcode) else None
 
 
-_UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ufeff\ud800-\udfff]")
+_UNWANTED = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def text_of(said: Mapping[str, Any], name: str, *, longest: int) -> str | None:

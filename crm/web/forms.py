@@ -25,8 +25,11 @@ from crm.rules.refusal import Refusal
 from crm.web import once
 
 WHOLE_NUMBER_LIMIT = 2_147_483_647
-# Characters that no name or note needs, and that break a database, a header or a log line. Tabs and line ends stay.
-UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ufeff\ud800-\udfff]")
+# Characters that no name or note needs, and that break a database, a header or a log line; and those that turn what
+# stands after them round, so that a page says what nobody wrote. Tabs, line ends, marks of Arabic and Hebrew stay.
+UNWANTED = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 # What WTForms says by itself, in our words.
 OUR_WORDS = {

@@ -36,6 +36,12 @@ def test_text_loses_its_white_space_and_control_characters_and_nothing_else(fill
     assert form.name.errors == []
 
 
+def test_nobody_can_turn_a_line_of_ours_round_and_a_name_of_any_script_stays_as_it_is(fill):
+    assert fill(name="Maya \u202enosretteP\u2066 x\u2069").name.data == "Maya nosretteP x"
+    for name in ("\u202bنور\u202c الدين", "נועה\u200f כהן", "Zoë\u200d Ŵ"):
+        assert fill(name=name).name.data == name.replace("\u202b", "").replace("\u202c", "")
+
+
 def test_an_empty_needed_answer_is_asked_for_in_its_own_words(fill):
     assert fill(name="   ").name.errors == ["Write the name"]
     assert fill().name.errors == ["Write the name"]
