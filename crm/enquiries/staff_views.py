@@ -16,7 +16,7 @@ from crm.access.queries import staff_with_role, user_with
 from crm.cases import contact, facts
 from crm.cases.add_touch import may_take_a_touch
 from crm.cases.duplicates import LookAlike, look_alikes
-from crm.cases.hand_over import Given, give_many
+from crm.cases.hand_over import Given, give_many, may_take
 from crm.cases.models import CHANNEL_WORDS, Case, Channel, Person, PersonRole
 from crm.cases.open_case import NewConsent, NewPerson, NewTouch
 from crm.cases.owners import OWNING_ROLES
@@ -593,10 +593,13 @@ def screening_page(reference: str) -> Response | tuple[str, int]:
     case = case_for(actor, reference, today=today)
     on_case = is_on_case(actor, case, today=today)
     shown = screening.screening_of(case, actor, on_case=on_case, rulebook=rulebook)
-    decides = "outcome" in request.form
-    form = screening_form(shown.known, shown.applicants)(seen=str(case.version), takes_answers=not decides)
-    decision = DecisionForm(seen=str(case.version), outcome=case.eligibility_outcome, takes_answers=decides)
-    if not decides and form.is_sent_and_right():
+    decides = request.form.get("do") == "decide"
+    form = screening_form(shown.known, shown.applicants)(seen=str(case.version))
+    decision = DecisionForm(outcome=case.eligibility_outcome)
+    is_right = form.is_sent_and_right()
+    if decides:
+        is_right = decision.is_sent_and_right() and is_right
+    if is_right:
         try:
             screening.keep_answers(
                 case,
@@ -616,26 +619,30 @@ def screening_page(reference: str) -> Response | tuple[str, int]:
         except Refusal as refusal:
             form.take_refusal(refusal)
         else:
-            tell("The answers are kept. Below is what they amount to: decide when you are ready.")
-            return see_other(f"/cases/{case.reference}/screening#advice")
-    if decides and decision.is_sent_and_right():
-        outcome = Outcome(decision.outcome.data)
-        try:
-            screening.decide_eligibility(
-                case,
-                outcome=outcome,
-                reason=decision.reason.data or None,
-                screening=shown,
-                actor=actor,
-                now=now,
-                today=today,
-                rulebook=rulebook,
-                seen=_seen(decision),
-            )
-        except Refusal as refusal:
-            decision.take_refusal(refusal)
-        else:
-            return _after_decision(case, outcome, shown)
+            if not decides:
+                tell("The answers are kept. Below is what they amount to: decide when you are ready.")
+                return see_other(f"/cases/{case.reference}/screening#advice")
+            could_decide = not shown.something_is_hidden
+            shown = screening.screening_of(case, actor, on_case=on_case, rulebook=rulebook)
+            if could_decide and shown.something_is_hidden:
+                tell("The answers are kept. One is shown only to those who have this case, so its owner decides.")
+                return see_other(f"/cases/{case.reference}/screening#advice")
+            outcome = Outcome(decision.outcome.data)
+            try:
+                screening.decide_eligibility(
+                    case,
+                    outcome=outcome,
+                    reason=decision.reason.data or None,
+                    screening=shown,
+                    actor=actor,
+                    now=now,
+                    today=today,
+                    rulebook=rulebook,
+                )
+            except Refusal as refusal:
+                decision.take_refusal(refusal)
+            else:
+                return _after_decision(case, outcome, shown)
     saw(case_id=case.id, kinds=shown.shows)
     return render(
         "enquiries/screening.html",
@@ -648,7 +655,8 @@ def screening_page(reference: str) -> Response | tuple[str, int]:
         fact_words=facts.FACT_WORDS,
         outcome_words=OUTCOME_WORDS,
         criterion_words={one.name: one.staff_words for one in rulebook.criteria},
-    ), (decision.status if decides else form.status)
+        may_take=may_take(case, actor),
+    ), max(form.status, decision.status)
 
 
 def _after_decision(case: Case, outcome: Outcome, shown: screening.Screening) -> Response:

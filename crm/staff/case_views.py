@@ -22,7 +22,7 @@ from crm.rules.permissions import Actor, Permission, Sensitivity, permissions_of
 from crm.rules.preparation import why_no_place
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
-from crm.rules.stages import TrackName
+from crm.rules.stages import OPEN_ENQUIRY, EnquiryStage, TrackName
 from crm.rules.transitions import Evidence
 from crm.staff import case_page as pages
 from crm.staff.case_forms import NoteForm
@@ -137,6 +137,7 @@ def _overview(reference: str, form: NoteForm) -> Response:
         takes_courses=why_no_place(found.stages, may_choose_early=actor.has(Permission.DECIDE_TO_ASSESS)) is None,
         tries=_tries(found, page, actor, today=today),
         now=what_to_do_now(found, page, actor, today=today, rulebook=rulebook),
+        screening=screening_of(found, actor),
         form=form,
         lines=lines,
         kinds=pages.TIMELINE_KINDS,
@@ -187,7 +188,17 @@ def what_to_do_now(found: Case, page: pages.CasePage, actor: Actor, *, today: da
             taken.add(target)
     if button is None and leads_on and words:
         button, others = others[0], others[1:]
+    screening = screening_of(found, actor)
+    if screening and found.eligibility_outcome is None and found.stages.get(TrackName.ENQUIRY) != EnquiryStage.NEW:
+        others.insert(0, Button("Screen them", screening))
     return Now(what, rule, state, words, button, tuple(others), tuple(shut[:SHUT_SHOWN]), tuple(shut[SHUT_SHOWN:]))
+
+
+def screening_of(found: Case, actor: Actor) -> str | None:
+    """Where the household's answers are gone through, while it is an enquiry: what one call left open the next asks."""
+    if found.stages.get(TrackName.ENQUIRY) not in OPEN_ENQUIRY or not may_open(actor, "enquiries.screening"):
+        return None
+    return url_for("enquiries.screening", reference=found.reference)
 
 
 def _next_thing(found: Case, page: pages.CasePage, actor: Actor) -> tuple[str, str, str, str, Button | None]:

@@ -122,7 +122,7 @@ def test_a_question_of_the_services_own_is_asked_in_the_screening_talk_and_shown
 
     administrator.submit(administrator.get(f"{RULES}/new").page, field="question", **asked)
     page = recruiter.get(f"/cases/{reference}/screening").page
-    recruiter.submit(page, field="note", answer_own_a_boat_on_a_mooring="answer_2")
+    recruiter.submit(page, button="Keep these answers", answer_own_a_boat_on_a_mooring="answer_2")
 
     after = recruiter.get(f"/cases/{reference}/screening").page.text
     assert "Homes on the water need a talk about safety." in after

@@ -348,6 +348,75 @@ def test_deciding_otherwise_needs_a_reason(client, session, cast, reference):
     assert "Eligibility decided: Eligible; the answers pointed to “Not now”" in titles
 
 
+def test_deciding_straight_after_the_call_keeps_its_answers_and_goes_by_them(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+    page = client.get(f"/cases/{reference}/screening").page
+    said = {"answer_smoking": "outside", "answer_specified_offence": "yes", "note": "Two teens at home."}
+
+    decided = client.submit(page, button="Decide", outcome="not_eligible", **said)
+
+    assert decided.location == f"/cases/{reference}/close"
+    session.rollback()
+    facts = {fact.key: fact.value for fact in session.scalars(select(Fact))}
+    assert (facts["smoking"], facts["specified_offence"]) == ("Only outside", "Yes")
+    assert session.scalars(select(Case.eligibility_outcome)).one() == "not_eligible"
+    assert "Two teens at home." in [entry.detail for entry in session.scalars(select(TimelineEntry))]
+
+
+def test_a_decision_that_needs_a_reason_loses_no_answer(client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+    page = client.get(f"/cases/{reference}/screening").page
+
+    refused = client.submit(page, button="Decide", outcome="eligible", answer_smoking="outside", note="Two teens.")
+
+    assert refused.status_code == 422
+    assert "Say why you decide otherwise" in refused.text
+    filled = refused.page.form(button="Decide").filled("Decide")
+    assert (filled["answer_smoking"], filled["note"], filled["outcome"]) == ("outside", "Two teens.", "eligible")
+    session.rollback()
+    assert session.scalars(select(Fact.key).where(Fact.key == "smoking")).all() == []
+    again = client.submit(refused.page, button="Decide", reason="The son has moved out.")
+    assert again.status_code == 303
+    session.rollback()
+    assert session.scalars(select(Fact).where(Fact.key == "smoking")).one().value == "Only outside"
+
+
+def test_who_answers_for_a_colleague_what_only_the_owner_reads_leaves_the_decision_to_them(
+    client, session, cast, freeze
+):
+    freeze(MORNING)
+    with transaction():
+        case = make_case(cast, owner=cast.officer)
+    client.sign_in(cast.recruiter)
+    page = client.get(f"/cases/{case.reference}/screening").page
+
+    sent = client.submit(page, button="Decide", outcome="conversation", answer_specified_offence="no", follow=True)
+
+    assert "The answers are kept." in sent.text
+    assert "so its owner decides" in sent.text
+    assert "take it yourself" in sent.text
+    session.rollback()
+    assert session.scalars(select(Fact).where(Fact.key == "specified_offence")).one().value == "No"
+    assert session.scalars(select(Case.eligibility_outcome)).one() is None
+
+
+def test_a_household_that_is_not_screened_yet_leads_back_to_its_screening(client, cast, reference):
+    client.sign_in(cast.recruiter)
+    talk = {"how": "spoke", "note": "Warm, two teens."}
+    client.submit(client.get(f"/cases/{reference}/contact").page, button="Keep this", **talk)
+
+    page = client.get(f"/cases/{reference}").page
+    ways = [link.text for link in page.all("a") if link.get("href") == f"/cases/{reference}/screening"]
+    assert ways == ["Screen them", "Screening"]
+
+    client.submit(
+        client.get(f"/cases/{reference}/screening").page, button="Decide", outcome="eligible", reason="All is well"
+    )
+    page = client.get(f"/cases/{reference}").page
+    ways = [link.text for link in page.all("a") if link.get("href") == f"/cases/{reference}/screening"]
+    assert ways == ["Screening"]
+
+
 def test_nobody_decides_on_what_they_are_not_shown(client, session, cast, freeze):
     freeze(MORNING)
     with transaction():
@@ -359,7 +428,8 @@ def test_nobody_decides_on_what_they_are_not_shown(client, session, cast, freeze
     assert "law doesn&#39;t let us" not in page.text
     token = page.page.form(button="Keep these answers").filled("Keep these answers")["csrf_token"]
     answer = client.post(
-        f"/cases/{case.reference}/screening", data={"csrf_token": token, "outcome": "eligible", "reason": "Because"}
+        f"/cases/{case.reference}/screening",
+        data={"csrf_token": token, "do": "decide", "outcome": "eligible", "reason": "Because"},
     )
 
     assert answer.status_code == 422

@@ -149,7 +149,7 @@ def test_with_no_fallback_owner_a_recruiter_takes_the_enquiry_and_decides_it(
     recruiter.submit(page, field="how", how="spoke", note="A good talk")
 
     page = recruiter.get(f"/cases/{reference}/screening").page
-    decided = recruiter.submit(page, field="outcome", outcome="eligible", reason="All as it should be")
+    decided = recruiter.submit(page, button="Decide", outcome="eligible", reason="All as it should be")
 
     assert decided.status_code == 303
     assert case_of(reference).eligibility_outcome == "eligible"
