@@ -147,7 +147,7 @@ def judge(
     for (case, person), key in zip(pairs, keys, strict=True):
         said = consents.get(person.id, {}).get(channel)
         why: str | None
-        if person.left_household_on is not None:
+        if person.left_household_on is not None or person.household_id != case.household_id:
             why = "left_household"
         elif case.id in off_list:
             why = "left_list"

@@ -41,12 +41,15 @@ STEP_STATES = {
     MailingStep.SENT: ("ok", "Sent"),
     MailingStep.STOPPED: ("closed", "Stopped"),
 }
-AHEAD = (MailingStep.DRAFT, MailingStep.WAITING, MailingStep.REFUSED)
-"""Nothing has been written yet: what is shown is how it would go now."""
 
 
-def _words_of_list(source: str, query: str) -> str:
-    return f"Not now, {POOL_WORDS[part_of(query)].lower()}" if source == "pool" else words_of(filters_of(query))
+def _words_of_list(source: str, query: str, author: str = "") -> str:
+    """The list in words. ``author`` is whose "mine" is meant, where somebody else reads it."""
+    if source == "pool":
+        return f"Not now, {POOL_WORDS[part_of(query)].lower()}"
+    filters = filters_of(query)
+    words = words_of(filters)
+    return f"{words} ({author})" if author and filters.view == "mine" else words
 
 
 def _address_of_list(source: str, query: str) -> str:
@@ -60,11 +63,15 @@ def all_mailings() -> str:
     """What was written to many, and what waits for me."""
     actor = current_actor()
     found = mailing_queries.mailings_of(actor)
+    names = names_of(one.asked_by_id for one in found)
     return render(
         "enquiries/all_mailings.html",
         here="enquiries",
-        mailings=[(one, _title(one), _words_of_list(one.source, one.query), _state(one)) for one in found],
-        names=names_of(one.asked_by_id for one in found),
+        mailings=[
+            (one, _title(one), _words_of_list(one.source, one.query, names.get(one.asked_by_id, "")), _state(one))
+            for one in found
+        ],
+        names=names,
         me=actor.user_id,
     )
 
@@ -232,7 +239,8 @@ def mailing(mailing_id: int) -> Response:
 
 def _page(found: Mailing, form: SendForm, *, people_count: int, actor: Actor, now: datetime) -> str:
     today = today_in_london()
-    is_ahead = found.step in AHEAD
+    names = names_of((found.asked_by_id, found.second_id, found.stopped_by_id))
+    is_ahead = found.step in mailings.AHEAD
     outlook = mailing_readers.look_ahead(found, now=now, today=today) if is_ahead else None
     results = mailing_queries.results_of(found) if outlook is None else []
     counts = {one.code: one.count for one in results}
@@ -248,7 +256,7 @@ def _page(found: Mailing, form: SendForm, *, people_count: int, actor: Actor, no
         mailing=found,
         form=form,
         title=_title(found),
-        list_words=_words_of_list(found.source, found.query),
+        list_words=_words_of_list(found.source, found.query, names.get(found.asked_by_id, "")),
         list_address=_address_of_list(found.source, found.query),
         state_of_it=_state(found),
         outlook=outlook,
@@ -265,7 +273,7 @@ def _page(found: Mailing, form: SendForm, *, people_count: int, actor: Actor, no
         most=mailing_readers.MOST,
         is_mine=found.asked_by_id == actor.user_id,
         is_for_me=found.second_id == actor.user_id and second_look.is_waiting(found),
-        names=names_of((found.asked_by_id, found.second_id, found.stopped_by_id)),
+        names=names,
     )
 
 
@@ -275,12 +283,12 @@ def mailing_people(mailing_id: int) -> str:
     """Whose letter something became of, or would: their references."""
     actor, now, today = current_actor(), now_utc(), today_in_london()
     found = mailings.mailing_for(actor, mailing_id)
-    first = mailing_queries.TO_WRITE if found.step in AHEAD else mailing_queries.SENT
+    first = mailing_queries.TO_WRITE if found.step in mailings.AHEAD else mailing_queries.SENT
     code, start = request.args.get("of", first), request.args.get("from", "")
     after = int(start) if start.isascii() and start.isdigit() and len(start) < 7 else 0
     if code not in mailing_queries.RESULT_WORDS and code not in FAILURE_WORDS:
         raise mailings.NoSuchMailing("There is no such thing to become of a letter.")
-    if found.step in AHEAD:
+    if found.step in mailings.AHEAD:
         judged = mailing_readers.look_ahead(found, now=now, today=today).judged
         people, more = mailing_queries.judged_shown(judged, code, actor, today=today, after=after)
     else:

@@ -34,6 +34,8 @@ from crm.enquiries.models import Mailing, MailingPurpose, MailingReader, Mailing
 from crm.rules.permissions import SYSTEM, Actor, Permission, require
 from crm.rules.refusal import Refusal
 
+AHEAD = (MailingStep.DRAFT, MailingStep.WAITING, MailingStep.REFUSED)
+"""Nothing has been written yet."""
 ALONE_UP_TO = 50
 """People that one person may write to alone."""
 CHUNK = 25
@@ -144,8 +146,11 @@ def throw_away(mailing: Mailing, *, actor: Actor, now: datetime) -> None:
 
 
 def send_test(mailing: Mailing, *, actor: Actor, now: datetime) -> OutboundMessage:
-    """Send the message to whoever writes it, with the names of the fictional cast in it. Raises MailingRefused."""
+    """Send the message to whoever writes it or looks at it, with the names of the fictional cast in it. Raises
+    MailingRefused."""
     require(actor, Permission.WRITE_TO_MANY)
+    if mailing.step not in AHEAD:
+        raise MailingRefused("It is past trying: it has been sent, or was stopped.", status=409)
     user = db.session.get_one(User, actor.user_id)
     letter, channel = letter_of(mailing), Channel(mailing.channel)
     to = Recipient(email=user.email) if channel == Channel.EMAIL else Recipient(phone=keys.phone_key(user.mobile))

@@ -559,6 +559,36 @@ def test_a_draft_is_its_authors_alone(make_household: Make, as_member: Browser, 
     assert address not in other.get("/enquiries/mailings").text
 
 
+def test_whoever_moved_to_another_household_meanwhile_gets_nothing_of_the_old_one(
+    app: flask.Flask, make_household: Make, as_member: Browser, cast: Cast
+) -> None:
+    moves, other = make_household(consents=(YES["email"],)), make_household()
+    client = as_member(cast.recruiter)
+    address = begin(client)
+    send(client, address)
+    with app.app_context(), transaction():
+        person_of(moves).household_id = person_of(other).household_id
+
+    write_all(app)
+
+    with app.app_context():
+        assert letters_to_many() == []
+    assert "Are not part of the household any more" in client.get(address).page.text
+
+
+def test_a_test_is_for_before_it_is_sent(
+    app: flask.Flask, make_household: Make, as_member: Browser, cast: Cast
+) -> None:
+    make_household(consents=(YES["email"],))
+    client = as_member(cast.recruiter)
+    address = begin(client)
+    test = client.get(address).page.form(action=f"{address}/test").filled()
+    send(client, address)
+
+    assert client.post(f"{address}/test", data=test).status_code == 409
+    assert f"{address}/test" not in client.get(address).text
+
+
 def test_sending_is_pressed_twice_and_done_once(
     app: flask.Flask, make_household: Make, as_member: Browser, cast: Cast
 ) -> None:
