@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 
 from crm import policy
+from crm.assessments import course_planning
 from crm.cases import person_keys, summary
 from crm.cases.models import Case, CaseAssignment, Track
 from crm.cases.unmerge import merge_faults
@@ -27,6 +28,7 @@ def find_faults(*, today: date, said: Callable[[str], None] = lambda _line: None
         *merge_faults(),
         *places.drift(),
         *costing.drift(),
+        *course_planning.drift(),
         *itertools.islice(person_keys.drift(), 20),
     ]
     rulebook = policy.rulebook_on(today)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from crm import policy
@@ -247,6 +247,37 @@ def hand_over_courses(*, from_user_id: int, to_user_id: int, actor: Actor, now: 
         db.session.flush()
         record("course.changed", actor=actor, at=now, subject=f"course:{course.id}")
     return len(rows)
+
+
+def drift() -> list[str]:
+    """Courses whose stored beginning or end is not that of their sessions, or with more people than there is room for.
+    For ``crm check``; mends nothing."""
+    first, last = func.min(CourseSession.starts_at), func.max(CourseSession.ends_at)
+    times = select(CourseSession.course_id, first.label("first"), last.label("last")).group_by(CourseSession.course_id)
+    sessions = times.subquery()
+    seated = select(func.count(CoursePlace.seat)).where(CoursePlace.course_id == PrepCourse.id).scalar_subquery()
+    rows = db.session.execute(
+        select(
+            PrepCourse.id,
+            PrepCourse.first_starts_at,
+            PrepCourse.last_ends_at,
+            PrepCourse.capacity,
+            sessions.c.first,
+            sessions.c.last,
+            seated.label("seated"),
+        ).outerjoin(sessions, sessions.c.course_id == PrepCourse.id)
+    ).all()
+    faults = [
+        f"course {row.id}: its stored times are not those of its sessions"
+        for row in rows
+        if (row.first_starts_at, row.last_ends_at) != (row.first, row.last)
+    ]
+    faults += [
+        f"course {row.id}: {row.seated} people have a place, and there is room for {row.capacity}"
+        for row in rows
+        if row.seated > row.capacity
+    ]
+    return faults
 
 
 # --- Checking and writing down ----------------------------------------------------------------------------------------

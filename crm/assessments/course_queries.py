@@ -429,6 +429,6 @@ def _how_far(theirs: Sequence[tuple[PrepCourse, Adult]], *, now: datetime) -> tu
         if adult.progress.missed:
             return "over", adult.progress.words
         return ("due" if course.has_begun(now) else "waiting"), adult.progress.words
-    if any(not course.is_cancelled for course, _ in theirs):
+    if any(not course.is_cancelled and not course.is_over(now) for course, _ in theirs):
         return "waiting", "On the waiting list"
     return "none", "On no course yet"

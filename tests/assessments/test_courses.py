@@ -22,6 +22,7 @@ from crm.cases.unmerge import undo_merge
 from crm.clock import now_utc, today_in_london
 from crm.db import db, transaction
 from crm.delivery import OutboundMessage
+from crm.reconcile import find_faults
 from crm.rules.permissions import SYSTEM
 from crm.rules.preparation import How
 from crm.rules.refusal import Refusal
@@ -480,6 +481,32 @@ def test_a_copy_has_its_sessions_as_far_apart_at_the_same_hours(journey):
     assert [session.starts_at for session in made.sessions] == [at("2026-10-24 10:00"), at("2026-10-31 10:00")]
     assert made.facilitator_ids == course.facilitator_ids
     assert {one.calendar_uid for one in made.sessions}.isdisjoint(one.calendar_uid for one in course.sessions)
+
+
+def test_the_check_finds_a_course_whose_summary_has_drifted(journey):
+    course = on_a_course(journey)
+    assert course_planning.drift() == []
+
+    with transaction():
+        db.session.get_one(PrepCourse, course.id).capacity = 1
+    crowded = course_planning.drift()
+    with transaction():
+        db.session.get_one(PrepCourse, course.id).last_ends_at += timedelta(hours=1)
+
+    assert crowded == [f"course {course.id}: 2 people have a place, and there is room for 1"]
+    assert f"course {course.id}: its stored times are not those of its sessions" in find_faults(today=journey.today)
+
+
+def test_whoever_waited_in_vain_is_on_no_course(journey):
+    course = on_a_course(journey)
+    change(journey, course, capacity=2)
+    waits = another(journey, 2)
+    take_on(waits, course)
+
+    journey.on("2026-06-14")
+
+    shown = course_queries.prepared(waits.case, course_queries.preparation_of(waits.case), now=now_utc())
+    assert [one.words for one in shown] == ["On no course yet"] * 2
 
 
 # --- Who came ---------------------------------------------------------------------------------------------------------
