@@ -24,12 +24,11 @@ from crm.assessments.course_forms import (
 )
 from crm.assessments.course_models import PLACE_STATUS_WORDS, PlaceStatus, PrepCourse
 from crm.assessments.course_telling import first_names, say_times, where
-from crm.assessments.overview_views import MAY_LOOK, Looking, case_page, look, seen_of
+from crm.assessments.overview_views import MAY_LOOK, case_page, look, reads_report, seen_of
 from crm.assessments.queries import NothingThere, live_people
 from crm.assessments.views import assessments
-from crm.cases.queries import is_on_case
 from crm.clock import now_utc, today_in_london
-from crm.rules.permissions import Permission, Sensitivity, may_see, require
+from crm.rules.permissions import Permission, require
 from crm.rules.preparation import HOW_STATES, HOW_WORDS, why_no_place
 from crm.rules.refusal import Refusal
 from crm.web.filters import day, many
@@ -191,7 +190,6 @@ def _course_page(template: str, course: PrepCourse, form: BaseForm | None = None
         form=form,
         how_words=HOW_WORDS,
         how_states=HOW_STATES,
-        status_words=PLACE_STATUS_WORDS,
         **context,
     )
     return make_response(body, form.status if form is not None else 200)
@@ -338,16 +336,6 @@ def take_certificate_back(course_id: int, certificate_id: int) -> Response:
 # --- One household ----------------------------------------------------------------------------------------------------
 
 
-def reads_notes(looking: Looking) -> bool:
-    """Whether facilitators' notes are for this person: as the assessment report is."""
-    return may_see(
-        looking.actor,
-        Sensitivity.PERSONAL,
-        subject_person_id=None,
-        on_case=is_on_case(looking.actor, looking.case, today=looking.today),
-    )
-
-
 @assessments.route("/cases/<reference>/assessment/preparation", methods=["GET", "POST"])
 @requires(any_of=(*MAY_LOOK, P.BOOK_COURSE))
 @records_view("preparation")
@@ -387,7 +375,7 @@ def preparation(reference: str) -> Response:
             return see_other(f"{looking.base}/assessment/preparation")
     saw(case_id=case.id, subject=f"case:{case.reference}")
     done = course_queries.preparation_of(case)
-    notes_shown = reads_notes(looking)
+    notes_shown = reads_report(looking)
     early = looking.actor.has(P.DECIDE_TO_ASSESS)
     return case_page(
         "assessments/preparation.html",

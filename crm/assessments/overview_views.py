@@ -24,7 +24,7 @@ from crm.cases.models import Case
 from crm.cases.queries import case_for, case_head, is_on_case
 from crm.clock import now_utc, today_in_london
 from crm.rules import transitions
-from crm.rules.permissions import Actor, Permission
+from crm.rules.permissions import Actor, Permission, Sensitivity, may_see
 from crm.rules.rulebook import Rulebook
 from crm.rules.stages import standing_words
 from crm.rules.transitions import Evidence, Move
@@ -73,6 +73,16 @@ def seen_of(form: BaseForm) -> int | None:
     """The state that the person looked at, when their form carries one."""
     text = form.seen.data or ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def reads_report(looking: Looking) -> bool:
+    """Whether what was written about this household is for this person: its report, and the notes of facilitators."""
+    return may_see(
+        looking.actor,
+        Sensitivity.PERSONAL,
+        subject_person_id=None,
+        on_case=is_on_case(looking.actor, looking.case, today=looking.today),
+    )
 
 
 def case_page(template: str, looking: Looking, form: BaseForm | None = None, **context: Any) -> Response:

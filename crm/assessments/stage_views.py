@@ -14,7 +14,7 @@ from crm.assessments import queries, stage_two
 from crm.assessments.application_views import assessor_choices
 from crm.assessments.check_views import why_shut
 from crm.assessments.models import REPORT_SECTIONS
-from crm.assessments.overview_views import Looking, case_page, look, seen_of
+from crm.assessments.overview_views import Looking, case_page, look, reads_report, seen_of
 from crm.assessments.stage_forms import (
     AssessorForm,
     ConfirmForm,
@@ -27,8 +27,7 @@ from crm.assessments.terms import terms_of
 from crm.assessments.views import assessments
 from crm.cases.assignment import assigned_user_ids
 from crm.cases.models import AssignmentRole
-from crm.cases.queries import is_on_case
-from crm.rules.permissions import Permission, Sensitivity, may_see, require
+from crm.rules.permissions import Permission, require
 from crm.rules.refusal import Refusal
 from crm.web.filters import day
 from crm.web.notices import tell
@@ -109,20 +108,11 @@ def report(reference: str) -> Response:
     return _report_page(looking, form, HandBackForm(takes_answers=False, seen=str(case.version)))
 
 
-def _shows_report(looking: Looking) -> bool:
-    return may_see(
-        looking.actor,
-        Sensitivity.PERSONAL,
-        subject_person_id=None,
-        on_case=is_on_case(looking.actor, looking.case, today=looking.today),
-    )
-
-
 def _kept_in_report(looking: Looking) -> dict[str, Any]:
     """What the form of the report holds when its page is opened."""
     current = queries.report_of(queries.the_application(looking.case))
     known: dict[str, Any] = {"seen": str(looking.case.version)}
-    if current is not None and current.shared_on is None and _shows_report(looking):
+    if current is not None and current.shared_on is None and reads_report(looking):
         terms = terms_of(current)
         known |= {f"section_{section.name}": section.text for section in current.sections}
         known |= {"kind": current.kind, "terms_children": terms.children, "terms_youngest": terms.youngest}
@@ -135,7 +125,7 @@ def _report_page(looking: Looking, form: ReportForm, hand_back: HandBackForm) ->
     case = looking.case
     found = queries.report_of(queries.the_application(case))
     is_open = stage_is(looking, "assessing") and not (found and found.countersigned_on and not found.shared_on)
-    shows = _shows_report(looking)
+    shows = reads_report(looking)
     saw(case_id=case.id, subject=f"report:{found.id}" if found else f"case:{case.reference}")
     response = case_page(
         "assessments/report.html",
