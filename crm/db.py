@@ -109,6 +109,15 @@ def starts_with(column: Any, prefix: str) -> sa.ColumnElement[bool]:
     return sa.and_(column >= prefix, column < prefix + LAST_CHARACTER)
 
 
+def is_among(column: Any, values: Iterable[Any]) -> sa.ColumnElement[bool]:
+    """``column`` is one of many texts or numbers. To PostgreSQL they go as one array: the statement is the same however
+    many there are, is read and planned once, and goes by the column's index."""
+    if db.session.get_bind().dialect.name != "postgresql":
+        return column.in_(values)
+    of = sa.Integer() if isinstance(column.type, sa.Integer) else sa.Text()
+    return column == sa.any_(sa.literal(list(values), sa.ARRAY(of)))
+
+
 LAST_CHARACTER = "\U0010ffff"
 """Sorts after every other: the upper end of the range of what begins with a prefix."""
 

@@ -43,7 +43,7 @@ from crm.cases.open_case import (
 )
 from crm.cases.person_keys import key_rows
 from crm.clock import london_date
-from crm.db import Values, db, insert_rows, new_row_key, seal, take_ids
+from crm.db import Values, db, insert_rows, is_among, new_row_key, seal, take_ids
 from crm.rules.permissions import Actor, Sensitivity
 from crm.rules.reference import new_reference
 from crm.rules.rulebook import Rulebook
@@ -308,7 +308,7 @@ def _free_references(prefix: str, count: int) -> list[str]:
     for _ in range(20):
         drawn = {new_reference(prefix, secrets.randbits(25)) for _ in range(count - len(found))}
         drawn -= set(found)
-        drawn -= set(db.session.scalars(select(Case.reference).where(Case.reference.in_(drawn))))
+        drawn -= set(db.session.scalars(select(Case.reference).where(is_among(Case.reference, drawn))))
         found += drawn
         if len(found) == count:
             return found

@@ -17,7 +17,7 @@ from crm.cases import keys
 from crm.cases.duplicates import is_of_household
 from crm.cases.models import Case, Enquiry, Household, Person, Track
 from crm.cases.open_case import NewPerson
-from crm.db import db, no_more_than
+from crm.db import db, is_among, no_more_than
 from crm.events.sheet_models import SheetLine, Verdict
 from crm.events.sheets import Line
 from crm.events.sign_ups import SignUp
@@ -241,7 +241,7 @@ class _EarlierLines:
     ) -> None:
         if not wanted:
             return
-        query = select(column, SheetLine.number).where(column.in_(wanted), *above).order_by(SheetLine.number)
+        query = select(column, SheetLine.number).where(is_among(column, wanted), *above).order_by(SheetLine.number)
         for value, number in db.session.execute(query):
             into.setdefault(key(value), number)
 
@@ -249,7 +249,7 @@ class _EarlierLines:
         """Who is on the lines that share a phone or an email with one in hand."""
         if not numbers:
             return
-        query = select(SheetLine).where(SheetLine.import_id == import_id, SheetLine.number.in_(numbers))
+        query = select(SheetLine).where(SheetLine.import_id == import_id, is_among(SheetLine.number, numbers))
         for line in db.session.scalars(query):
             cells = tuple(json.loads(line.cells or "[]"))
             self._names[line.number] = _first_names(read(Line(line.number, cells)))
@@ -299,7 +299,7 @@ MOST_OF_ONE_NAME = 2_000
 
 
 def _loaded_already(fingerprints: list[str]) -> frozenset[str]:
-    return frozenset(db.session.scalars(select(Enquiry.one_time_id).where(Enquiry.one_time_id.in_(fingerprints))))
+    return frozenset(db.session.scalars(select(Enquiry.one_time_id).where(is_among(Enquiry.one_time_id, fingerprints))))
 
 
 def _known_by_contact(wanted: set[tuple[str, str]]) -> dict[tuple[str, str], _Known]:
@@ -309,7 +309,7 @@ def _known_by_contact(wanted: set[tuple[str, str]]) -> dict[tuple[str, str], _Kn
         return {}
     rows = db.session.execute(
         select(Person.household_id, Person.phone_key, Person.email_key).where(
-            or_(Person.phone_key.in_(phones), Person.email_key.in_(emails))
+            or_(is_among(Person.phone_key, phones), is_among(Person.email_key, emails))
         )
     ).all()
     known = _households({row.household_id for row in rows})
@@ -327,7 +327,7 @@ def _known_by_place(wanted: set[str]) -> dict[str, _Known]:
     rows = db.session.execute(
         select(Household.id, Household.postcode_key, Person.family_key)
         .join(Person, Person.household_id == Household.id)
-        .where(Household.postcode_key.in_(codes))
+        .where(is_among(Household.postcode_key, codes))
     ).all()
     places = [(row.id, f"{row.family_key}|{row.postcode_key}") for row in rows]
     known = _households({household for household, place in places if place in wanted})
@@ -378,7 +378,7 @@ def _households(ids: set[int]) -> dict[int, _Known]:
         )
         .join(Household, Household.id == Case.household_id)
         .outerjoin(Track, and_(Track.case_id == Case.id, Track.name == TrackName.APPLICATION))
-        .where(Case.household_id.in_(ids))
+        .where(is_among(Case.household_id, ids))
         .order_by(Case.is_open, Case.id)
     ).all()
     # The rule of ``add_touch.may_take_a_touch``: it goes on, or it ended before anybody applied.
