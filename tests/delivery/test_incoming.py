@@ -59,6 +59,9 @@ def test_no_other_address_is_ours_however_it_is_changed() -> None:
     for place in range(len("reply+k1-"), len(local)):
         changed = local[:place] + ("a" if local[place] != "a" else "b") + local[place + 1 :]
         assert signed_addresses.read(f"{changed}@{domain}") is None, place
+    for letter in "abcdefghijklmnopqrstuvwxyz234567":
+        if letter != local[-1]:
+            assert signed_addresses.read(f"{local[:-1]}{letter}@{domain}") is None, letter
     for other in (local, f"{local}@evil.example.org", f"{local}x@{domain}", "reply+@kestrel.example.org", "@", ""):
         assert signed_addresses.read(other) is None
 
