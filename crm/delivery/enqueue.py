@@ -99,6 +99,11 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
     return row
 
 
+def is_written(dedupe_key: str) -> bool:
+    """Whether the letter of this key is there already, so that writing it gives it back."""
+    return db.session.scalar(select(OutboundMessage.id).where(OutboundMessage.dedupe_key == dedupe_key)) is not None
+
+
 def supersede(stream: str, before_sequence: int, *, now: datetime) -> int:
     """Drop what has not left of the stream's letters older than this one. Returns how many."""
     result = db.session.execute(

@@ -21,7 +21,7 @@ from crm.cases.models import Person
 from crm.clock import london
 from crm.db import db
 from crm.delivery import Channel, NewMessage, OutboundMessage, Recipient, enqueue
-from crm.delivery.enqueue import recipient_key
+from crm.delivery.enqueue import is_written, recipient_key
 from crm.delivery.letters import LETTERS
 from crm.delivery.message import UnsendableAddress, sendable_address
 from crm.delivery.post_room import post_room
@@ -55,11 +55,18 @@ def tell_place(event: RecruitmentEvent, sign_up: EventSignUp, *, now: datetime, 
     """They have a place, or stand in the line for one.
 
     ``again`` sends it once more to somebody who signed up twice: at most once an hour, so that nobody's mailbox can be
-    filled by a stranger who knows their address.
+    filled by a stranger who knows their address. It takes as long when it is not sent: who asks for a place over and
+    over would else learn from the time of the answer that it was there before.
     """
     hour = f":again:{london(now):%Y%m%d%H}" if again else ""
+    kind, occasion = _place_kind(sign_up), f"{sign_up.sequence}{hour}"
     for guest in readers(sign_up):
-        _write(_place_kind(sign_up), event, sign_up, guest, occasion=f"{sign_up.sequence}{hour}", now=now)
+        if again and is_written(_dedupe_key(kind, sign_up, guest, occasion)):
+            written = db.session.begin_nested()
+            _write(kind, event, sign_up, guest, occasion=f"{occasion}:in vain", now=now)
+            written.rollback()
+        else:
+            _write(kind, event, sign_up, guest, occasion=occasion, now=now)
 
 
 def _place_kind(sign_up: EventSignUp) -> str:
@@ -258,8 +265,6 @@ def _write(
     **more: Any,
 ) -> OutboundMessage:
     has_place = sign_up.status == SignUpStatus.CONFIRMED
-    # By mailbox, not by guest: rows of guests come and go, and a database may give the number of one to another.
-    mailbox = recipient_key(Channel.EMAIL, guest.email or "")
     in_calendar = kind in ("event_place", "event_place_free", "event_changed") and has_place
     told = None
     if guest.email and (in_calendar or takes_out):
@@ -275,17 +280,26 @@ def _write(
             kind=kind,
             channel=Channel.EMAIL,
             to=Recipient(email=guest.email),
-            dedupe_key=f"{kind}:{sign_up.id}:{mailbox}:{occasion}",
+            dedupe_key=_dedupe_key(kind, sign_up, guest, occasion),
             context={**_fields(kind, event, sign_up, guest, has_place=has_place), **more},
             invitation=told.invitation if told else None,
             # Only the newest of what stands in their calendar matters; what follows the event is no part of that.
-            stream=f"event-place:{sign_up.id}:{mailbox}" if kind in _OF_THE_PLACE else None,
+            stream=f"event-place:{sign_up.id}:{_mailbox(guest)}" if kind in _OF_THE_PLACE else None,
             sequence=sign_up.sequence if kind in _OF_THE_PLACE else None,
             not_after=event.starts_at if kind in _BEFORE else None,
             stop_url=guest_stops.stop_link(guest, now=now) if LETTERS[kind].may_be_stopped else None,
         ),
         now=now,
     )
+
+
+def _dedupe_key(kind: str, sign_up: EventSignUp, guest: EventGuest, occasion: str) -> str:
+    return f"{kind}:{sign_up.id}:{_mailbox(guest)}:{occasion}"
+
+
+def _mailbox(guest: EventGuest) -> str:
+    """By mailbox, not by guest: rows of guests come and go, and a database may give the number of one to another."""
+    return recipient_key(Channel.EMAIL, guest.email or "")
 
 
 _OF_THE_PLACE = frozenset(

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from crm.access import passwords
+from crm.access.models import User
 from crm.cases.contact_links import CONFIRM_GOOD_FOR, STOP_GOOD_FOR, confirm_link, stop_link
 from crm.cases.models import Person
 from crm.cases.open_case import NewPerson
@@ -235,7 +237,9 @@ def test_the_comparison_of_times_can_tell_apart_and_can_not() -> None:
 
 @pytest.mark.night
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("what", ["a place at an event", "a link to come back by", "signing in"])
+@pytest.mark.parametrize(
+    "what", ["a place at an event", "a place asked for over and over", "a link to come back by", "signing in"]
+)
 def test_the_answer_takes_the_same_time_whether_or_not_we_know_the_address(
     make_app: Any, world: World, what: str
 ) -> None:
@@ -257,13 +261,17 @@ def addresses_to_try(app: Any, what: str, attempt: int) -> tuple[list[str], list
         if what == "signing in":
             for email in known:
                 assert make_user(Member(email.partition("@")[0], "Kim Known")).email == email
+            # As slow as at a service: the cast's are hashed cheaply.
+            db.session.execute(sa.update(User).values(password_hash=passwords.hash_password(PASSWORD, cheap=False)))
         else:
             event = db.session.scalars(sa.select(RecruitmentEvent)).one()
             event.capacity = 10 * TRIES
             db.session.flush()
             for email in known:
                 person = NewPerson(given_name="Kim", email=email)
-                places.sign_up(event, NewSignUp(people=[person]), actor=PUBLIC, now=now_utc())
+                # Somebody who asked twice has had their letters of this hour: no other is written.
+                for _ in range(2 if what == "a place asked for over and over" else 1):
+                    places.sign_up(event, NewSignUp(people=[person]), actor=PUBLIC, now=now_utc())
     return known, [f"unknown.{attempt}.{number}@example.org" for number in range(TRIES)]
 
 
@@ -286,7 +294,7 @@ def one_answer(app: Any, what: str, world: World, email: str, number: int) -> fl
     client = app.test_client()
     client.inspects = False
     client.environ_base["REMOTE_ADDR"] = f"198.51.{100 + number // 250}.{number % 250}"
-    if what == "a place at an event":
+    if what.startswith("a place"):
         path, answers = world.event, {"given_name": "Ama", "email": email}
     elif what == "signing in":
         path, answers = "/sign-in", {"email": email, "password": PASSWORD + "!"}
