@@ -189,7 +189,8 @@ def _moves(looking: Looking, evidence: Evidence) -> tuple[list[tuple[Move, str]]
         "rulebook": looking.rulebook,
     }
     opened: dict[str, tuple[Move, str]] = {}
-    for move in transitions.open_moves(**question):
+    # What leads on comes first, what ends or pauses the journey last: those are the moves kept with a reason.
+    for move in sorted(transitions.open_moves(**question), key=lambda move: move.needs_reason):
         if move.name in MOVE_PATHS:
             path = f"{looking.base}/{MOVE_PATHS[move.name]}"
             opened.setdefault(path, (move, path))

@@ -29,6 +29,7 @@ from crm.cases.assignment import assigned_user_ids
 from crm.cases.models import AssignmentRole
 from crm.rules.permissions import Permission, require
 from crm.rules.refusal import Refusal
+from crm.rules.stages import StageOneStage, TrackName
 from crm.web.filters import day
 from crm.web.notices import tell
 from crm.web.pages import see_other
@@ -278,7 +279,8 @@ def observations(reference: str) -> Response:
         except Refusal as refusal:
             form.take_refusal(refusal)
         else:
-            tell("Kept with the report. It can go to panel now, once Stage 1 is passed.")
+            is_passed = case.stages.get(TrackName.STAGE_ONE) == StageOneStage.PASSED
+            tell(f"Kept with the report. It can go to panel now{'' if is_passed else ', once Stage 1 is passed'}.")
             return see_other(f"{looking.base}/assessment")
     saw(case_id=case.id, subject=f"report:{found.id}" if found else f"case:{case.reference}")
     return case_page(

@@ -34,7 +34,7 @@ from crm.cases.owners import OWNING_ROLES
 from crm.db import UTCDateTime, db, no_more_than, read, unseal
 from crm.rules import reference as references
 from crm.rules import stages
-from crm.rules.deadlines import ClockReading
+from crm.rules.deadlines import ClockReading, say_about
 from crm.rules.permissions import Actor, ActorKind, Role, Sensitivity, may_see
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
@@ -275,7 +275,7 @@ class RunningClock(Protocol):
 def clock_words(clock: RunningClock, rulebook: Rulebook) -> str:
     """What a clock is about: the rule's words, with whom or what it concerns."""
     what = rulebook.deadline(clock.rule).what
-    return f"{clock.about}: {what[0].lower()}{what[1:]}" if clock.about else what
+    return say_about(clock.about, what) if clock.about else what
 
 
 class ToMind(Protocol):

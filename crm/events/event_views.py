@@ -75,7 +75,11 @@ def new() -> Response | tuple[str, int]:
         except Refusal as refusal:
             form.take_refusal(refusal)
         else:
-            tell(f"{event.name} is a draft. Publish it when it is ready to be seen.")
+            tell(
+                f"{event.name} is kept. It is over: load its sign-up sheet, or log whoever came."
+                if event.ends_at <= now
+                else f"{event.name} is a draft. Publish it when it is ready to be seen."
+            )
             return see_other(url_for("events.show", event_id=event.id))
     return render("events/edit.html", here="events", form=form, event=None), form.status
 

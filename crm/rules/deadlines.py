@@ -500,6 +500,11 @@ def rules_in_force(rules: Iterable[DeadlineRule], on: date) -> Mapping[str, Dead
     return MappingProxyType(chosen)
 
 
+def say_about(about: str, what: str) -> str:
+    """With whom or what a clock is about before what it is: "Olivia: check chased", and "DBS" stays as it is."""
+    return f"{about}: {what if what[1:2].isupper() else what[0].lower() + what[1:]}"
+
+
 def add_months(day: date, months: int) -> date:
     """The corresponding date so many calendar months later; in a month too short for it, that month's last day."""
     year, month = divmod(day.month - 1 + months, 12)

@@ -36,6 +36,7 @@ from crm.web.sightings import records_view, saw
 from crm.web.writes import writes
 
 SHUT_SHOWN = 4
+OPEN = "Open"
 _EVIDENCE_FIELDS = frozenset(field.name for field in fields(Evidence))
 
 
@@ -186,7 +187,9 @@ def what_to_do_now(found: Case, page: pages.CasePage, actor: Actor, *, today: da
             others.append(Button(move.label, target))
             leads_on += not move.needs_reason
             taken.add(target)
-    if button is None and leads_on and words:
+    # A clock of the whole journey has no page of its own: the move that leads on is what to do about it.
+    is_whole = button is not None and (button.label, button.href) == (OPEN, f"{case_path(found.reference)}/assessment")
+    if leads_on and words and (button is None or is_whole):
         button, others = others[0], others[1:]
     screening = screening_of(found, actor)
     if screening and found.eligibility_outcome is None and found.stages.get(TrackName.ENQUIRY) != EnquiryStage.NEW:
@@ -210,7 +213,7 @@ def _next_thing(found: Case, page: pages.CasePage, actor: Actor) -> tuple[str, s
         return task.title, "", "due", words, Button("Done", None, task.id)
     if clock is not None:
         target = page_for(clock.page, found.reference, actor, **{**page.visit_ids, **clock.ids})
-        label = clock.page.label if may_open(actor, clock.page.endpoint) else "Open"
+        label = clock.page.label if may_open(actor, clock.page.endpoint) else OPEN
         button = Button(label, target) if target is not None else None
         return clock.action, clock.rule_and_source, clock.state, f"{clock.state_words}. {clock.when}", button
     if found.is_open:

@@ -560,7 +560,7 @@ class _Sayer:
         if row.rule == "first_contact":
             channel = CHANNEL_WORDS[Channel(row.channel)]
             return f"First call. {channel}, {_short(row.counted_from_on)}."
-        what = f"{row.about}: {rule.what[0].lower()}{rule.what[1:]}" if row.about else rule.action
+        what = deadlines.say_about(row.about, rule.what) if row.about else rule.action
         if rule.unit is deadlines.Unit.GIVEN or row.turn != "service":
             return f"{what}."
         return f"{what}. {_length(rule)} {_JOINTS[rule.counting]} {rule.counted_from}, {_short(row.counted_from_on)}."

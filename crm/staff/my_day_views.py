@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crm import policy
 from crm.access.guards import current_actor, requires_staff
+from crm.assessments import queries as assessments
 from crm.cases.merge_queries import asked_merges, merge_lines
 from crm.clock import now_utc, today_in_london
 from crm.enquiries import queries as enquiries
@@ -11,7 +12,7 @@ from crm.rules.permissions import Actor, Permission, Role
 from crm.staff import my_day as days
 from crm.staff.case_views import page_for
 from crm.staff.my_day import DueRow
-from crm.staff.my_visits import agenda_of, reports_to_countersign, reports_to_sign, visits_of
+from crm.staff.my_visits import agenda_of, reports_to_countersign, reports_to_sign, to_write, visits_of
 from crm.staff.views import bp, case_path
 from crm.web.pages import render
 
@@ -38,6 +39,8 @@ def my_day() -> str:
         visits=visits_of(actor, now=now, today=today) if goes_out else None,
         decisions=of_role.get("decisions"),
         papers=of_role.get("papers"),
+        ready=assessments.cases_ready_for_panel(actor, today=today) if actor.has(Permission.MANAGE_PANEL) else (),
+        to_write=to_write(actor, today=today) if actor.has(Permission.RECORD_VISIT) else None,
         to_decide=of_role.get("to_decide"),
         to_merge=merge_lines(asked_merges(actor, today=today)) if actor.has(Permission.AGREE_MERGE) else None,
         agenda=agenda_of(actor, today=today) if actor.has(Permission.SIT_ON_PANEL) else None,

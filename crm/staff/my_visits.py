@@ -1,4 +1,4 @@
-"""Where somebody is going, what a manager has to sign, and what a panel member has to read."""
+"""Where somebody is going, what they have to write, what a manager has to sign, and what a panel member has to read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select, true
 
 from crm.access.models import User
 from crm.assessments.models import (
@@ -18,10 +18,11 @@ from crm.assessments.models import (
     ReportKind,
     ReportSection,
 )
-from crm.cases.models import Case, Household
+from crm.cases.models import AssignmentRole, Case, CaseAssignment, Deadline, Household, Track
 from crm.clock import LONDON, london_date
-from crm.db import no_more_than, read
+from crm.db import no_more_than, our_word, read
 from crm.rules.permissions import Actor
+from crm.rules.stages import StageTwoStage, TrackName
 from crm.visits.models import PLACE_WORDS, PURPOSE_WORDS, Place, Purpose, Visit, VisitOfficer, VisitReport, VisitStatus
 
 VISITS_SHOWN = 12
@@ -72,6 +73,23 @@ class ToCountersign:
     names: str
     written_by: str
     changed_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Assessing:
+    """A household that somebody assesses, while its report is being written. ``report_by``: the service's own date."""
+
+    reference: str
+    names: str
+    report_by: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToWrite:
+    """What waits for somebody's pen: how many visits they made, and the households they assess."""
+
+    visits: int
+    assessments: tuple[Assessing, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +172,14 @@ def reports_to_countersign(actor: Actor) -> tuple[ToCountersign, ...]:
     return tuple(ToCountersign(row.reference, row.names, row.written_by, row.changed_on) for row in rows)
 
 
+def to_write(actor: Actor, *, today: date) -> ToWrite:
+    """The visits somebody has not written up, and their assessments, the first report due first. One query."""
+    rows = read(_TO_WRITE, {"me": actor.user_id, "today": today}).all()
+    return ToWrite(
+        rows[0].visits, tuple(Assessing(row.reference, row.names, row.report_by) for row in rows if row.reference)
+    )
+
+
 def agenda_of(actor: Actor, *, today: date) -> tuple[Agenda, ...]:
     """The meetings that a panel member is to sit on, the next first. One query."""
     rows = read(_AGENDA, {"me": actor.user_id, "today": today})
@@ -194,6 +220,53 @@ _TO_COUNTERSIGN = (
     )
     .order_by(_WRITTEN.changed_on, _WRITTEN.id)
     .limit(no_more_than(REPORTS_SHOWN + 1))
+)
+
+_PART, _TRACK, _CLOCK = CaseAssignment.__table__.c, Track.__table__.c, Deadline.__table__.c
+_ASSESSING = (
+    select(_CASE.reference, _HOME.name.label("names"), _CLOCK.due_on.label("report_by"))
+    .select_from(CaseAssignment.__table__)
+    .join(Case.__table__, _CASE.id == _PART.case_id)
+    .join(Household.__table__, _HOME.id == _CASE.household_id)
+    .join(
+        Track.__table__,
+        and_(
+            _TRACK.case_id == _CASE.id,
+            _TRACK.name == our_word(TrackName.STAGE_TWO),
+            _TRACK.stage == our_word(StageTwoStage.ASSESSING),
+        ),
+    )
+    .outerjoin(
+        Deadline.__table__,
+        and_(
+            _CLOCK.case_id == _CASE.id, _CLOCK.rule == our_word("stage_two_target"), _CLOCK.stopped_on.is_(None)
+        ),
+    )
+    .where(
+        _PART.user_id == bindparam("me"),
+        _PART.role == our_word(AssignmentRole.ASSESSOR),
+        _PART.from_on <= bindparam("today"),
+        or_(_PART.until_on.is_(None), _PART.until_on >= bindparam("today")),
+        _CASE.is_open,
+        _CASE.place == our_word("in_assessment"),
+    )
+    .order_by(_CLOCK.due_on, _CASE.id)
+    .limit(no_more_than(REPORTS_SHOWN + 1))
+    .subquery("assessing")
+)
+_UNWRITTEN = (
+    select(func.count().label("visits"))
+    .select_from(VisitOfficer.__table__)
+    .join(Visit.__table__, _VISIT.id == _MINE.visit_id)
+    .outerjoin(VisitReport.__table__, _REPORT.visit_id == _VISIT.id)
+    .where(_MINE.officer_id == bindparam("me"), _VISIT.status == VisitStatus.DONE, _REPORT.submitted_at.is_(None))
+    .subquery("unwritten")
+)
+_TO_WRITE = (
+    select(_UNWRITTEN.c.visits, _ASSESSING)
+    .select_from(_UNWRITTEN)
+    .outerjoin(_ASSESSING, true())
+    .order_by(_ASSESSING.c.report_by, _ASSESSING.c.reference)
 )
 
 _ITEM, _MEETING, _SEAT = PanelItem.__table__.c, PanelMeeting.__table__.c, PanelMember.__table__.c

@@ -11,6 +11,7 @@ from crm.assessments import queries, stage_two
 from crm.assessments.models import REPORT_SECTIONS
 from crm.assessments.terms import Terms
 from crm.db import transaction
+from crm.rules.deadlines import say_about
 from tests.assessments.journey import to_the_invitation
 
 
@@ -284,3 +285,45 @@ def test_a_notice_that_can_reach_nobody_says_where_the_address_is_given(journey,
     page = client.get(f"/cases/{j.case.reference}/notices").page
 
     assert page.links["Give the postal address"] == f"/cases/{j.case.reference}/address"
+
+
+def test_whoever_has_the_next_word_finds_the_household_on_their_day(journey, client):
+    j = journey.in_assessment().obtain_all().passed().stage_two(journey.cast.other_officer)
+    names, base = j.case.household.name, f"/cases/{j.case.reference}"
+
+    client.sign_in(j.cast.other_officer)
+    mine = client.get("/my-day").page.find("section", id="assessing")
+    assert names in mine.text
+    assert mine.first("a", role="button").get("href") == f"{base}/assessment/report"
+    client.sign_in(j.cast.officer)
+    assert client.get("/my-day").page.all("section", id="assessing") == []
+
+    j.report(by=j.cast.other_officer)
+    j.do(stage_two.share_report, j.case, by=j.cast.other_officer)
+    j.do(stage_two.record_observations, j.case, by=j.cast.other_officer, received_on=j.today, text="Fine.")
+    client.sign_in(j.cast.panel_administrator)
+    assert client.get("/my-day").page.all("section", id="ready") == []
+    j.do(stage_two.ready_for_panel, j.case, by=j.cast.other_officer)
+
+    page = client.get("/my-day").page
+    assert page.find("section", id="ready").first("a", role="button").get("href") == f"{base}/panel"
+    assert "Nothing is waiting for you today" not in page.text
+    client.sign_in(j.cast.other_officer)
+    assert client.get("/my-day").page.all("section", id="assessing") == []
+
+
+def test_what_leads_on_stands_before_what_ends_the_journey(journey, client):
+    j = journey.in_assessment().obtain_all().passed()
+    base = f"/cases/{j.case.reference}"
+    client.sign_in(j.cast.manager)
+
+    assert [one.text for one in client.get(base).page.all("a", class_="ds-button--now")] == ["Start Stage 2"]
+    overview = client.get(f"{base}/assessment").page
+    moves = overview.all("div", class_="ds-moves")[0].all("a")
+    assert [move.text for move in moves][0] == "Start Stage 2"
+    assert [move.text for move in moves][-1] == "Withdraw, with a reason"
+
+
+def test_a_clock_about_the_dbs_is_said_as_it_is_spelled():
+    assert say_about("Olivia", "DBS certificate") == "Olivia: DBS certificate"
+    assert say_about("Olivia", "Check chased") == "Olivia: check chased"

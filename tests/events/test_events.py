@@ -313,3 +313,15 @@ def test_the_figures_of_an_event_count_what_became_of_it(session, cast, make_eve
 
     assert (figures.names_left, figures.first_heard_here, figures.not_called, figures.closed) == (2, 2, 1, 1)
     assert figures.undecided == 1
+
+
+def test_an_event_that_is_over_is_not_asked_to_be_published(client, cast, freeze):
+    freeze("2026-05-18 10:30")
+    client.sign_in(cast.recruiter)
+    answers = {"name": "The Glades stall", "kind": "stall", "starts": "10am", "ends": "4pm", "place": "The Glades"}
+    day = {"on-day": "16", "on-month": "5", "on-year": "2026"}
+
+    made = client.submit(client.get("/events/new").page, button="Keep this event", follow=True, **answers, **day)
+
+    assert "It is over: load its sign-up sheet" in made.text
+    assert "Publish it" not in made.text
