@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import func, select
 
@@ -12,7 +12,7 @@ from crm.cases import addresses, bounces, letters, summary, timeline
 from crm.cases.change_stage import claim_version
 from crm.cases.models import Case, ContactAttempt, Person, StageChange, TimelineEntry
 from crm.cases.stopping import stop_contact
-from crm.clock import london_date
+from crm.clock import LONDON, london_date
 from crm.db import db
 from crm.delivery import Channel, OutboundMessage
 from crm.delivery.enqueue import take_back
@@ -20,6 +20,7 @@ from crm.rules.permissions import Actor, Permission, Sensitivity, require
 from crm.rules.quiet_times import keep_quiet, read_quiet, say_quiet
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
+from crm.rules.stages import EnquiryStage, TrackName
 
 ATTEMPT_WORDS = {
     "no_answer": "Rang, no answer",
@@ -55,6 +56,31 @@ class NotTheirsToTakeBack(Refusal):
     """The try was somebody else's, or is too long ago to be a slip of the thumb."""
 
 
+class NotOnThatDay(Refusal):
+    """A contact can't have been on a day to come, or before the household got in touch."""
+
+    default_status = 422
+
+
+def moment_of(case: Case, on: date | None, *, now: datetime, today: date) -> datetime:
+    """When a contact was that is written down on a later day: at noon, for nobody remembers the minute.
+
+    Raises NotOnThatDay.
+    """
+    if on is None or on == today:
+        return now
+    if on > today:
+        raise NotOnThatDay("That day is still to come. Give the day you spoke to them or tried.", field="on")
+    earliest = london_date(case.opened_at)
+    enquiry = next((track for track in case.tracks if track.name == TrackName.ENQUIRY), None)
+    if enquiry is not None and enquiry.stage == EnquiryStage.NEW:
+        # An enquiry that was opened again waits for a call of its own.
+        earliest = max(earliest, enquiry.since_on)
+    if on < earliest:
+        raise NotOnThatDay(f"They got in touch on {earliest:%A} {earliest.day} {earliest:%B %Y}.", field="on")
+    return max(datetime.combine(on, time(12), LONDON), case.opened_at)
+
+
 def log_attempt(
     case: Case,
     person: Person,
@@ -66,11 +92,14 @@ def log_attempt(
     today: date,
     rulebook: Rulebook,
     seen: int | None = None,
+    on: date | None = None,
 ) -> ContactAttempt:
     """Write down a try that did not reach them. The response clock runs on: trying is not answering.
 
-    Raises TheyAskedUsNotTo for a voicemail to somebody who said to leave none.
+    ``on`` is the day of the try, today unless given. Raises TheyAskedUsNotTo for a voicemail to somebody who said to
+    leave none, and NotOnThatDay.
     """
+    at = moment_of(case, on, now=now, today=today)
     if how == "voicemail" and person.no_voicemail:
         raise TheyAskedUsNotTo(f"{person.full_name} asked us not to leave a voicemail.", status=422, field="how")
     again = _same_tap(case, person, how=how, actor=actor, now=now)
@@ -83,12 +112,12 @@ def log_attempt(
         title=f"{ATTEMPT_WORDS[how]}: {person.full_name}",
         detail=note,
         actor=actor,
-        occurred_at=now,
+        occurred_at=at,
         person_id=person.id,
     )
     db.session.flush()
     attempt = ContactAttempt(
-        case_id=case.id, person_id=person.id, how=how, tried_at=now, by_id=actor.user_id, timeline_entry_id=line.id
+        case_id=case.id, person_id=person.id, how=how, tried_at=at, by_id=actor.user_id, timeline_entry_id=line.id
     )
     db.session.add(attempt)
     record(
@@ -192,13 +221,14 @@ def add_note(
     actor: Actor,
     now: datetime,
     sensitivity: Sensitivity = Sensitivity.ORDINARY,
+    at: datetime | None = None,
 ) -> None:
-    """Keep a note on the timeline. ``kind`` is note or contact."""
+    """Keep a note on the timeline. ``kind`` is note or contact; ``at`` is when it happened, now unless given."""
     if not text.strip():
         raise Refusal("Write the note before keeping it.", status=422, field="note")
     title = "Note" if kind == "note" else "Contact"
     timeline.add(
-        case, kind=kind, title=title, detail=text.strip(), sensitivity=sensitivity, actor=actor, occurred_at=now
+        case, kind=kind, title=title, detail=text.strip(), sensitivity=sensitivity, actor=actor, occurred_at=at or now
     )
     record("note.added", actor=actor, at=now, case_id=case.id, subject=f"case:{case.reference}")
 

@@ -71,6 +71,7 @@ class ContactForm(BaseForm):
         [Needed("Choose what happened")],
         choices=[("spoke", "Spoke to them"), *ATTEMPT_WORDS.items()],
     )
+    on = DateField("On which day?", whole="the day you spoke to them or tried", earliest=2011)
     note = LongTextField("What was said, or what to do next", longest=4000)
 
     def __init__(self, people: Iterable[Person], **kwargs: Any) -> None:

@@ -470,7 +470,15 @@ def record_contact(reference: str) -> Response | tuple[str, int]:
         try:
             if form.how.data == "spoke":
                 first = triage.record_talk(
-                    case, person, note=form.note.data, actor=actor, now=now, today=today, rulebook=rulebook, seen=seen
+                    case,
+                    person,
+                    note=form.note.data,
+                    on=form.on.data,
+                    actor=actor,
+                    now=now,
+                    today=today,
+                    rulebook=rulebook,
+                    seen=seen,
                 )
                 tell(
                     f"The talk with {person.given_name} is on the timeline."
@@ -482,6 +490,7 @@ def record_contact(reference: str) -> Response | tuple[str, int]:
                 person,
                 how=form.how.data,
                 note=form.note.data or None,
+                on=form.on.data,
                 actor=actor,
                 now=now,
                 today=today,
@@ -506,6 +515,7 @@ def record_contact(reference: str) -> Response | tuple[str, int]:
         tries=queries.tries_shown(case, actor, today=today),
         least_tries=rulebook.response.least_tries,
         now=now,
+        today=today,
     ), form.status
 
 

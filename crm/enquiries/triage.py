@@ -9,7 +9,7 @@ from crm.audit import record
 from crm.cases import contact, summary, timeline
 from crm.cases.add_touch import add_touch
 from crm.cases.change_stage import change_stage, claim_version
-from crm.cases.contact import add_note
+from crm.cases.contact import add_note, moment_of
 from crm.cases.models import Case, ClosingRequest, Person
 from crm.cases.open_case import NewPerson, NewTouch, open_case
 from crm.db import db
@@ -90,12 +90,18 @@ def record_talk(
     today: date,
     rulebook: Rulebook,
     seen: int | None = None,
+    on: date | None = None,
 ) -> bool:
-    """Write down a talk with somebody. The first one stops the response clock and moves the case on: then True."""
+    """Write down a talk with somebody. The first one stops the response clock and moves the case on: then True.
+
+    ``on`` is the day of the talk, today unless given: the clock stops on that day. Raises NotOnThatDay.
+    """
     require(actor, Permission.RECORD_CONTACT)
+    at = moment_of(case, on, now=now, today=today)
+    talked_on = on or today
     is_first = case.stages.get(TrackName.ENQUIRY) == EnquiryStage.NEW
     if not is_first:
-        add_note(case, text=note, kind="contact", actor=actor, now=now)
+        add_note(case, text=note, kind="contact", actor=actor, now=now, at=at)
         return False
     change_stage(
         case,
@@ -105,7 +111,8 @@ def record_talk(
         today=today,
         rulebook=rulebook,
         seen=seen,
-        evidence=Evidence(contacted_on=today, eligibility_outcome=case.eligibility_outcome),
+        effective_on=talked_on,
+        evidence=Evidence(contacted_on=talked_on, eligibility_outcome=case.eligibility_outcome),
     )
     _nothing_to_agree_to(case, actor=actor, now=now)
     timeline.add(
@@ -114,7 +121,7 @@ def record_talk(
         title=f"Spoke to {person.full_name}",
         detail=note.strip(),
         actor=actor,
-        occurred_at=now,
+        occurred_at=at,
         person_id=person.id,
     )
     return True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import func, select
 
-from crm.cases.models import Case, Deadline, Enquiry, Fact, Person, StageChange, TimelineEntry
+from crm.cases.models import Case, ContactAttempt, Deadline, Enquiry, Fact, Person, StageChange, TimelineEntry
 from crm.cases.queries import visible_cases
 from crm.cases.suggest_pairs import suggest_pairs
 from crm.db import transaction
@@ -242,6 +242,42 @@ def test_the_first_talk_stops_the_response_clock_and_leads_to_screening(client, 
     assert sent.location == f"/cases/{reference}/screening"
     assert stage(session, reference) == "contacted"
     assert set(clocks(session, reference)) == {"initial_visit", "book_visit"}
+
+
+def test_a_call_written_down_later_counts_from_its_own_day(client, session, cast, reference, freeze):
+    freeze("2026-07-20 09:00")
+    client.sign_in(cast.recruiter)
+    day = {"on-day": "15", "on-month": "7", "on-year": "2026"}
+    page = client.get(f"/cases/{reference}/contact").page
+    client.submit(page, button="Keep this", how="no_answer", **day)
+    page = client.get(f"/cases/{reference}/contact").page
+
+    client.submit(page, button="Keep this", how="spoke", note="Warm, two teens.", **day)
+
+    assert stage(session, reference) == "contacted"
+    met = session.scalars(select(Deadline).where(Deadline.rule == "first_contact")).one()
+    assert (met.stopped_how, met.stopped_on) == ("met", date(2026, 7, 15))
+    assert clocks(session, reference)["book_visit"] == date(2026, 7, 22)
+    assert session.scalars(select(ContactAttempt)).one().tried_at == datetime(2026, 7, 15, 11, tzinfo=UTC)
+    spoken = session.scalars(select(TimelineEntry).where(TimelineEntry.title.like("Spoke to%"))).one()
+    assert spoken.occurred_at == datetime(2026, 7, 15, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [("13", "They got in touch on Tuesday 14 July 2026."), ("15", "That day is still to come.")],
+)
+def test_no_call_is_before_the_enquiry_or_still_to_come(day, said, client, session, cast, reference):
+    client.sign_in(cast.recruiter)
+    page = client.get(f"/cases/{reference}/contact").page
+    typed = {"how": "spoke", "note": "Warm.", "on-day": day, "on-month": "7", "on-year": "2026"}
+
+    answer = client.submit(page, button="Keep this", **typed)
+
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert answer.page.form(button="Keep this").filled("Keep this")["note"] == "Warm."
+    assert stage(session, reference) == "new"
 
 
 def test_a_try_without_an_answer_is_kept_and_the_clock_runs_on(client, session, cast, reference):

@@ -401,3 +401,13 @@ def test_a_session_of_the_assessment_asks_what_fits_it_and_nobody_is_invited_aga
 
     assert "Signed off: go on as planned." in done.page.text
     assert kinds().count("invitation_to_apply") == 2
+
+
+def test_whoever_went_finds_it_on_their_day_until_the_report_has_gone(client, verbs, case, made):
+    visit = made(case, "2026-07-13 14:00", "15:00", verbs.cast.other_officer, by=verbs.cast.manager)
+    client.sign_in(verbs.cast.other_officer)
+    assert "1 visit to write up" in client.get("/my-day").page.text
+
+    verbs.write_up(visit, by=verbs.cast.other_officer)
+
+    assert "to write up" not in client.get("/my-day").page.text
