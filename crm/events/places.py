@@ -88,10 +88,27 @@ def sign_up(
         raise NoSignUps(why, alternatives=("Look at our other events.",))
     known = _sign_up_with(event, new.people[0].email)
     if known is not None and known.status != SignUpStatus.CANCELLED:
+        # As much is done as for somebody new, and taken back: the time of an answer tells nothing either.
+        in_vain = db.session.begin_nested()
+        _store(event, EventSignUp(event_id=event.id, sequence=0), new, source=source, actor=actor, now=now)
+        in_vain.rollback()
+        db.session.refresh(event, ["places_taken"])
         telling.tell_place(event, known, now=now, again=True)
         return known
-    adults = len(new.people)
     row = known or EventSignUp(event_id=event.id, sequence=0)
+    if known is not None:
+        row.sequence += 1
+        _forget_guests(row)
+    _store(event, row, new, source=source, actor=actor, now=now)
+    telling.tell_place(event, row, now=now)
+    return row
+
+
+def _store(
+    event: RecruitmentEvent, row: EventSignUp, new: NewSignUp, *, source: SignUpSource, actor: Actor, now: datetime
+) -> None:
+    """Write down who comes, with a place or in the line for one."""
+    adults = len(new.people)
     row.status = SignUpStatus.CONFIRMED if take_places(event, adults) else SignUpStatus.WAITING
     row.source, row.adults = source, adults
     row.signed_up_at, row.moved_up_at, row.cancelled_at, row.reminded_at = now, None, None, None
@@ -99,15 +116,11 @@ def sign_up(
     row.postcode = keys.tidy_postcode(new.postcode)
     row.privacy_version, row.wants_text = new.privacy_version, new.wants_text
     row.needs, row.question = new.needs or None, new.question or None
-    if known is not None:
-        row.sequence += 1
-        _forget_guests(row)
     give_link(row)
     db.session.add(row)
     db.session.flush()
     for position, person in enumerate(new.people, start=1):
         add_guest(row, person, position=position, now=now)
-    telling.tell_place(event, row, now=now)
     record(
         "event.signed_up",
         actor=actor,
@@ -115,7 +128,6 @@ def sign_up(
         subject=f"event:{event.id}",
         detail={"status": row.status, "sign_up": row.id},
     )
-    return row
 
 
 def why_no_sign_ups(event: RecruitmentEvent, *, now: datetime) -> str | None:
