@@ -210,11 +210,11 @@ def mailing(mailing_id: int) -> Response:
     found = mailings.mailing_for(actor, mailing_id)
     if request.method == "POST" and found.asked_by_id == actor.user_id and found.step != MailingStep.DRAFT:
         return see_other(f"/enquiries/mailings/{mailing_id}")  # pressed twice
-    people = mailing_readers.people_on_list(found, today=today) if found.step == MailingStep.DRAFT else []
     form = SendForm(second=0)
     seconds = [(user.id, user.name) for user in staff_who_may(Permission.APPROVE_EXPORT) if user.id != actor.user_id]
     form.second.choices = [(0, "Choose somebody"), *seconds]
     if form.is_sent_and_right():
+        people = mailing_readers.people_on_list(found, today=today)
         end_read()
         try:
             with transaction():
@@ -234,10 +234,10 @@ def mailing(mailing_id: int) -> Response:
         else:
             return see_other(f"/enquiries/mailings/{mailing_id}")
         found = mailings.mailing_for(actor, mailing_id)
-    return make_response(_page(found, form, people_count=len(people), actor=actor, now=now), form.status)
+    return make_response(_page(found, form, actor=actor, now=now), form.status)
 
 
-def _page(found: Mailing, form: SendForm, *, people_count: int, actor: Actor, now: datetime) -> str:
+def _page(found: Mailing, form: SendForm, *, actor: Actor, now: datetime) -> str:
     today = today_in_london()
     names = names_of((found.asked_by_id, found.second_id, found.stopped_by_id))
     is_ahead = found.step in mailings.AHEAD
@@ -268,7 +268,7 @@ def _page(found: Mailing, form: SendForm, *, people_count: int, actor: Actor, no
         and bool(counts.get(mailing_queries.NOT_YET) or counts.get(mailing_queries.ON_ITS_WAY)),
         example=example,
         length=length_of(example.text) if found.channel == Channel.TEXT else None,
-        is_large=people_count > mailings.ALONE_UP_TO,
+        is_large=outlook is not None and len(outlook.judged) > mailings.ALONE_UP_TO,
         alone=mailings.ALONE_UP_TO,
         most=mailing_readers.MOST,
         is_mine=found.asked_by_id == actor.user_id,

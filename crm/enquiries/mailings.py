@@ -195,6 +195,7 @@ def ask_to_send(
     writers.
     """
     require(actor, Permission.WRITE_TO_MANY)
+    db.session.refresh(mailing, with_for_update=True)  # pressed twice at once, or answered meanwhile
     _own_draft(mailing, actor)
     households = len({case_id for case_id, _ in people})
     if not people:
@@ -233,6 +234,7 @@ def ask_to_send(
 
 def answer_mailing(mailing: Mailing, *, yes: bool, actor: Actor, now: datetime, today: date) -> None:
     """Say yes or no as the second person; yes sends it. Raises second_look.SecondLookRefused."""
+    db.session.refresh(mailing, with_for_update=True)
     second_look.answer(
         mailing,
         yes=yes,
@@ -250,6 +252,7 @@ def answer_mailing(mailing: Mailing, *, yes: bool, actor: Actor, now: datetime, 
 def stop_mailing(mailing: Mailing, *, actor: Actor, now: datetime) -> None:
     """Stop it, whoever of those who may write to many sees that it is wrong: what has not left stays here."""
     require(actor, Permission.WRITE_TO_MANY)
+    db.session.refresh(mailing, with_for_update=True)
     if mailing.step not in (MailingStep.SENDING, MailingStep.SENT) or (
         mailing.step == MailingStep.SENT and not waiting_to_leave(mailing)
     ):

@@ -605,6 +605,23 @@ def test_sending_is_pressed_twice_and_done_once(
         assert len(letters_to_many()) == 1
 
 
+def test_a_yes_counts_once_and_a_no_after_it_changes_nothing(
+    app: flask.Flask, make_household: Make, as_member: Browser, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailings, "ALONE_UP_TO", 0)
+    make_household(consents=(YES["email"],))
+    client, manager = as_member(cast.recruiter), as_member(cast.manager)
+    address = begin(client)
+    send(client, address, reason="Our new office", second=str(cast.manager.id))
+    page = manager.get(address).page
+
+    manager.submit(page, button="Yes, send it")
+    no = manager.submit(page, button="No")
+
+    assert no.status_code == 409
+    assert write_all(app) == 1
+
+
 def test_the_kinds_are_what_they_say() -> None:
     assert LETTERS["news_to_many"].marketing
     assert not LETTERS["word_to_many"].marketing
