@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from crm.access.models import User
 from crm.audit import AuditEntry
-from crm.cases import letters, stopping
+from crm.cases import bounces, letters, stopping
 from crm.cases.models import Case, Consent, Person, PersonRole, Task, TimelineEntry
 from crm.cases.open_case import NewConsent
 from crm.clock import now_utc, today_in_london
@@ -22,6 +22,7 @@ from crm.delivery.letters import LETTERS
 from crm.delivery.texts import read_text
 from crm.enquiries import mailing_readers, mailings
 from crm.enquiries.models import Mailing, MailingReader
+from crm.rules.permissions import SYSTEM
 from tests.factories import Cast
 from tests.page import Page
 from tests.staff.conftest import as_member, make_household
@@ -466,6 +467,31 @@ def test_a_mailing_is_stopped_midway_and_nothing_more_leaves(
     assert people_behind(client, page, "The mailing was stopped") == {references[1]}
     assert people_behind(client, page, "Stopped before it was written") == {references[2]}
     assert "A new office was stopped before it left" in client.get(f"/cases/{references[1]}").page.text
+
+
+def test_what_comes_back_is_counted_there_and_is_nobodys_task(
+    app: flask.Flask, make_household: Make, as_member: Browser, cast: Cast
+) -> None:
+    arrives, comes_back = make_household(consents=(YES["email"],)), make_household(consents=(YES["email"],))
+    client = as_member(cast.recruiter)
+    address = begin(client)
+    send(client, address)
+    write_all(app)
+    deliver(app)
+    with app.app_context(), transaction():
+        message = next(one for one in letters_to_many() if one.person_id == person_of(comes_back).id)
+        message.status, message.sent_at, message.settled_at = MessageStatus.GIVEN_UP, None, now_utc()
+        message.last_failure = "no_such_mailbox"
+        db.session.flush()
+        bounces.note_given_up(message, now=now_utc(), today=today_in_london(), actor=SYSTEM)
+
+    page = client.get(address).page
+
+    assert people_behind(client, page, "Could not be delivered") == {comes_back}
+    assert set(re.findall(r"/cases/(KF-[A-Z0-9]+)", client.get(f"{address}/people?of=sent").text)) == {arrives}
+    with app.app_context():
+        assert db.session.scalars(sa.select(Task)).all() == []
+        assert person_of(comes_back).email_fails_since is not None
 
 
 def test_letters_are_written_only_while_few_wait_to_leave(
