@@ -10,7 +10,7 @@ from crm.clock import now_utc, today_in_london
 from crm.enquiries import queries as enquiries
 from crm.rules.permissions import Actor, Permission, Role
 from crm.staff import my_day as days
-from crm.staff.case_views import page_for
+from crm.staff.case_views import OPEN, may_open, page_for
 from crm.staff.my_day import DueRow
 from crm.staff.my_visits import agenda_of, reports_to_countersign, reports_to_sign, to_write, visits_of
 from crm.staff.views import bp, case_path
@@ -55,8 +55,18 @@ def my_day() -> str:
         works_with_cases=bool(actor.roles & WORKS_WITH_CASES),
         runs_the_system=actor.has(Permission.MANAGE_SETTINGS),
         link=_link_for(actor),
+        label=_label_for(actor),
         case_path=case_path,
     )
+
+
+def _label_for(actor: Actor) -> object:
+    """What a row's button says: "Decide" only to somebody who may, "Open" to whoever only follows the household."""
+
+    def label(row: DueRow) -> str:
+        return row.label if row.page is None or may_open(actor, row.page.endpoint) else OPEN
+
+    return label
 
 
 def _link_for(actor: Actor) -> object:

@@ -52,16 +52,17 @@ document.addEventListener('change', (event) => {
   if (event.target.matches('[data-send-on-change]')) event.target.form?.requestSubmit()
 })
 
-// Leaving a half-written note: the browser asks first. Sending the form is not leaving.
-let unsaved = false
+// Leaving a half-written note: the browser asks first. Sending that form is not leaving; sending another beside it is.
+const unsaved = new Set()
 document.addEventListener('input', (event) => {
-  if (event.target.closest('form[data-ask-before-leaving]')) unsaved = true
+  const form = event.target.closest('form[data-ask-before-leaving]')
+  if (form) unsaved.add(form)
 })
-document.addEventListener('submit', () => {
-  unsaved = false
+document.addEventListener('submit', (event) => {
+  unsaved.delete(event.target)
 })
 window.addEventListener('beforeunload', (event) => {
-  if (unsaved) event.preventDefault()
+  if (unsaved.size) event.preventDefault()
 })
 
 for (const button of document.querySelectorAll('[data-print]')) {

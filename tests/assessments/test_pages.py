@@ -327,3 +327,16 @@ def test_what_leads_on_stands_before_what_ends_the_journey(journey, client):
 def test_a_clock_about_the_dbs_is_said_as_it_is_spelled():
     assert say_about("Olivia", "DBS certificate") == "Olivia: DBS certificate"
     assert say_about("Olivia", "Check chased") == "Olivia: check chased"
+
+
+def test_only_whoever_may_decide_is_told_to(journey, client):
+    j = journey.invited().applied()
+    j.on("2026-03-09")
+    decide = f"/cases/{j.case.reference}/assessment/decide-to-assess"
+
+    client.sign_in(j.cast.officer)
+    rows = [row for row in client.get("/my-day").page.all("li", class_="ds-row") if j.case.reference in row.text]
+    assert [link.text.split()[0] for row in rows for link in row.all("a", role="button")] == ["Open"]
+    client.sign_in(j.cast.manager)
+    buttons = [one for one in client.get("/my-day").page.all("a", role="button") if one.get("href") == decide]
+    assert [button.text.split()[0] for button in buttons] == ["Decide"]

@@ -6,6 +6,7 @@ from crm.access import links
 from crm.access.models import User
 from crm.clock import now_utc
 from crm.db import db, transaction
+from tests.case_factory import make_case
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -87,3 +88,29 @@ def test_a_session_is_warned_of_before_it_ends_and_can_go_on(app, cast, open_pag
     page.clock.run_for(30 * 60 * 1000 + 1000)
     assert page.get_by_text("You have been signed out.").is_visible()
     look(page, "session-over")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_sending_one_form_asks_before_it_throws_away_what_is_written_in_another(app, cast, open_page):
+    with app.app_context(), transaction():
+        reference = make_case(cast).reference
+    page = open_page()
+    sign_in(page, cast.recruiter.email)
+    page.goto(f"/cases/{reference}")
+    asked = []
+
+    def stay(dialog):
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    note = page.get_by_label("Add a note")
+    note.fill("Rang, and Priya asked for Thursday")
+    page.get_by_role("button", name="No answer").first.click(no_wait_after=True)
+    page.wait_for_function("() => true")
+    assert asked == ["beforeunload"]
+    assert note.input_value() == "Rang, and Priya asked for Thursday"
+
+    page.get_by_role("button", name="Keep note").click()
+    page.get_by_text("Note kept on").wait_for()
+    assert asked == ["beforeunload"]
