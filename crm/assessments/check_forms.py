@@ -7,7 +7,14 @@ from typing import Any
 from wtforms import BooleanField, RadioField, SelectField
 from wtforms.validators import ValidationError
 
-from crm.assessments.checks import DBS_ITEMS, CheckCameIn
+from crm.assessments.checks import (
+    DBS_ITEMS,
+    ISSUE_NEEDED,
+    LEVEL_NEEDED,
+    NUMBER_NEEDED,
+    CheckCameIn,
+    is_certificate_number,
+)
 from crm.assessments.models import CHECK_RESULT_WORDS, Check, CheckResult
 from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional, TextField
 
@@ -30,6 +37,8 @@ class ChaseForm(BaseForm):
 class CheckForm(BaseForm):
     """A check came in."""
 
+    is_of_certificate = False
+
     received_on = DateField(
         "Day it came in", [Needed("Give the day it came in")], whole="the day it came in", earliest=2011
     )
@@ -40,7 +49,7 @@ class CheckForm(BaseForm):
     )
     expires_on = DateField("To be renewed by", [Optional()], whole="the day it is to be renewed", earliest=2011)
     dbs_number = TextField("Certificate number", longest=20)
-    dbs_issued_on = DateField("Issued on", [Optional()], whole="the day it was issued", earliest=2002)
+    dbs_issued_on = DateField("Issued on", whole="the day it was issued", earliest=2002)
     dbs_level = SelectField("Level", choices=DBS_LEVELS, default="")
     dbs_barred_list_checked = BooleanField("The children’s barred list was checked")
 
@@ -54,7 +63,22 @@ class CheckForm(BaseForm):
         if check.is_statutory and check.item != "previous_service_reference":
             left_out.add(CheckResult.NOT_GIVEN)
         form.result.choices = [(one, CHECK_RESULT_WORDS[one]) for one in CheckResult if one not in left_out]
+        form.is_of_certificate = check.item in DBS_ITEMS
         return form
+
+    def validate_dbs_number(self, field: Any) -> None:
+        self._needed_of_certificate(field, NUMBER_NEEDED, is_given=is_certificate_number(field.data))
+
+    def validate_dbs_issued_on(self, field: Any) -> None:
+        self._needed_of_certificate(field, ISSUE_NEEDED, is_given=bool(field.data))
+
+    def validate_dbs_level(self, field: Any) -> None:
+        self._needed_of_certificate(field, LEVEL_NEEDED, is_given=bool(field.data))
+
+    def _needed_of_certificate(self, field: Any, message: str, *, is_given: bool) -> None:
+        """What is missing of a certificate is said all at once, not one thing at each try."""
+        if self.is_of_certificate and self.result.data != CheckResult.NOT_GIVEN and not is_given:
+            raise ValidationError(message)
 
     def came_in(self) -> CheckCameIn:
         return CheckCameIn(

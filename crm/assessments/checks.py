@@ -36,6 +36,9 @@ ITEM_SENSITIVITY: dict[str, Sensitivity] = {
 """How closely what a check found is held; anything else is personal."""
 
 DBS_ITEMS = ("dbs", "support_carer_dbs")
+NUMBER_NEEDED = "Write the certificate’s number: 12 digits, at its top right."
+ISSUE_NEEDED = "Write the day the certificate was issued."
+LEVEL_NEEDED = "Choose the level of the certificate."
 
 ITEM_TITLES: dict[str, str] = {
     "identity": "Name, address and date of birth",
@@ -420,16 +423,21 @@ def _check_came_in(check: Check, came_in: CheckCameIn, *, today: date) -> None:
         _check_certificate(check, came_in)
 
 
+def is_certificate_number(words: str | None) -> bool:
+    """Whether this is the number of a certificate: 12 digits, in groups or not."""
+    number = (words or "").replace(" ", "")
+    return number.isdigit() and len(number) == 12
+
+
 def _check_certificate(check: Check, came_in: CheckCameIn) -> None:
-    number = (came_in.dbs_number or "").strip()
-    if not (number.isdigit() and len(number) == 12):
-        raise CheckNotComplete("Write the certificate’s number: 12 digits, at its top right.", field="dbs_number")
+    if not is_certificate_number(came_in.dbs_number):
+        raise CheckNotComplete(NUMBER_NEEDED, field="dbs_number")
     if came_in.dbs_issued_on is None:
-        raise CheckNotComplete("Write the day the certificate was issued.", field="dbs_issued_on")
+        raise CheckNotComplete(ISSUE_NEEDED, field="dbs_issued_on")
     if came_in.dbs_issued_on > came_in.received_on:
         raise DayNotPossible("It can’t be issued after the day you saw it.", field="dbs_issued_on")
     if came_in.dbs_level is None:
-        raise CheckNotComplete("Choose the level of the certificate.", field="dbs_level")
+        raise CheckNotComplete(LEVEL_NEEDED, field="dbs_level")
     if check.is_statutory and (came_in.dbs_level != "enhanced" or not came_in.dbs_barred_list_checked):
         raise CheckNotComplete(
             "The law asks for an enhanced certificate with the children’s barred list. Ask for the right one.",

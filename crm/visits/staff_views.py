@@ -337,7 +337,6 @@ def record_past_visit(reference: str) -> Page:
         # An officer records their own visits alone; for a manager, who writes down anybody's, nobody is chosen.
         goes = Role.OFFICER in here.actor.roles and Role.MANAGER not in here.actor.roles
         form.officers.data = [here.actor.user_id] if goes else []
-        form.purpose.choices = _fitting_purposes(case)
         form.purpose.data = _likely_purpose(case)
     status = None
     if form.is_sent_and_right():
@@ -363,6 +362,7 @@ def record_past_visit(reference: str) -> Page:
                 return see_other(url_for("visits.record_report", visit_id=visit.id, part=1))
             tell(f"The visit is kept. {names(booking.officer_names(visit.officer_ids))} will write it up.")
             return see_other(url_for("visits.show", visit_id=visit.id))
+    form.purpose.choices = _fitting_purposes(case)
     return (
         render(
             "visits/record_past_visit.html",

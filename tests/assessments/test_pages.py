@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from crm.access.queries import names_of
-from crm.assessments import queries, stage_two
+from crm.assessments import checks, queries, stage_two
 from crm.assessments.models import REPORT_SECTIONS
 from crm.assessments.terms import Terms
 from crm.db import transaction
@@ -340,3 +340,14 @@ def test_only_whoever_may_decide_is_told_to(journey, client):
     client.sign_in(j.cast.manager)
     buttons = [one for one in client.get("/my-day").page.all("a", role="button") if one.get("href") == decide]
     assert [button.text.split()[0] for button in buttons] == ["Decide"]
+
+
+def test_all_that_is_missing_of_a_certificate_is_said_at_once(journey, client):
+    j = journey.in_assessment()
+    check = j.check("dbs", "Priya")
+    client.sign_in(j.cast.officer)
+
+    path = f"/cases/{j.case.reference}/checks/{check.id}"
+    answer = send(client, path, button="Record it", result="clear", **day_fields("received_on", j.today))
+
+    assert answer.page.errors == [checks.NUMBER_NEEDED, checks.ISSUE_NEEDED, checks.LEVEL_NEEDED]

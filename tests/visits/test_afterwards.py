@@ -357,6 +357,7 @@ def test_a_clash_comes_back_with_everything_typed(client, verbs, case, freeze):
     assert refused.status_code == 409
     assert other.reference in refused.page.errors[0]
     assert refused.page.find("textarea", name="present").text == "Only Maya"
+    assert "Stage 2 session" not in refused.page.text
 
 
 def test_what_is_booked_is_asked_about_only_where_something_is(client, verbs, case, freeze):
