@@ -73,8 +73,8 @@ $(VENV)/.test-ready: constraints-test.txt $(VENV)/.run-ready
 	@touch $@
 
 chromium:
-	@command -v chromium >/dev/null || { \
+	@{ command -v chromium && command -v chromium-headless-shell; } >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Set-up for tests: Chromium, from Debian"; \
-	    apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium fonts-liberation >/dev/null; \
-	  else echo "The browser tests need Chromium. Please run:  sudo apt-get install chromium"; exit 1; fi; }
+	    apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium chromium-headless-shell fonts-liberation >/dev/null; \
+	  else echo "The browser tests need Chromium. Please run:  sudo apt-get install chromium chromium-headless-shell"; exit 1; fi; }

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, exists, or_, select, true, update
+from sqlalchemy.exc import IntegrityError
 
 from crm.audit import record
 from crm.cases import keys
@@ -230,14 +231,29 @@ def _keep(homes: set[int], found: Mapping[tuple[int, int], HouseholdLikeness], *
     for (one, other), likeness in sorted(found.items()):
         kept = known.get((one, other))
         if kept is None:
-            kept = LikenessPair(one_id=one, other_id=other, state=PairState.OPEN, found_at=now)
-            db.session.add(kept)
-        if kept.state in (None, PairState.OPEN):
-            kept.standing, kept.score = str(likeness.standing), likeness.score
-            kept.reasons = "\n".join(likeness.reasons)
+            standing_open += _keep_new(one, other, likeness, now=now)
+        elif kept.state == PairState.OPEN:
+            _say_why(kept, likeness)
             standing_open += 1
     db.session.flush()
     return standing_open
+
+
+def _say_why(pair: LikenessPair, likeness: HouseholdLikeness) -> None:
+    pair.standing, pair.score = str(likeness.standing), likeness.score
+    pair.reasons = "\n".join(likeness.reasons)
+
+
+def _keep_new(one: int, other: int, likeness: HouseholdLikeness, *, now: datetime) -> bool:
+    """False where one of the two was merged away since we read it: that merge has asked for a new comparison."""
+    pair = LikenessPair(one_id=one, other_id=other, state=PairState.OPEN, found_at=now)
+    _say_why(pair, likeness)
+    try:
+        with db.session.begin_nested():
+            db.session.add(pair)
+    except IntegrityError:
+        return False
+    return True
 
 
 # --- A person's word --------------------------------------------------------------------------------------------------

@@ -232,8 +232,8 @@ def test_whoever_may_not_decide_opens_and_no_ending_is_the_one_thing_to_do(journ
     j.assessing().obtain_all().passed()
     lead, others = now_of(client, j)
 
-    assert lead == ["Open"]
-    assert others.index("Start Stage 2") < others.index("Withdraw, with a reason")
+    assert lead == ["Start Stage 2"]
+    assert "Withdraw, with a reason" in others
 
 
 def test_a_managers_day_shows_what_only_a_manager_can_do(journey, client):

@@ -37,7 +37,9 @@ OpenPage = Callable[..., Page]
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for the run. Debian's, because the one Playwright brings is not on every machine."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    # The one without windows does the same in half the time.
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         pytest.fail("The browser tests need Chromium. Please run:  sudo apt-get install chromium", pytrace=False)
     with sync_playwright() as playwright:

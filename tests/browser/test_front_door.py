@@ -205,6 +205,7 @@ def test_a_sheet_is_looked_at_and_loaded(open_page, look, live, session, cast):
     go_on(page, "Load 55 lines")
 
     expect(page.get_by_text("54 new households and 1 joined to one we know")).to_be_visible()
+    expect(page.locator("#progress")).to_have_count(0)  # it loads itself anew when it is done
     page.wait_for_load_state()
     look(page, "event-after-sheet")
     page.goto("/enquiries")

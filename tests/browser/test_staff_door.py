@@ -1,6 +1,7 @@
 """The staff's door in a browser: errors land in their box, a link sets a password, a session warns before it ends."""
 
 import pytest
+from playwright.sync_api import expect
 
 from crm.access import links
 from crm.access.models import User
@@ -26,7 +27,7 @@ def test_signing_in_and_what_can_go_wrong(app, cast, open_page, look):
     look(page, "sign-in")
 
     page.get_by_role("button", name="Sign in").click()
-    assert page.evaluate("document.activeElement.className") == "govuk-error-summary"
+    expect(page.locator(".govuk-error-summary")).to_be_focused()
     assert page.title().startswith("Error: ")
     look(page, "sign-in-nothing-typed")
     page.get_by_role("link", name="Write your password").click()

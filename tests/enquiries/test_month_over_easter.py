@@ -189,7 +189,7 @@ FORGOTTEN = (
 
 
 def test_at_no_hour_of_a_month_over_easter_is_anybody_forgotten(app, session, cast, freeze, rounds):
-    enquiries = rounds(160, 2000)
+    enquiries = rounds(60, 2000)
     month = Month(cast, seed=20270328)
     hours = int(
         (datetime.combine(LAST, datetime.min.time(), LONDON).astimezone(UTC) - month.now).total_seconds() // 3600

@@ -63,7 +63,8 @@ EXACTLY: dict[str, dict[str, Any]] = {
     "costs.edit": {f"pounds-{line}": "12.50" for line in range(6)},
     "campaigns.new": {"code": "spring-leaflet"},
     "staff.correct_stage": {"place": "enquiry:contacted"},
-    "assessments.new_course": {**no_session_in(*(f"new{n}" for n in range(2, 8))), "on_new1-year": "2027"},
+    "assessments.new_course": {**no_session_in(*(f"new{n}" for n in range(2, 8))), "on_new1-year": "2027",
+                               "starts_new1": "10am", "ends_new1": "1pm"},  # fmt: skip
     "assessments.edit_course": no_session_in("new1", "new2"),
     "assessments.copy_course": {"on-year": "2027"},
     "visits.record_past_visit": {"held_from": "7am", "held_until": "8am"},  # before her first visit of the day

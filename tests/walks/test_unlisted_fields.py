@@ -65,6 +65,7 @@ DRAWN_BY_LOT = frozenset(
         ("recruitment_event", "code"),
         ("recruitment_event", "slug"),
         ("attendance_entry", "entry_id"),
+        ("prep_course_certificate", "number"),
     }
 )
 
