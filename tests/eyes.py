@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
 HEIGHTS = {320: 640, 360: 740, 768: 1024, 1280: 900}
@@ -35,16 +36,27 @@ def pictures_of(item: pytest.Item) -> Path | None:
 def look_at(page: Page, name: str, *, widths: tuple[int, ...], pictures: Path | None, with_axe: bool = True) -> None:
     """Axe finds nothing and nothing sticks out, at each of these widths. The page is as wide afterwards as before."""
     before = page.viewport_size
-    if with_axe:
-        page.evaluate(AXE.axe_script)
     try:
         for width in widths:
             page.set_viewport_size({"width": width, "height": HEIGHTS.get(width, 900)})
             if pictures:
                 pictures.mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=pictures / f"{name}-{width}.png", full_page=True)
-            problems = page.evaluate(LOOK, with_axe)
+            problems = problems_of(page, with_axe=with_axe)
             assert not problems, f"{name} ({page.url}) at {width} px:\n  " + "\n  ".join(problems)
     finally:
         if before:
             page.set_viewport_size(before)
+
+
+def problems_of(page: Page, *, with_axe: bool, tries: int = 3) -> list[str]:
+    """What is seen. A page that was just about to give way to the next is looked at again once that is there."""
+    page.wait_for_load_state()
+    try:
+        if with_axe and not page.evaluate("'axe' in window"):
+            page.evaluate(AXE.axe_script)
+        return list(page.evaluate(LOOK, with_axe))
+    except PlaywrightError:
+        if tries == 1:
+            raise
+        return problems_of(page, with_axe=with_axe, tries=tries - 1)
