@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check night bench lock clean setup setup-test chromium
+.PHONY: help run test check night bench lock clean setup setup-test chromium dovecot
 
 PORT ?= 8000
 CRM_DATA ?= ./var
@@ -14,7 +14,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The first of these that is 3.11 or newer.
 PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+PROGRAMS := tests/calendars/javascript/package-lock.json
 SOURCES_OF_SETUP := pyproject.toml hatch_build.py package-lock.json .npmrc
+# The tests start hundreds of processes: where Python is told to keep nothing that it compiled, each would do it anew.
+COMPILED_ONCE := PYTHONDONTWRITEBYTECODE=
 say = @printf '%s\n' "$(1)"
 
 help: ## this list
@@ -24,14 +27,14 @@ run: setup ## set up, fill a fictional service, and serve it on PORT (8000), dat
 	@export CRM_ENV="$${CRM_ENV:-demo}"; \
 	$(BIN)/crm migrate && $(BIN)/crm demo --if-empty && exec $(BIN)/crm serve
 
-test: setup-test chromium ## every test, on SQLite and PostgreSQL and in Chromium (up to 15 minutes)
-	@CRM_NOTHING_SKIPPED=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+test: setup-test chromium dovecot ## every test, on SQLite and PostgreSQL and in Chromium (up to 15 minutes)
+	@$(COMPILED_ONCE) CRM_NOTHING_SKIPPED=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: setup-test ## style, types and house rules (seconds)
 	@$(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest -q -p no:xdist tests/house_rules $(ARGS)
 
-night: setup-test chromium ## the long versions of the tests: thousands of rounds, kills, both databases
-	@CRM_TEST_TIER=night CRM_NOTHING_SKIPPED=1 $(BIN)/python -m pytest -n 2 --dist worksteal --timeout=7200 $(ARGS)
+night: setup-test chromium dovecot ## the long versions of the tests: thousands of rounds, kills, both databases
+	@$(COMPILED_ONCE) CRM_TEST_TIER=night CRM_NOTHING_SKIPPED=1 $(BIN)/python -m pytest -n 2 --dist worksteal --timeout=7200 $(ARGS)
 
 bench: setup-test ## the figures, one a line; ONLY=pages for one group, JSON=file to keep them
 	@$(BIN)/crm bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
@@ -43,7 +46,7 @@ lock: setup-test ## choose the newest allowed versions again and write their sum
 	$(BIN)/uv pip compile $$options pyproject.toml --extra test -c constraints.txt -o constraints-test.txt >/dev/null
 
 clean: ## remove what set-up made (not your data)
-	rm -rf $(VENV) crm/static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
+	rm -rf $(VENV) crm/static/vendor tests/calendars/javascript/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
 
 # --- What the above need ---------------------------------------------------------------------------------------------
 
@@ -67,9 +70,10 @@ $(VENV)/.run-ready: constraints.txt $(SOURCES_OF_SETUP) | $(BIN)/python
 	@$(PIP) install --quiet --no-deps --editable .
 	@touch $@
 
-$(VENV)/.test-ready: constraints-test.txt $(VENV)/.run-ready
+$(VENV)/.test-ready: constraints-test.txt $(PROGRAMS) $(VENV)/.run-ready
 	$(call say,Set-up for tests: the test tools (about half a minute))
 	@$(PIP) install --quiet --require-hashes -r constraints-test.txt
+	@$(BIN)/python -m tests.calendars.javascript
 	@touch $@
 
 chromium:
@@ -78,3 +82,11 @@ chromium:
 	    echo "Set-up for tests: Chromium, from Debian"; \
 	    apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium chromium-headless-shell fonts-liberation >/dev/null; \
 	  else echo "The browser tests need Chromium. Please run:  sudo apt-get install chromium chromium-headless-shell"; exit 1; fi; }
+
+# A real IMAP server for the tests that read a mailbox: they start it themselves, so it is not started as a service.
+dovecot:
+	@test -x /usr/lib/dovecot/imap || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Set-up for tests: an IMAP server, from Debian"; \
+	    apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends dovecot-imapd >/dev/null; \
+	  else echo "The tests of the mailbox need an IMAP server. Please run:  sudo apt-get install dovecot-imapd"; exit 1; fi; }

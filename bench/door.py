@@ -78,7 +78,7 @@ class LossyNetwork:
             return self.hang_up(asked)
         finally:
             upstream.close()
-        if self.is_cut or (asked.path == "/kit/entries" and self._draw.random() < self.loses):
+        if self.is_cut or (asked.path in ("/kit/entries", "/visit-kit/entries") and self._draw.random() < self.loses):
             self.lost += 1
             return self.hang_up(asked)
         with contextlib.suppress(OSError):

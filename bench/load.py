@@ -141,7 +141,7 @@ def load(enquiries: int, *, today: date) -> float:
     if not on_sqlite:
         driver.autocommit = True
     for statement in (
-        ("ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)") if on_sqlite else ("VACUUM (ANALYZE)", "CHECKPOINT")
+        ("PRAGMA wal_checkpoint(TRUNCATE)",) if on_sqlite else ("VACUUM (ANALYZE)", "CHECKPOINT")
     ):
         driver.execute(statement)
     pooled.invalidate()

@@ -7,6 +7,7 @@ for both. Loaded databases are kept between runs; they are named for their size 
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import hashlib
 import json
 import os
@@ -23,7 +24,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from bench import door, duplicates, servers, sheet
+from bench import booking, calendars, door, duplicates, servers, sheet, slots
 from bench.load import load
 from crm import migrations, policy
 from crm.access import guards, sessions
@@ -39,7 +40,7 @@ from crm.wsgi import settle
 
 SIZES = (1_000, 100_000, 1_000_000)
 ROUNDS = 60
-OF_A_SIZE = frozenset(BENCHES) - {"door", "import"}
+OF_A_SIZE = frozenset(BENCHES) - {"booking", "calendars", "door", "import", "slots"}
 
 SECRETS = {
     "CRM_SECRET_KEY": "a secret that is used in benches and nowhere else",
@@ -93,6 +94,8 @@ def run(*, only: str | None, json_file: Path | None, rows: tuple[int, ...], keep
             smallest: dict[str, float] = {}
             if "door" in groups:
                 measure_door(kind, folder, server, report)
+            if "calendars" in groups:
+                measure_calendars(kind, folder, server, report)
             of_a_size = sizes[-1:] if only == "duplicates" else sizes
             for size in of_a_size if OF_A_SIZE & set(groups) else ():
                 with service(kind, size, folder, server, report if "load" in groups else None) as app:
@@ -104,6 +107,10 @@ def run(*, only: str | None, json_file: Path | None, rows: tuple[int, ...], keep
                         measure_look_ups(kind, size, report)
         if "import" in groups:
             sheet.measure(folder, server, report)
+        if "slots" in groups:
+            slots.measure(folder, server, report, SECRETS)
+        if "booking" in groups:
+            booking.measure(folder, server, report, SECRETS)
     if "duplicates" in groups:
         measure_duplicates(folder, min(sizes[-1], duplicates.HOUSEHOLDS), report)
     if json_file is not None:
@@ -220,8 +227,13 @@ def environ_for(path: str, cookie: str | None) -> Callable[[], dict[str, Any]]:
 
 
 def timed(app: Flask, make_environ: Callable[[], dict[str, Any]]) -> tuple[float, str]:
-    """Server time of one request in microseconds, and its status."""
+    """Server time of one request in microseconds, and its status.
+
+    Outside any application context, as in a web process: else the request would find a session that is open already,
+    and leave it open.
+    """
     environ = make_environ()
+    outside = contextvars.Context()
     status: list[str] = []
 
     def start_response(line: str, _headers: list[tuple[str, str]], _fault: Any = None) -> Callable[[bytes], object]:
@@ -229,7 +241,7 @@ def timed(app: Flask, make_environ: Callable[[], dict[str, Any]]) -> tuple[float
         return lambda _data: None
 
     began = time.perf_counter()
-    answer = app.wsgi_app(environ, start_response)
+    answer = outside.run(app.wsgi_app, environ, start_response)
     for _ in answer:
         pass
     if hasattr(answer, "close"):
@@ -411,6 +423,27 @@ def measure_door(kind: str, folder: Path, server: str, report: Report) -> None:
         )
     if kind == "postgresql":
         servers.drop_database(server, "bench_door")
+
+
+def measure_calendars(kind: str, folder: Path, server: str, report: Report) -> None:
+    """What calendar programs cost, on an empty database made for it."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        url = f"sqlite:///{scratch}/calendars.sqlite3"
+        if kind == "postgresql":
+            servers.drop_database(server, "bench_calendars")
+            url = servers.database(server, "bench_calendars")
+        environ = {"CRM_ENV": "test", "DATABASE_URL": url, "CRM_DATA": scratch, **SECRETS}
+        app = create_app(Settings.from_environ(environ))
+        settle()
+        with app.app_context():
+            migrations.upgrade(db.engine)
+            calendars.measure(
+                app, bare_flask(), kind, report, environ={**os.environ, **environ}, scratch=Path(scratch)
+            )
+            db.session.remove()
+            db.engine.dispose()
+    if kind == "postgresql":
+        servers.drop_database(server, "bench_calendars")
 
 
 def _pss(process: psutil.Process) -> int:

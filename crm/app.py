@@ -14,22 +14,30 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from crm import audit, delivery, reconcile, timetable
 from crm.access import guards, leave, people
+from crm.access.app_passwords import withdraw_for_leaver
+from crm.assessments import referees
 from crm.assessments.course_places import give_up_places
 from crm.assessments.course_planning import hand_over_courses
+from crm.calendars import handlers as calendar_handlers
+from crm.calendars.busy_calendars import forget_calendars_of
+from crm.calendars.caldav_writing import forget_for_leaver
 from crm.calendars.feeds import end_for_leaver
-from crm.cases import person_keys
+from crm.calendars.unchanged import UnchangedFeeds
+from crm.cases import person_keys, replies
 from crm.cases.assignment import hand_over_cases
 from crm.cases.bounces import note_given_up
 from crm.cases.effects import bind_effects
 from crm.cases.letter_words import words_of_letter
 from crm.cases.letters import may_it_leave
 from crm.cases.tasks import hand_over_tasks
-from crm.db import init_db
+from crm.db import db, init_db
 from crm.delivery import render as delivery_render
 from crm.delivery import worker as delivery_worker
 from crm.enquiries import mailings
+from crm.events import answers as event_answers
 from crm.jobs import runner
 from crm.settings import Settings
+from crm.visits import answers, from_calendar, mail_door
 from crm.visits.booking import cancel_visits, hand_over_visits
 from crm.visits.hours import keep_leave_free
 from crm.web import assets, errors, forgery, headers, logs, notices, pages, row_numbers, uploads
@@ -53,11 +61,23 @@ BLUEPRINTS: tuple[str, ...] = (
     "crm.health:bp",
     "crm.staff.views:bp",
     "crm.portal.contact_views:bp",
+    "crm.portal.visit_views:bp",
+    "crm.portal.referee_views:bp",
+    "crm.portal.sign_in_views:bp",
+    "crm.portal.home_views:bp",
+    "crm.portal.household_views:bp",
     "crm.administration.views:bp",
     "crm.assessments.views:assessments",
     "crm.assessments.views:panel",
     "crm.visits.staff_views:bp",
+    "crm.visits.diary_views:bp",
+    "crm.visits.offer_views:bp",
+    "crm.visits.calendar_views:bp",
+    "crm.visits.answer_views:bp",
+    "crm.visits.day_views:bp",
+    "crm.visits.phone_views:bp",
     "crm.calendars.calendar_views:bp",
+    "crm.calendars.caldav_views:bp",
 )
 
 ONE_MEGABYTE = 1024 * 1024
@@ -87,6 +107,9 @@ ON_LEAVING: tuple[Callable[..., None], ...] = (
     _to_whom_takes_over(hand_over_visits),
     _to_whom_takes_over(hand_over_courses),
     end_for_leaver,
+    forget_calendars_of,
+    withdraw_for_leaver,
+    forget_for_leaver,
 )
 
 # What else hears of leave.
@@ -96,6 +119,13 @@ ON_LEAVE: tuple[Callable[..., None], ...] = (keep_leave_free,)
 EFFECTS: dict[str, Callable[..., None]] = {
     "cancel_visits": cancel_visits,
     "give_up_course_places": give_up_places,
+}
+
+# What a write of an officer's own calendar program sets going, by the name that calendars give it.
+FROM_CALENDARS: dict[str, Callable[..., Any]] = {
+    "hold_visit": from_calendar.hold_visit,
+    "write_visit": from_calendar.write_visit,
+    "take_visit_out": from_calendar.take_visit_out,
 }
 
 
@@ -133,11 +163,17 @@ def bind_process(settings: Settings) -> None:
     people.ON_LEAVING[:] = ON_LEAVING
     leave.ON_LEAVE[:] = ON_LEAVE
     bind_effects(EFFECTS)
+    calendar_handlers.bind(FROM_CALENDARS)
     person_keys.keep_up_to_date()
+    replies.CALENDARS["answers_to_visits"] = answers.take_answer
+    replies.CALENDARS["events_of_officers"] = mail_door.take_appointment
+    replies.CALENDARS["answers_to_events"] = event_answers.take_answer
+    replies.CALENDARS["answers_to_nothing"] = answers.lay_aside
     delivery_worker.ON_GIVEN_UP["letter_given_up"] = note_given_up
     delivery_render.WORDS_IN_FORCE["words_of_letter"] = words_of_letter
     delivery_worker.MAY_IT_LEAVE["rules_of_the_person"] = may_it_leave
     delivery_worker.MAY_IT_LEAVE["its_mailing"] = mailings.may_it_leave
+    delivery_worker.MAY_IT_LEAVE["its_referee"] = referees.may_it_leave
 
 
 def screens() -> list[Blueprint]:
@@ -185,6 +221,8 @@ def create_app(settings: Settings | None = None, *, with_screens: bool = True) -
     guards.init_app(app)
     forgery.init_app(app)
     notices.init_app(app)
+    with app.app_context():
+        app.wsgi_app = UnchangedFeeds(app.wsgi_app, db.engine)  # type: ignore[method-assign]
     app.extensions[runner.EXTENSION] = timetable.TIMETABLE
     app.extensions["crm_check"] = reconcile.find_faults
     for blueprint in screens() if with_screens else ():

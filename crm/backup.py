@@ -28,6 +28,7 @@ import sqlalchemy as sa
 
 from crm import migrations
 from crm.audit.recording import trail_key
+from crm.calendars.invitations import begin_new_age
 from crm.cases.merge_models import MergeAction
 from crm.cases.models import Case, Household, MergeRow, Person
 from crm.db import (
@@ -155,6 +156,7 @@ def restore(path: Path, *, said: Callable[[str], None] = print, another_secret: 
                     said(f"{table.name}: {rows:,} rows")
             keep_numbers_spent(connection)
             seals.refuse_without_keys()
+            begin_new_age()
             held = hold_everything()
     if seals.damaged:
         said(f"{seals.damaged.total():,} sealed values can't be opened: they were damaged before the copy was made")

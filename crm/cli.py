@@ -28,13 +28,13 @@ def _settings() -> Settings:
 
 
 @contextlib.contextmanager
-def _application(*, migrated: bool = True) -> Iterator[Flask]:
-    """The application, with its context. Refuses a database that this release does not know."""
+def _application(app: Flask | None = None, *, migrated: bool = True) -> Iterator[Flask]:
+    """The application (a new one, unless given), with its context. Refuses a database this release does not know."""
     from crm import migrations
     from crm.app import create_app
     from crm.db import db
 
-    app = create_app(_settings(), with_screens=False)
+    app = app or create_app(_settings(), with_screens=False)
     with app.app_context():
         try:
             if migrated:
@@ -150,13 +150,18 @@ def _refuse_taken_port(host: str, port: int) -> None:
 @main.command()
 def worker() -> None:
     """Send letters and do what the timetable says, until stopped. Several may run at once."""
+    work()
+
+
+def work(app: Flask | None = None) -> None:
+    """Be the worker, with this application or a new one."""
     from crm.jobs.runner import run
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with _application() as app:
-        run(app, stop)
+    with _application(app) as ready:
+        run(ready, stop)
 
 
 @main.command()
@@ -297,6 +302,38 @@ def import_sheet(sheet: Path, event_id: int, dry_run: bool, letters: bool, error
     sys.exit(1 if result.refused else 0)
 
 
+@main.command("import-postcodes")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_postcodes(files: tuple[Path, ...]) -> None:
+    """Load where postcode districts are, for the time that travel takes (CSV files).
+
+    Takes the ONS Postcode Directory, the National Statistics Postcode Lookup, Code-Point Open (all its files at once)
+    or a list of districts with latitude and longitude. Downloading one is up to you: nothing is fetched.
+    """
+    from crm.audit import record
+    from crm.db import transaction
+    from crm.rules.permissions import SYSTEM
+    from crm.rules.refusal import Refusal
+    from crm.visits import districts
+
+    with _application():
+        try:
+            with transaction():
+                loaded = districts.load_directories(files)
+                record(
+                    "postcodes.loaded",
+                    actor=SYSTEM,
+                    at=now_utc(),
+                    subject="postcode_district",
+                    detail={"districts": loaded.districts, "lines": loaded.lines},
+                )
+        except Refusal as refusal:
+            raise click.ClickException(refusal.message) from refusal
+    click.echo(f"{loaded.districts:,} districts are known from {loaded.lines - loaded.passed_over:,} lines.")
+    if loaded.passed_over:
+        click.echo(f"{loaded.passed_over:,} lines were passed over: no position, or no longer in use.")
+
+
 @contextlib.contextmanager
 def _line_by_line() -> Iterator[Callable[[str, int, int], None]]:
     """How far a long sheet has come, on one line of a terminal; nothing where there is none."""
@@ -411,13 +448,11 @@ TRY_AGAIN_LATER = 75
 )
 def mail_receive(maildir: Path | None) -> None:
     """Take in answers and bounces: one message on standard input, or a maildir. The same message twice is one."""
-    from crm.cases import replies
-    from crm.db import transaction
+    from crm.cases import mail_worker
     from crm.delivery import mailboxes
 
     def take_in(raw: bytes) -> None:
-        with transaction():
-            replies.take_in(raw, now=now_utc(), today=today_in_london())
+        mail_worker.deal_with(raw, now=now_utc())
 
     try:
         with _application():
@@ -487,7 +522,7 @@ def keys_rotate() -> None:
     click.echo("Nothing is sealed under an older key any more; a backup made before today still needs it.")
 
 
-BENCHES = ("load", "pages", "memory", "duplicates", "door", "import")
+BENCHES = ("load", "pages", "memory", "duplicates", "door", "import", "slots", "calendars", "booking")
 """The groups of figures that ``bench/run.py`` measures."""
 
 

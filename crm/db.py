@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, overload
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from flask import Flask, has_request_context
+from flask import Flask, g, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -320,6 +320,20 @@ def read(statement: sa.Executable, words: Mapping[str, Any] | None = None) -> sa
     return db.session.connection().execute(statement, words)
 
 
+def kept_by_page() -> dict[str, Any] | None:
+    """What one page asks once and keeps to its end; None in whatever writes, and outside a page."""
+    if is_writing() or not has_request_context() or request.method not in ("GET", "HEAD"):
+        return None
+    kept: dict[str, Any] = g.setdefault("kept_by_page", {})
+    return kept
+
+
+def forget_of_page(name: str) -> None:
+    """Have the page ask for this again, where something was written in the middle of it."""
+    if has_request_context():
+        g.get("kept_by_page", {}).pop(name, None)
+
+
 def rows_changed(result: sa.Result[Any]) -> int:
     """How many rows an UPDATE or DELETE touched."""
     return int(result.rowcount)  # type: ignore[attr-defined]
@@ -421,7 +435,8 @@ def count_again(*models: type[Any]) -> None:
     """Have PostgreSQL look at what is in these tables, which it does by itself a minute later.
 
     For loaders: until then it takes a table that was all but empty for one that still is, and looks each handful of
-    keys up by reading the whole of it. SQLite goes by its indexes anyway.
+    keys up by reading the whole of it. SQLite goes by its indexes anyway, and must be left to: where ANALYZE has kept
+    samples, it plans each statement anew for every set of values, which takes several times as long as the answer.
     """
     connection = db.session.connection()
     if connection.dialect.name == "postgresql":
@@ -508,7 +523,7 @@ def prepare_engine(engine: sa.Engine, *, lock_wait_ms: int) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute(f"PRAGMA busy_timeout={lock_wait_ms}")
-        cursor.execute("PRAGMA cache_size=-8000")  # for each thread; the system keeps the file's pages once for all
+        cursor.execute("PRAGMA cache_size=-6000")  # for each thread; the system keeps the file's pages once for all
         cursor.execute("PRAGMA temp_store=MEMORY")
         cursor.close()
 

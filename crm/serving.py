@@ -24,7 +24,7 @@ STOP_WITHIN_S = 25
 EARLY_DEATH_S = 10
 """A child that lived no longer than this died early: it is started again ever more slowly, then given up."""
 GIVE_UP_AFTER = 8
-"""Early deaths in a row."""
+"""Early deaths in a row that were its own doing. One that was killed says nothing about whether it can run."""
 LOOK_EVERY_S = 0.1
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
@@ -34,14 +34,14 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _forks = multiprocessing.get_context("fork")
 
 
-def end_with_parent(parent: int | None = None) -> None:
-    """Ask Linux to stop this process when its parent is gone, so that no server is left behind.
+def end_with_parent(parent: int | None = None, *, by: signal.Signals = signal.SIGTERM) -> None:
+    """Ask Linux to send this process a signal when its parent is gone, so that no server is left behind.
 
     ``parent`` is who it ought to be: where they died before we could ask, this process ends here.
     """
     if _libc is None:
         return
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _libc.prctl(_PR_SET_PDEATHSIG, by)
     if parent is not None and os.getppid() != parent:
         os._exit(1)
 
@@ -69,6 +69,7 @@ class Child:
     started_at: float = 0.0
     start_again_at: float | None = None
     early_deaths: int = 0
+    failures: int = 0
     left_behind: list[tuple[int, float]] = field(default_factory=list)
     """Groups of dead children, some of whose own children may still be finishing, and when those are ended."""
 
@@ -92,10 +93,13 @@ class Child:
         """Plan the next start: at once after a long life, ever later after short ones."""
         if self.process is None or self.process.pid is None:
             return
+        was_killed = self.process.exitcode == -signal.SIGKILL
         _signal_group(self.process.pid, signal.SIGTERM)
         self.left_behind.append((self.process.pid, now + STOP_WITHIN_S))
         self.process = None
-        self.early_deaths = self.early_deaths + 1 if now - self.started_at <= EARLY_DEATH_S else 0
+        died_early = now - self.started_at <= EARLY_DEATH_S
+        self.early_deaths = self.early_deaths + 1 if died_early else 0
+        self.failures = self.failures + (not was_killed) if died_early else 0
         self.start_again_at = now + (min(0.1 * 2**self.early_deaths, 5) if self.early_deaths > 1 else 0)
 
     def end_left_behind(self, now: float) -> None:
@@ -141,7 +145,7 @@ def keep_running(children: Sequence[Child], *, said: Callable[[str], None] = pri
                 child.end_left_behind(now)
                 if child.has_died:
                     child.note_death(now)
-                    if child.early_deaths >= GIVE_UP_AFTER:
+                    if child.failures >= GIVE_UP_AFTER:
                         said(f"The {child.name} process keeps stopping; giving up.")
                         code, stopping = 1, True
                 if child.start_again_at is not None and now >= child.start_again_at and not stopping:

@@ -75,6 +75,8 @@ class Settings:
     reply_mailbox: str | None = None
     """Where answers and bounces come in. ``reply+token@`` this domain is one person's own address in one case."""
     incoming: Mailbox | None = None
+    mail_server: str | None = None
+    """What our own mail server calls itself in Authentication-Results; only its word on a sender is believed."""
     text_gateway: TextGateway | None = None
     text_answers: bool = False
     """What people text back is handed to `crm mail text`: then a text may say that STOP stops us."""
@@ -132,6 +134,9 @@ class Settings:
         if reply_mailbox is not None and not _MAILBOX.fullmatch(reply_mailbox):
             faults.append("CRM_REPLY_MAILBOX must be a plain address, such as reply@foster.example.org")
         incoming = _incoming(env, production, faults)
+        mail_server = env.get("CRM_MAIL_SERVER_ID", "").lower() or None
+        if mail_server is not None and not re.fullmatch(r"[a-z0-9._-]{1,253}", mail_server):
+            faults.append("CRM_MAIL_SERVER_ID must be the name that your mail server gives in Authentication-Results")
         texts, text_gateway = _texts(env, production, faults)
         text_answers = env.get("CRM_TEXT_ANSWERS", "1" if texts == "files" else "0") == "1"
         url = urlsplit(base_url)
@@ -167,6 +172,7 @@ class Settings:
             smtp=smtp,
             reply_mailbox=reply_mailbox,
             incoming=incoming,
+            mail_server=mail_server,
             texts=texts,
             text_gateway=text_gateway,
             text_answers=text_answers,

@@ -9,9 +9,10 @@ from flask import current_app
 
 from crm import policy
 from crm.access import sessions
-from crm.assessments import course_timed
+from crm.assessments import course_timed, referees
 from crm.assessments.checks import work_out_after_birthdays
 from crm.audit import chain
+from crm.calendars import busy_worker, caldav_reading, caldav_writing
 from crm.cases import contact_links, mail_worker, replies
 from crm.cases import suggest_pairs as pairs
 from crm.clock import london_date, now_utc
@@ -22,10 +23,11 @@ from crm.delivery.post_room import post_room
 from crm.enquiries import drafts, escalation, held, intake, mailings
 from crm.events import after, kit, sheet_import, sheet_worker
 from crm.jobs import Job, Timetable
+from crm.portal import signing_in
 from crm.rules.permissions import SYSTEM
 from crm.settings import Settings
 from crm.staff import digest
-from crm.visits import reminding
+from crm.visits import choosing, from_calendar, holds, offers, phones, reminding, watching
 from crm.web import limits, once
 
 SESSIONS_KEPT = timedelta(days=30)
@@ -51,8 +53,8 @@ def seal_stragglers(now: datetime) -> int:
 
 
 def forget_sessions(now: datetime) -> int:
-    """Drop sessions that nobody can use any more."""
-    return sessions.forget_ended_before(now - SESSIONS_KEPT)
+    """Drop sessions, and codes to open one, that nobody can use any more."""
+    return sessions.forget_ended_before(now - SESSIONS_KEPT) + signing_in.forget_ended_before(now - SESSIONS_KEPT)
 
 
 def forget_one_time_ids(now: datetime) -> int:
@@ -141,6 +143,11 @@ def fetch_answers(stop: threading.Event) -> None:
         mail_worker.fetch_answers(settings.incoming, stop, clock=now_utc)
 
 
+def read_calendars(stop: threading.Event) -> None:
+    """Read officers' own calendars for their busy times, all the time."""
+    busy_worker.keep_reading(stop, clock=now_utc)
+
+
 def forget_laid_aside(now: datetime) -> int:
     """Dismiss messages that have lain too long where nobody could place them."""
     return replies.forget_old(now=now)
@@ -149,6 +156,22 @@ def forget_laid_aside(now: datetime) -> int:
 def forget_contact_links(now: datetime) -> int:
     """Drop links in letters that have ended."""
     return contact_links.forget_ended(now=now)
+
+
+def forget_visit_links(now: datetime) -> int:
+    """Drop links to visits that have long opened nothing."""
+    return offers.forget_ended(now=now)
+
+
+def forget_reference_drafts(now: datetime) -> int:
+    """Drop what referees wrote and never sent, long after their links ended."""
+    return referees.forget_drafts(now=now)
+
+
+def call_off_taken_out(now: datetime) -> int:
+    """Call off the visits that officers took out of their calendars, once it is plain that none was being moved."""
+    today = london_date(now)
+    return from_calendar.call_off_taken_out(now, today=today, rulebook=policy.rulebook_on(today))
 
 
 def go_on_with_sheets(stop: threading.Event) -> None:
@@ -210,6 +233,51 @@ TIMETABLE = Timetable(
             again_when=reminding.BATCH,
         ),
         Job(
+            name="clear_held_times",
+            title="Give held times back that have run out",
+            every=timedelta(minutes=1),
+            do=holds.clear_run_out,
+            has_work=holds.has_run_out,
+            again_when=holds.BATCH,
+        ),
+        Job(
+            name="chase_unchosen",
+            title="Tell owners who has not chosen a time",
+            every=timedelta(minutes=15),
+            do=choosing.chase_unchosen,
+            has_work=choosing.has_unchosen,
+            again_when=choosing.BATCH,
+        ),
+        Job(
+            name="forget_reference_drafts",
+            title="Forget references that were never sent",
+            every=timedelta(days=1),
+            do=forget_reference_drafts,
+        ),
+        Job(name="forget_visit_links", title="Forget links to visits", every=timedelta(days=1), do=forget_visit_links),
+        Job(
+            name="call_off_taken_out",
+            title="Call off visits taken out of officers’ calendars",
+            every=timedelta(seconds=30),
+            do=call_off_taken_out,
+            has_work=caldav_reading.has_taken_out,
+        ),
+        Job(
+            name="roll_series_on",
+            title="Work out officers’ busy times further ahead",
+            every=timedelta(days=1),
+            do=caldav_writing.roll_on,
+        ),
+        Job(
+            name="look_out_for_officers",
+            title="Look out for officers who are on visits",
+            every=timedelta(seconds=20),
+            do=watching.raise_alarms,
+            has_work=watching.has_alarms_to_raise,
+            lease=timedelta(minutes=1),  # a worker that dies at it holds no alarm up for longer
+            again_when=watching.BATCH,
+        ),
+        Job(
             name="forget_event_guests",
             title="Forget guests of old events",
             every=timedelta(hours=6),
@@ -230,6 +298,7 @@ TIMETABLE = Timetable(
             do=course_timed.ask_who_came,
             again_when=course_timed.BATCH,
         ),
+        Job(name="forget_phones", title="Forget phones of visits", every=timedelta(hours=1), do=phones.forget_phones),
         Job(name="forget_held", title="Forget forms put away", every=timedelta(hours=6), do=forget_held),
         Job(name="forget_receipts", title="Forget old ids of websites", every=timedelta(hours=6), do=forget_receipts),
         Job(name="forget_sheets", title="Forget uploaded sheets", every=timedelta(hours=1), do=forget_sheets),
@@ -274,5 +343,11 @@ TIMETABLE = Timetable(
             do=checks_after_birthdays,
         ),
     ),
-    loops={"letters": deliver, "texts": deliver_texts, "sheets": go_on_with_sheets, "answers": fetch_answers},
+    loops={
+        "letters": deliver,
+        "texts": deliver_texts,
+        "sheets": go_on_with_sheets,
+        "answers": fetch_answers,
+        "calendars": read_calendars,
+    },
 )

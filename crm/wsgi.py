@@ -1,18 +1,15 @@
 """The parent that ``crm serve`` becomes, what it loads for its children, and what each of them does.
 
-The parent loads the product and opens nothing: no request, no database, no thread. Its children are forks, and share
-what is loaded instead of holding it once each; each process makes its own application and connections.
+The parent loads the product, makes the application and opens nothing: no request, no database, no thread. Its children
+are forks, and share what is loaded instead of holding it once each; each process makes its own connections.
 """
 
 from __future__ import annotations
 
 import gc
 import multiprocessing
-import os
 import signal
 import sys
-import threading
-import time
 from argparse import ArgumentParser
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,38 +19,37 @@ from crm import serving
 if TYPE_CHECKING:
     from flask import Flask
 
-LOOK_EVERY_S = 1.0
-LAST_REQUEST_S = 10.0
-"""How long a process whose master died may go on with the request in hand."""
+LAST_REQUEST_S = 10
+"""How long a web process that was asked to stop may go on with the requests in hand."""
+
+_product: Flask | None = None
+"""Made by the parent. Making it writes to much of what is loaded, and what is written to is no longer shared."""
 
 
 def application() -> Flask:
     """The product, in a process that ends when the server's master does, and at once when told to while it starts.
 
     The process is a fork of the master and would, until the server has set it up, treat a request to stop as the
-    master does: by making a note for somebody else.
+    master does: by making a note for somebody else. Where the master died it is killed, not asked: asked to stop while
+    it answers somebody, the server can wait for a request that waits for it, and would hold what that request has
+    locked for good (emmett-framework/granian #875). Who got no answer sends again, and is stored once.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     master = multiprocessing.parent_process()
-    serving.end_with_parent(master.pid if master is not None else None)
-    if master is not None and master.pid is not None:
-        threading.Thread(target=_end_after, args=(master.pid,), daemon=True, name="end-after-master").start()
-    from crm.app import create_app
-
-    app = create_app()
+    serving.end_with_parent(master.pid if master is not None else None, by=signal.SIGKILL)
+    app = product()
     settle()
     return app
 
 
-def _end_after(master: int) -> None:
-    """End this process for good some seconds after its master died.
+def product() -> Flask:
+    """The application, as the parent made it."""
+    global _product
+    if _product is None:
+        from crm.app import create_app
 
-    The signal that says so is lost when it comes while the server sets the process up: then nobody else would end it.
-    """
-    while os.getppid() == master:
-        time.sleep(LOOK_EVERY_S)
-    time.sleep(LAST_REQUEST_S)
-    os._exit(1)
+        _product = create_app()
+    return _product
 
 
 def settle() -> None:
@@ -75,7 +71,7 @@ def serve_web(*, host: str, port: int, workers: int) -> None:
         "granian", "crm.wsgi:application", "--factory",
         "--interface", "wsgi", "--host", host, "--port", str(port),
         "--workers", str(workers), "--blocking-threads", "2", "--backpressure", "64",
-        "--respawn-failed-workers", "--workers-kill-timeout", f"{serving.STOP_WITHIN_S - 5}s",
+        "--respawn-failed-workers", "--workers-kill-timeout", f"{LAST_REQUEST_S}s",
         "--no-ws", "--log-level", "warning",
     ]  # fmt: skip
     entrypoint()  # type: ignore[no-untyped-call]
@@ -83,25 +79,25 @@ def serve_web(*, host: str, port: int, workers: int) -> None:
 
 def run_worker() -> None:
     """The worker, as ``crm worker`` runs it."""
-    from crm.cli import main as crm
+    from crm.cli import work
 
-    crm(["worker"], prog_name="crm")
+    work(product())
 
 
 def load() -> None:
     """Load everything that a child will need, once for all of them."""
     import granian.cli  # noqa: F401
+    import holidays.countries  # noqa: F401  (asked for one country's, the library loads every country's)
     from sqlalchemy.orm import configure_mappers
 
     import crm.cli  # noqa: F401
     import crm.jobs.runner  # noqa: F401
-    from crm.app import screens
     from crm.db import load_driver
     from crm.settings import Settings
 
-    screens()
     load_driver(Settings.from_environ())
     configure_mappers()
+    product()
     gc.collect()
     gc.freeze()  # looking through it would write to it, and what is written to is no longer shared
 

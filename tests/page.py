@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -17,13 +17,15 @@ from urllib.parse import urlsplit
 VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 UNSEEN = frozenset({"script", "style", "template", "title", "head"})
 SELF_LABELLED = frozenset({"hidden", "submit", "button", "image", "reset"})
-REFERENCES = ("aria-describedby", "aria-labelledby", "aria-controls", "aria-errormessage", "aria-owns")
+REFERENCES = frozenset(f"aria-{name}" for name in ("describedby", "labelledby", "controls", "errormessage", "owns"))
+LEADS = frozenset({"href", "src", "action", "method", "hx-get", "hx-post"})
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 
 # What the service never says, and why: the first is boasting, the second blames, the third is noise.
 UNWANTED_WORDS = ("successfully", "invalid", "please note")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Element:
     """One element of a page."""
 
@@ -45,33 +47,43 @@ class Element:
     @property
     def text(self) -> str:
         """The words inside, with runs of space made one."""
-        return " ".join("".join(self._words()).split())
+        words: list[str] = []
+        self._put_words(words)
+        return " ".join("".join(words).split())
 
-    def _words(self) -> Iterator[str]:
+    def _put_words(self, words: list[str]) -> None:
         for child in self.children:
             if isinstance(child, str):
-                yield child
+                words.append(child)
             elif child.tag not in UNSEEN:
-                yield from child._words()
+                child._put_words(words)
                 if child.tag not in INLINE:
-                    yield " "
+                    words.append(" ")
 
-    def walk(self) -> Iterator[Element]:
+    def walk(self) -> list[Element]:
+        """Every element inside, in the order of the page."""
+        found: list[Element] = []
+        self._put_elements(found)
+        return found
+
+    def _put_elements(self, found: list[Element]) -> None:
         for child in self.children:
             if isinstance(child, Element):
-                yield child
-                yield from child.walk()
+                found.append(child)
+                if child.children:
+                    child._put_elements(found)
 
     def all(self, tag: str | None = None, class_: str | None = None, **attributes: str) -> list[Element]:
         """Elements inside, in order, by tag, one class, and attributes (``data_x`` stands for data-x)."""
         wanted = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
-        return [
-            element
-            for element in self.walk()
-            if (tag is None or element.tag == tag)
-            and (class_ is None or class_ in element.classes)
-            and all(element.attributes.get(name) == value for name, value in wanted.items())
-        ]
+        found = self.walk()
+        if tag is not None:
+            found = [element for element in found if element.tag == tag]
+        if class_ is not None:
+            found = [element for element in found if class_ in element.classes]
+        for name, value in wanted.items():
+            found = [element for element in found if element.attributes.get(name) == value]
+        return found
 
     def first(self, tag: str | None = None, class_: str | None = None, **attributes: str) -> Element:
         found = self.all(tag, class_, **attributes)
@@ -236,9 +248,11 @@ class Reader(HTMLParser):
         self.has_doctype = decl.lower() == "doctype html"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        names = Counter(name for name, _ in attrs)
-        self.mistakes += [f"<{tag}> has {name} twice" for name, times in names.items() if times > 1]
-        element = Element(tag, {name: value or "" for name, value in attrs}, self.at)
+        attributes = {name: value or "" for name, value in attrs}
+        if len(attributes) != len(attrs):
+            names = Counter(name for name, _ in attrs)
+            self.mistakes += [f"<{tag}> has {name} twice" for name, times in names.items() if times > 1]
+        element = Element(tag, attributes, self.at)
         self.at.children.append(element)
         if tag not in VOID:
             self.at = element
@@ -288,37 +302,42 @@ def read(html: str) -> Page:
 def faults(page: Page, *, resolves: Callable[[str, str], bool] | None = None) -> list[str]:
     """What is wrong with a page, a sentence each. ``resolves(method, path)``: does an address lead anywhere?"""
     found = list(page.mistakes)
-    elements = list(page.root.walk())
+    elements = page.root.walk()
     ids = Counter(e["id"] for e in elements if "id" in e.attributes)
     found += [f"the id {name!r} is used {times} times" for name, times in ids.items() if times > 1]
     found += ["an id is empty" for name in ids if not name.strip()]
     if page.is_whole:
-        found += _whole(page)
+        found += _whole(page, elements)
     for element in elements:
         found += _element(element, ids)
-        if resolves is not None:
+        if resolves is not None and not LEADS.isdisjoint(element.attributes):
             found += _addresses(element, ids, resolves, page.is_whole)
     found += _labels(page, elements)
     words = page.text.lower()
-    found += [f"the page says {word!r}" for word in UNWANTED_WORDS if re.search(rf"\b{word}\b", words)]
+    found += [
+        f"the page says {word!r}" for word in UNWANTED_WORDS if word in words and re.search(rf"\b{word}\b", words)
+    ]
     return found
 
 
-def _whole(page: Page) -> list[str]:
+def _whole(page: Page, elements: list[Element]) -> list[str]:
     found = []
+    tags: dict[str, list[Element]] = {}
+    for element in elements:
+        tags.setdefault(element.tag, []).append(element)
     for tag in ("h1", "main", "title"):
-        number = len([e for e in page.root.all(tag) if not e.inside("svg")])
+        number = len([e for e in tags.get(tag, ()) if not e.inside("svg")])
         if number != 1:
             found.append(f"there are {number} <{tag}> elements; there must be one")
     if not page.title:
         found.append("the title is empty")
-    if page.root.all("h1") and not page.h1:
+    if "h1" in tags and not tags["h1"][0].text:
         found.append("the heading is empty")
-    if not page.root.all("html") or not page.root.first("html").get("lang"):
+    if "html" not in tags or not tags["html"][0].get("lang"):
         found.append("<html> doesn't say its language")
-    if not page.root.all("meta", name="viewport"):
+    if not any(meta.get("name") == "viewport" for meta in tags.get("meta", ())):
         found.append("there is no viewport, so a phone would show it tiny")
-    levels = [int(e.tag[1]) for e in page.root.walk() if re.fullmatch(r"h[1-6]", e.tag)]
+    levels = [int(e.tag[1]) for e in elements if e.tag in HEADINGS]
     found += [
         f"an h{b} follows an h{a}: a level is missed" for a, b in zip(levels, levels[1:], strict=False) if b > a + 1
     ]
@@ -327,34 +346,36 @@ def _whole(page: Page) -> list[str]:
 
 def _element(element: Element, ids: Counter[str]) -> list[str]:
     found = []
-    if element.tag == "style" or "style" in element.attributes:
+    attributes = element.attributes
+    if element.tag == "style" or "style" in attributes:
         found.append(f"<{element.tag}> is styled in the page, which our content security policy refuses")
     if element.tag == "script" and not element.get("src"):
         found.append("there is a script in the page, which our content security policy refuses")
-    handlers = [name for name in element.attributes if name.startswith("on")]
+    handlers = [name for name in attributes if name.startswith("on")]
     if handlers:
         found.append(f"<{element.tag}> has {handlers[0]}, which our content security policy refuses")
-    for attribute in REFERENCES:
-        found += [
-            f"{attribute} of <{element.tag} {element.get('id')}> names {name!r}, which isn't there"
-            for name in element.get(attribute).split()
-            if name not in ids
-        ]
+    if not REFERENCES.isdisjoint(attributes):
+        for attribute in REFERENCES & attributes.keys():
+            found += [
+                f"{attribute} of <{element.tag} {element.get('id')}> names {name!r}, which isn't there"
+                for name in element[attribute].split()
+                if name not in ids
+            ]
     if element.tag == "label" and element.get("for") and element["for"] not in ids:
         found.append(f"the label {element.text!r} is for {element['for']!r}, which isn't there")
-    if element.tag == "img" and "alt" not in element.attributes:
+    if element.tag == "img" and "alt" not in attributes:
         found.append(f"the picture {element.get('src')} has no alt")
-    if element.tag == "a" and "href" in element.attributes and not _name_of(element):
+    if element.tag == "a" and "href" in attributes and not _has_name(element):
         found.append(f"the link to {element['href']!r} has no words")
-    if element.tag == "button" and not _name_of(element):
+    if element.tag == "button" and not _has_name(element):
         found.append("a button has no words")
     return found
 
 
-def _name_of(element: Element) -> str:
-    pictures = "".join(e.get("alt") + e.get("aria-label") for e in element.walk())
-    titles = "".join(e.text for e in element.all("title"))
-    return element.get("aria-label") + element.get("aria-labelledby") + element.text + pictures + titles
+def _has_name(element: Element) -> bool:
+    if element.text or element.get("aria-label") or element.get("aria-labelledby"):
+        return True
+    return any(e.get("alt") or e.get("aria-label") or (e.tag == "title" and e.text) for e in element.walk())
 
 
 def _labels(page: Page, elements: list[Element]) -> list[str]:

@@ -27,6 +27,3 @@ class ChangePasswordForm(BaseForm):
     current_password = SecretField("Your password now", [Needed("Write the password you use now")])
     password = SecretField("New password", [Needed("Choose a new password")])
 
-
-class EndSessionForm(BaseForm):
-    """Nothing to fill in: a button."""

@@ -155,3 +155,48 @@ class WebSession(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     browser: Mapped[str] = mapped_column(String(60), default="")
     """What browser on what machine, in our own few words, so that people can tell their sessions apart."""
+
+
+class SignInCode(Base):
+    """A short code by which an applicant signs in once: sent to where they alone are reached, or handed over by staff.
+
+    A row without a person answers for a contact point that nobody may sign in by, so that the pages behave the same.
+    """
+
+    __tablename__ = "sign_in_code"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(KeyText(64), unique=True)
+    """Of the page that asked for the code: the code is worth nothing in another browser."""
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    code_digest: Mapped[str] = mapped_column(KeyText(64))
+    """Keyed, because a short code could be guessed from a plain digest."""
+    is_handed: Mapped[bool] = mapped_column(default=False)
+    """Handed over by a member of staff, who knows who it was."""
+    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    tries: Mapped[int] = mapped_column(sa.Integer, default=0)
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    __table_args__ = (
+        CheckConstraint("NOT is_handed OR (person_id IS NOT NULL AND made_by_id IS NOT NULL)", name="handed_by_whom"),
+        CheckConstraint("tries >= 0", name="tries_are_counted"),
+    )
+
+
+class AppPassword(Base):
+    """A password for one program on one device, which can't bring a cookie. Only a digest of it is kept."""
+
+    __tablename__ = "app_password"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"), index=True)
+    name: Mapped[str] = mapped_column(String(60))
+    """What its owner calls the device."""
+    password_hash: Mapped[str] = mapped_column(KeyText(64), unique=True)
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    last_seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    program: Mapped[str] = mapped_column(String(40), default="")
+    """What program used it last, in our own few words."""
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

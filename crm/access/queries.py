@@ -102,6 +102,13 @@ def away_on(user_ids: Iterable[int], day: date) -> dict[int, StaffLeave]:
     return {row.user_id: row for row in rows}
 
 
+def managers_here(day: date) -> list[User]:
+    """The managers who are here on a day; where all of them are away, all of them."""
+    managers = staff_with_role(Role.MANAGER)
+    away = away_on([one.id for one in managers], day)
+    return [one for one in managers if one.id not in away] or managers
+
+
 def leave_of(actor: Actor, leave_id: int) -> StaffLeave:
     """A leave that this person may take back: their own, or anybody's for a manager. Raises NoSuchLeave."""
     leave = db.session.get(StaffLeave, leave_id)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from flask_login import UserMixin
 
+from crm import policy
 from crm.access.models import SessionKind, User, UserRole, WebSession
 from crm.access.tokens import digest_of, has_shape, new_token
 from crm.db import db, read
@@ -80,7 +81,16 @@ _LIVE = (
 )
 # Made once: every page of staff asks this, and putting the statement together would cost more than answering it.
 _STAFF = (
-    sa.select(_S.id, _S.began_at, _S.last_seen_at, _U.id.label("user_id"), _U.name, _U.email, _R.role)
+    sa.select(
+        _S.id,
+        _S.began_at,
+        _S.last_seen_at,
+        _U.id.label("user_id"),
+        _U.name,
+        _U.email,
+        _R.role,
+        *policy.stamp_columns(),
+    )
     .select_from(
         WebSession.__table__.join(User.__table__, _U.id == _S.user_id).outerjoin(
             UserRole.__table__, _R.user_id == _U.id
@@ -111,6 +121,7 @@ def find(token: str | None, kind: SessionKind, *, now: datetime) -> SignedIn | N
     if not rows:
         return None
     first = rows[0]
+    policy.keep_stamp(first.policy_version, first.policy_token)
     roles = frozenset(Role(row.role) for row in rows if row.role is not None)
     actor = Actor(kind=ActorKind.STAFF, user_id=first.user_id, display_name=first.name, roles=roles)
     return SignedIn(first.id, kind, actor, first.name, first.email, first.began_at, first.last_seen_at)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from wtforms import BooleanField, IntegerField, SelectField
+from wtforms import BooleanField, IntegerField
 
 from crm.rules.eligibility import OUTCOME_WORDS, ROUTE_WORDS, Criterion, Option, Outcome
+from crm.web.choice_fields import SelectField
 from crm.web.forms import BaseForm, Between, DateField, Needed, Optional, TextField
 
 OWN_ANSWERS = 5

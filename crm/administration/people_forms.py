@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from wtforms import SelectField, SelectMultipleField
-
 from crm.rules.permissions import Role
+from crm.web.choice_fields import SelectField, SelectMultipleField
 from crm.web.forms import BaseForm, EmailField, Needed, Optional, PhoneField, TextField
 
 ROLE_LABELS = {
@@ -45,6 +44,3 @@ class RolesForm(BaseForm):
 class LeavingForm(BaseForm):
     handed_to = SelectField("Who takes over their households and tasks", coerce=int)
 
-
-class ButtonForm(BaseForm):
-    """A button that needs no answer."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wtforms import IntegerField, RadioField, SelectField, SelectMultipleField
+from wtforms import IntegerField
 
+from crm.visits.models import PLACE_WORDS, PURPOSE_WORDS
+from crm.web.choice_fields import RadioField, SelectField, SelectMultipleField
 from crm.web.forms import (
     BaseForm,
     Between,
@@ -59,15 +61,85 @@ class VisitsForm(BaseForm):
         "How long a visit takes, in minutes", [Needed("Write how long"), Between(15, 480, "Write from 15 to 480")]
     )
     travel_minutes = IntegerField(
-        "Time kept for travel, in minutes", [Needed("Write how long"), Between(0, 240, "Write from 0 to 240")]
+        "Travel where we can’t work it out, in minutes",
+        [Needed("Write how long"), Between(0, 240, "Write from 0 to 240")],
     )
     visits_per_day = IntegerField(
         "At most so many visits a day for one officer", [Needed("Write how many"), Between(1, 12, "Write from 1 to 12")]
+    )
+    notice_hours = IntegerField(
+        "Earliest notice of a visit, in hours", [Needed("Write how many"), Between(0, 336, "Write from 0 to 336")]
+    )
+    hold_hours = IntegerField(
+        "A time is held for so many hours", [Needed("Write how many"), Between(1, 336, "Write from 1 to 336")]
+    )
+    link_days = IntegerField(
+        "A household can choose a time by its link for so many days",
+        [Needed("Write how many"), Between(1, 60, "Write from 1 to 60")],
+    )
+    chase_days = IntegerField(
+        "The owner is told that they have not chosen after so many working days",
+        [Needed("Write how many"), Between(1, 30, "Write from 1 to 30")],
+    )
+    change_hours = IntegerField(
+        "They can change or cancel a visit by their link until so many hours before",
+        [Needed("Write how many"), Between(0, 336, "Write from 0 to 336")],
+    )
+    late_in_minutes = IntegerField(
+        "Not checked in: ask the officer after so many minutes",
+        [Needed("Write how many"), Between(5, 120, "Write from 5 to 120")],
+    )
+    buddy_after_minutes = IntegerField(
+        "Not checked out: tell the buddy after so many minutes",
+        [Needed("Write how many"), Between(5, 120, "Write from 5 to 120")],
+    )
+    manager_after_minutes = IntegerField(
+        "Still not checked out: tell the managers after so many minutes",
+        [Needed("Write how many"), Between(10, 240, "Write from 10 to 240")],
     )
     working_from = TimeField("Visits may begin from", [Needed("Write a time")])
     working_until = TimeField("and end by", [Needed("Write a time")])
     safe_from = TimeField("Nobody is rung or texted before", [Needed("Write a time")])
     safe_until = TimeField("nor after", [Needed("Write a time")])
+
+
+class TravelForm(BaseForm):
+    """How fast people get from door to door, and what a mile is paid."""
+
+    winding_percent = IntegerField(
+        "Road for each 100 of the straight line", [Needed("Write how much"), Between(100, 250, "Write from 100 to 250")]
+    )
+    car_near_kmh = IntegerField(
+        "By car, the first 10 km", [Needed("Write a speed"), Between(5, 120, "Write from 5 to 120")]
+    )
+    car_far_kmh = IntegerField("By car, beyond that", [Needed("Write a speed"), Between(5, 120, "Write from 5 to 120")])
+    car_fixed_minutes = IntegerField(
+        "By car, parking and walking", [Needed("Write how long"), Between(0, 60, "Write from 0 to 60")]
+    )
+    transit_near_kmh = IntegerField(
+        "By public transport, the first 10 km", [Needed("Write a speed"), Between(3, 120, "Write from 3 to 120")]
+    )
+    transit_far_kmh = IntegerField(
+        "By public transport, beyond that", [Needed("Write a speed"), Between(3, 120, "Write from 3 to 120")]
+    )
+    transit_fixed_minutes = IntegerField(
+        "By public transport, walking and waiting", [Needed("Write how long"), Between(0, 90, "Write from 0 to 90")]
+    )
+    mileage_pence = IntegerField(
+        "Paid for a mile driven", [Needed("Write how much"), Between(0, 200, "Write from 0 to 200")]
+    )
+
+
+class VisitTypeForm(BaseForm):
+    """A kind of visit that the service makes."""
+
+    name = TextField("What it is called", [Needed("Give it a name")], longest=60)
+    purpose = RadioField("What it is for", [Needed("Choose what it is for")], choices=list(PURPOSE_WORDS.items()))
+    minutes = IntegerField("How long, in minutes", [Needed("Write how long"), Between(15, 480, "Write from 15 to 480")])
+    officers = RadioField(
+        "Who goes", [Needed("Choose one officer, or two")], choices=[("1", "One officer"), ("2", "Two officers")]
+    )
+    place = RadioField("Where", [Needed("Choose where you meet")], choices=list(PLACE_WORDS.items()))
 
 
 class PromiseForm(BaseForm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -19,7 +20,9 @@ from crm.administration.settings_forms import (
     PanelForm,
     PromiseForm,
     ServiceForm,
+    TravelForm,
     VisitsForm,
+    VisitTypeForm,
     WordingForm,
     response_form,
 )
@@ -34,6 +37,8 @@ from crm.rules.panel import PANEL_EDITIONS
 from crm.rules.permissions import Permission, Role
 from crm.rules.refusal import Refusal
 from crm.rules.response import ANY_HOUR, clock_words
+from crm.visits.districts import known_districts
+from crm.visits.models import PLACE_WORDS, PURPOSE_WORDS
 from crm.web.forms import BaseForm
 from crm.web.notices import tell
 from crm.web.pages import render, see_other
@@ -46,7 +51,13 @@ WORDING_NAMES = {
     "consent.phone": "Consent to calls",
     "consent.post": "Consent to post",
     "privacy_notice": "Privacy notice",
+    "application.declaration": "Declaration of an applicant",
+    "application.checks": "Agreement to the checks",
 }
+TRAVEL = (
+    *("winding_percent", "car_near_kmh", "car_far_kmh", "car_fixed_minutes"),
+    *("transit_near_kmh", "transit_far_kmh", "transit_fixed_minutes", "mileage_pence"),
+)
 UNIT_WORDS = {Unit.WORKING_DAYS: "working days", Unit.CALENDAR_DAYS: "days", Unit.CALENDAR_MONTHS: "months"}
 
 
@@ -120,7 +131,11 @@ def look() -> Response:
 def visit_settings() -> Response:
     """How long visits take, and when people may be visited, rung and texted."""
     service = policy.service()
-    numbers = ("visit_minutes", "travel_minutes", "visits_per_day")
+    numbers = (
+        *("visit_minutes", "travel_minutes", "visits_per_day", "notice_hours", "hold_hours"),
+        *("link_days", "chase_days", "change_hours"),
+        *("late_in_minutes", "buddy_after_minutes", "manager_after_minutes"),
+    )
     times = ("working_from", "working_until", "safe_from", "safe_until")
     form = VisitsForm(
         seen=str(policy.policy_version()),
@@ -132,12 +147,99 @@ def visit_settings() -> Response:
             form.working_until.errors = ["This is before visits may begin"]
         elif form.safe_from.data >= form.safe_until.data:
             form.safe_until.errors = ["This is before the time in the box above"]
+        elif form.manager_after_minutes.data <= form.buddy_after_minutes.data:
+            form.manager_after_minutes.errors = ["Write more minutes than for the buddy, who is told first"]
         else:
             values = {name: form[name].data for name in numbers}
             values |= {f"{name}_minutes": _minutes(form[name].data) for name in times}
             if _change_all(form, values):
                 return see_other(url_for("administration.visit_settings"))
     return _page("visits.html", form)
+
+
+@bp.route("/admin/settings/travel", methods=["GET", "POST"])
+@requires(Permission.MANAGE_SETTINGS)
+@writes
+def travel_settings() -> Response:
+    """What is assumed of travel, and what a mile is paid."""
+    service = policy.service()
+    form = TravelForm(seen=str(policy.policy_version()), **{name: getattr(service, name) for name in TRAVEL})
+    if form.is_sent_and_right() and _change_all(form, {name: form[name].data for name in TRAVEL}):
+        return see_other(url_for("administration.travel_settings"))
+    return _page("travel.html", form, districts=known_districts())
+
+
+# --- Kinds of visit ---------------------------------------------------------------------------------------------------
+
+
+@bp.get("/admin/settings/visit-types")
+@requires(Permission.MANAGE_SETTINGS)
+def visit_types() -> str:
+    """The kinds of visit that the service makes."""
+    return render(
+        "administration/visit_types.html",
+        here="admin",
+        types=policy.service().visit_types,
+        purposes=PURPOSE_WORDS,
+        place_words=PLACE_WORDS,
+    )
+
+
+@bp.route("/admin/settings/visit-types/new", methods=["GET", "POST"])
+@requires(Permission.MANAGE_SETTINGS)
+@writes
+def new_visit_type() -> Response:
+    """Add a kind of visit."""
+    return _visit_type(None)
+
+
+@bp.route("/admin/settings/visit-types/<int:number>", methods=["GET", "POST"])
+@requires(Permission.MANAGE_SETTINGS)
+@writes
+def visit_type(number: int) -> Response:
+    """One kind of visit. Visits that are booked stay as they are."""
+    return _visit_type(number)
+
+
+def _visit_type(number: int | None) -> Response:
+    types = policy.service().visit_types
+    if number is not None and not 1 <= number <= len(types):
+        raise NoSuchSetting("There is no such kind of visit. It may have been taken away.")
+    present = asdict(types[number - 1]) if number else {}
+    form = VisitTypeForm(
+        seen=str(policy.policy_version()), **{**present, "officers": str(present["officers"])} if present else {}
+    )
+    if form.is_sent_and_right():
+        rows = [asdict(one) for one in types]
+        row = {name: form[name].data for name in ("name", "purpose", "minutes", "place")}
+        row["officers"] = int(form.officers.data)
+        if number:
+            rows[number - 1] = row
+        else:
+            rows.append(row)
+        if _change_all(form, {"visit_types": rows}):
+            return see_other(url_for("administration.visit_types"))
+    return _page("visit_type.html", form, number=number, can_remove=number is not None and len(types) > 1)
+
+
+@bp.post("/admin/settings/visit-types/<int:number>/remove")
+@requires(Permission.MANAGE_SETTINGS)
+@writes
+def remove_visit_type(number: int) -> Response:
+    """Take a kind of visit away. Visits that were booked as one stay."""
+    types = policy.service().visit_types
+    if not 1 <= number <= len(types):
+        raise NoSuchSetting("There is no such kind of visit. It may have been taken away.")
+    gone = types[number - 1]
+    changing.change_setting(
+        name="visit_types",
+        value=[asdict(one) for one in types if one is not gone],
+        actor=current_actor(),
+        now=now_utc(),
+        today=today_in_london(),
+    )
+    tell(f"{gone.name} is taken away. Visits that are booked stay.")
+    return see_other(url_for("administration.visit_types"))
 
 
 def _time(minutes: int) -> time:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wtforms import BooleanField, RadioField, SelectField
+from wtforms import BooleanField
 from wtforms.validators import ValidationError
 
 from crm.assessments.applications import Received, SignedBy
@@ -12,6 +12,7 @@ from crm.assessments.household import NewMember
 from crm.assessments.transfer import TransferFacts
 from crm.cases.models import Person, PersonRole
 from crm.rules.reasons import WITHDRAWAL_REASONS
+from crm.web.choice_fields import RadioField, SelectField
 from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional, TextField
 
 MEMBER_ROWS = (1, 2, 3, 4)

@@ -13,7 +13,6 @@ from crm.assessments.steps import not_after_today, not_before, note
 from crm.cases.change_stage import change_stage
 from crm.cases.models import Case, Person
 from crm.db import db
-from crm.rules.eligibility import age_on
 from crm.rules.permissions import Actor, Permission, require
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
@@ -199,9 +198,3 @@ def _confirm_members(case: Case, received: Received, *, actor: Actor, now: datet
     for member in received.members:
         add_member(case, member, on=received.received_on, actor=actor, now=now)
 
-
-def age_words(person: Person, today: date) -> str:
-    """ "Priya, 41", or the name alone where the date of birth is not known."""
-    if person.born_on is None:
-        return person.given_name
-    return f"{person.given_name}, {age_on(person.born_on, today)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wtforms import BooleanField, RadioField, SelectField
+from wtforms import BooleanField
 from wtforms.validators import ValidationError
 
 from crm.assessments.checks import (
@@ -16,6 +16,7 @@ from crm.assessments.checks import (
     is_certificate_number,
 )
 from crm.assessments.models import CHECK_RESULT_WORDS, Check, CheckResult
+from crm.web.choice_fields import RadioField, SelectField
 from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional, TextField
 
 DBS_LEVELS = (("", "Choose"), ("enhanced", "Enhanced"), ("standard", "Standard"), ("basic", "Basic"))

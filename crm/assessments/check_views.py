@@ -8,7 +8,7 @@ from flask import Response, request
 
 from crm.access.guards import requires
 from crm.access.queries import names_of
-from crm.assessments import checks, queries, stage_one
+from crm.assessments import checks, queries, referees, stage_one
 from crm.assessments.check_forms import AskForm, ChaseForm, CheckForm, StageOneForm
 from crm.assessments.models import CHECK_RESULT_WORDS, Check, CheckResult
 from crm.assessments.overview_views import Looking, case_page, look, seen_of
@@ -45,6 +45,7 @@ def _page(
         None,
     )
     rule = next((one for one in looking.rulebook.check_rules if one.item == check.item), None)
+    referee = referees.in_place(check) if check.item in referees.REFEREE_ITEMS else None
     sent: BaseForm = next((one for one in (form, ask, chase) if one is not None and one.problems), form)
     return case_page(
         "assessments/record_check.html",
@@ -63,6 +64,9 @@ def _page(
         clock=clock,
         reading=looking.rulebook.say_due(clock.rule, clock.due_on, today=looking.today) if clock else None,
         can_record=looking.actor.has(P.RECORD_CHECK),
+        is_of_referee=check.item in referees.REFEREE_ITEMS,
+        referee=referee,
+        standing=referees.standing_of(referee, now=looking.now) if referee is not None else None,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from wtforms import HiddenField, IntegerField, RadioField, SelectField, SelectMultipleField
+from wtforms import HiddenField, IntegerField
 from wtforms.validators import ValidationError
 
 from crm.assessments.course_models import CourseSession, PrepCourse
@@ -16,6 +16,7 @@ from crm.assessments.course_queries import Adult
 from crm.assessments.course_register import Mark, Seen
 from crm.clock import LONDON, london
 from crm.rules.preparation import HOW_WORDS, How
+from crm.web.choice_fields import RadioField, SelectField, SelectMultipleField
 from crm.web.forms import BaseForm, Between, DateField, LongTextField, Needed, Optional, TextField, TimeField
 
 NEW_ROWS, FURTHER_ROWS = 7, 2

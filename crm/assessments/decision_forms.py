@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from wtforms import RadioField
-
 from crm.assessments.decisions import Considered
 from crm.assessments.models import DECISION_WORDS
 from crm.assessments.stage_forms import TermsForm
 from crm.delivery.posting import DISPATCH_METHODS
+from crm.web.choice_fields import RadioField
 from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional
 
 VOICE_METHODS = (("phone", "By phone"), ("in_person", "In person"), ("video", "By video"))
@@ -111,7 +110,7 @@ class AnswerForm(BaseForm):
         form = cls(**defaults)
         form.kind.choices = [("representations", "They wrote to us: representations")]
         if irm_is_open:
-            form.kind.choices.append(("irm", "They applied to the Independent Review Mechanism"))
+            form.kind.choices = [*form.kind.choices, ("irm", "They applied to the Independent Review Mechanism")]
         return form
 
 

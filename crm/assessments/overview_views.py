@@ -12,7 +12,7 @@ from flask import Response, make_response, request
 from crm import policy
 from crm.access.guards import current_actor, requires
 from crm.access.queries import names_of
-from crm.assessments import course_queries, queries
+from crm.assessments import course_queries, queries, referees
 from crm.assessments.forecast import forecast
 from crm.assessments.matrix import matrix_of
 from crm.assessments.models import DECISION_WORDS, RECOMMENDATION_WORDS, DecisionKind, Recommendation
@@ -248,5 +248,8 @@ def overview(reference: str) -> Response:
         on_case=is_on_case(looking.actor, case, today=today),
         is_transfer=bool(known.application and known.application.approved_elsewhere),
         can_record=looking.actor.has(P.RECORD_CHECK),
+        referees=[
+            (one, referees.standing_of(one, now=looking.now)) for one in referees.referees_of(case) if one.is_in_place
+        ],
         prepared=course_queries.prepared(case, course_queries.preparation_of(case), now=looking.now),
     )

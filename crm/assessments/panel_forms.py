@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField
+from wtforms import BooleanField
 from wtforms.validators import ValidationError
 
 from crm.assessments.meetings import Recommended
 from crm.assessments.models import RECOMMENDATION_WORDS, TOOK_PART, Presence, Recommendation
 from crm.assessments.stage_forms import TermsForm
 from crm.rules.panel import Seat
+from crm.web.choice_fields import RadioField, SelectField, SelectMultipleField
 from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional, TextField, TimeField
 
 SEAT_WORDS = {Seat.CHAIR: "Chair", Seat.VICE_CHAIR: "Vice-chair", Seat.MEMBER: "Member"}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from wtforms import IntegerField, RadioField, SelectField
+from wtforms import IntegerField
 
 from crm.assessments.models import KIND_OF_CARE_WORDS, REPORT_SECTIONS
 from crm.assessments.terms import Terms
+from crm.web.choice_fields import RadioField, SelectField
 from crm.web.forms import BaseForm, Between, DateField, LongTextField, Needed, Optional, TextField
 
 CARE_CHOICES = [("", "Not limited"), *((str(kind), words) for kind, words in KIND_OF_CARE_WORDS.items())]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, select
 
 from crm.audit.models import AuditEntry, AuditSeal
 from crm.db import db, starts_with
@@ -72,12 +71,6 @@ def looks_of_case(
 def is_sealed(entry_id: int) -> bool:
     """Whether the chain covers this entry yet."""
     return db.session.scalar(select(AuditSeal.position).where(AuditSeal.entry_id == entry_id)) is not None
-
-
-def last_entry_at() -> datetime | None:
-    """When the newest entry was made."""
-    newest = select(func.max(AuditEntry.id)).scalar_subquery()
-    return db.session.scalar(select(AuditEntry.at).where(AuditEntry.id == newest))
 
 
 def _page(query: Select[AuditEntry], before: int | None, limit: int) -> TrailPage:

@@ -40,7 +40,7 @@ def make_address(*, user_id: int, actor: Actor, now: datetime) -> str:
     """A new secret for a user's feed, given back this once. The one before stops working at once."""
     end_address(user_id=user_id, how="renewed", actor=actor, now=now)
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    db.session.add(FeedToken(user_id=user_id, token_hash=_digest(token), made_at=now))
+    db.session.add(FeedToken(user_id=user_id, token_hash=digest_of(token), made_at=now))
     db.session.flush()
     record("feed.made", actor=actor, at=now, subject=f"user:{user_id}")
     return token
@@ -71,14 +71,11 @@ def address_of(user_id: int) -> FeedToken | None:
 
 
 def feed_state(token: str, *, now: datetime) -> FeedState:
-    """Whose feed this is and how it stands. Raises NoSuchFeed.
-
-    The window moves by a day at midnight UTC, so the day is part of the ETag.
-    """
+    """Whose feed this is and how it stands. Raises NoSuchFeed."""
     row = db.session.execute(
         select(FeedToken.user_id, FeedToken.id, FeedToken.made_at, OfficerCalendar.changes, OfficerCalendar.changed_at)
         .outerjoin(OfficerCalendar, OfficerCalendar.user_id == FeedToken.user_id)
-        .where(FeedToken.token_hash == _digest(token), FeedToken.ended_at.is_(None))
+        .where(FeedToken.token_hash == digest_of(token), FeedToken.ended_at.is_(None))
     ).first()
     if row is None:
         raise NoSuchFeed
@@ -86,9 +83,14 @@ def feed_state(token: str, *, now: datetime) -> FeedState:
     day_began = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return FeedState(
         user_id=row.user_id,
-        etag=f"{row.id}-{row.changes or 0}-{now:%Y%m%d}",
+        etag=tag_of(row.id, row.changes, now),
         changed_at=max(changed_at, day_began).replace(microsecond=0),
     )
+
+
+def tag_of(token_id: int, changes: int | None, now: datetime) -> str:
+    """The ETag of a feed. Its window moves by a day at midnight UTC, so the day is part of it."""
+    return f"{token_id}-{changes or 0}-{now:%Y%m%d}"
 
 
 def feed_bytes(state: FeedState, *, name: str, now: datetime) -> bytes:
@@ -106,6 +108,6 @@ def feed_bytes(state: FeedState, *, name: str, now: datetime) -> bytes:
     return ical.feed(name, events)
 
 
-def _digest(token: str) -> str:
+def digest_of(token: str) -> str:
     """256 random bits need no slow hash, and a calendar program asks every few minutes."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -11,8 +11,11 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from icalendar import CLASS, PARTSTAT, ROLE, STATUS, TRANSP, Calendar, Event, vCalAddress
+
+from crm.rules.intervals import Span
 
 PRODID = "-//Doorstep//Visits//EN"
 REFRESH = timedelta(hours=1)
@@ -79,7 +82,15 @@ def event_text(facts: EventFacts, *, stamp: datetime) -> str:
     return raw.decode("utf-8")
 
 
-def message(facts: EventFacts, *, method: str, stamp: datetime, organiser: Mailbox, attendee: Mailbox) -> bytes:
+def message(
+    facts: EventFacts,
+    *,
+    method: str,
+    stamp: datetime,
+    organiser: Mailbox,
+    attendee: Mailbox,
+    partstat: PARTSTAT = PARTSTAT.NEEDS_ACTION,
+) -> bytes:
     """The calendar object of one message to one person (RFC 5546): one event, one organiser, one attendee."""
     event = _event(facts, stamp=stamp)
     event.organizer = vCalAddress.new(organiser.email, cn=_name(organiser))
@@ -87,7 +98,7 @@ def message(facts: EventFacts, *, method: str, stamp: datetime, organiser: Mailb
         vCalAddress.new(
             attendee.email,
             cn=_name(attendee),
-            partstat=PARTSTAT.NEEDS_ACTION,
+            partstat=partstat,
             role=ROLE.REQ_PARTICIPANT,
             rsvp=method == "REQUEST",
         )
@@ -123,6 +134,42 @@ def file(events: Sequence[EventFacts], *, stamp: datetime) -> bytes:
     check_lines(raw, FILE_PROPERTIES)
     head, end, _ = raw.partition(b"END:VCALENDAR")
     return head + "".join(event_text(facts, stamp=stamp) for facts in events).encode("utf-8") + end + b"\r\n"
+
+
+def free_busy(spans: Sequence[Span], *, begin: datetime, end: datetime, stamp: datetime) -> str:
+    """The answer to when somebody is not free: times, and nothing else."""
+    lines = [
+        "BEGIN:VCALENDAR",
+        f"PRODID:{PRODID}",
+        "VERSION:2.0",
+        "BEGIN:VFREEBUSY",
+        f"DTSTAMP:{_written(stamp)}",
+        f"DTSTART:{_written(begin)}",
+        f"DTEND:{_written(end)}",
+        *(f"FREEBUSY:{_written(span.start)}/{_written(span.end)}" for span in spans),
+        "END:VFREEBUSY",
+        "END:VCALENDAR",
+        "",
+    ]
+    return "\r\n".join(lines)
+
+
+def _written(moment: datetime) -> str:
+    return _utc(moment).strftime("%Y%m%dT%H%M%SZ")
+
+
+def alone(event: str) -> str:
+    """One rendered event as a whole calendar object: what a calendar program fetches."""
+    head, end = _frame_of_one()
+    return f"{head}{event}{end}"
+
+
+@lru_cache(maxsize=1)
+def _frame_of_one() -> tuple[str, str]:
+    raw: bytes = _frame().to_ical()
+    check_lines(raw, FILE_PROPERTIES)
+    head, end, _ = raw.decode("utf-8").partition("END:VCALENDAR")
+    return head, f"{end}\r\n"
 
 
 def check_lines(raw: bytes, expected: Sequence[str]) -> None:

@@ -11,15 +11,29 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
-from crm.calendars import ical
+from crm.calendars import caldav_showing, ical
 from crm.calendars.ical import EventFacts, Mailbox
-from crm.calendars.models import CalendarObject, OfficerCalendar
+from crm.calendars.models import (
+    CHANGES_OF_AN_AGE,
+    MOST_AGES,
+    CalendarEntry,
+    CalendarObject,
+    OfficerCalendar,
+)
 from crm.db import db
 from crm.delivery import Channel, Invitation
 from crm.delivery.enqueue import recipient_key
-from crm.delivery.message import sendable_address
+from crm.delivery.message import UnsendableAddress, sendable_address
+from crm.rules.refusal import Refusal
+
+
+class UidTaken(Refusal):
+    """An event with this UID stands in somebody's calendar already: it is a copy, and two can't be told apart."""
+
+    def __init__(self) -> None:
+        super().__init__("This event was copied from another calendar. Make a new one instead.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +48,10 @@ class Owner:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What a letter carries: the calendar object, the UID that orders it, and its place in that order."""
+    """What a letter carries: the calendar object, the UID that orders it, and its place in that order. No calendar
+    object goes to a mailbox that was not invited by us."""
 
-    invitation: Invitation
+    invitation: Invitation | None
     uid: str
     sequence: int
 
@@ -54,8 +69,14 @@ def request(
     url: str,
     organiser: Mailbox,
     now: datetime,
+    uid: str | None = None,
+    invites: bool = True,
 ) -> Told:
-    """Put a visit into somebody's calendar, or tell them its new time, under the UID it has there for life."""
+    """Put a visit into somebody's calendar, or tell them its new time, under the UID it has there for life.
+
+    ``uid`` is the one under which their own program made it; ``invites`` says whether a new one goes to their mailbox
+    as an invitation. Raises UidTaken.
+    """
     facts = enter(
         owner,
         visit_id=visit_id,
@@ -68,8 +89,10 @@ def request(
         url=url,
         organiser=organiser,
         now=now,
+        uid=uid,
+        invites=invites,
     )
-    return _told(facts, "REQUEST", owner, organiser=organiser, now=now)
+    return _told(facts, "REQUEST", owner, visit_id=visit_id, organiser=organiser, now=now)
 
 
 def enter(
@@ -85,11 +108,15 @@ def enter(
     url: str,
     organiser: Mailbox,
     now: datetime,
+    uid: str | None = None,
+    invites: bool = True,
 ) -> EventFacts:
     """Put a visit into somebody's calendar and send them nothing: nobody is invited to what has already been."""
     existing = _object_of(visit_id, _mailbox_key(owner))
+    if existing is None and uid is not None:
+        _see_that_it_is_new(uid)
     facts = EventFacts(
-        uid=existing.uid if existing else new_uid(organiser),
+        uid=existing.uid if existing else uid or new_uid(organiser),
         sequence=sequence,
         starts_at=starts_at,
         ends_at=ends_at,
@@ -98,7 +125,7 @@ def enter(
         description=description,
         url=url,
     )
-    _keep(existing, owner, visit_id=visit_id, facts=facts, now=now)
+    _keep(existing, owner, visit_id=visit_id, facts=facts, now=now, invites=invites)
     return facts
 
 
@@ -130,7 +157,7 @@ def cancel(
         cancelled=True,
     )
     _keep(existing, owner, visit_id=visit_id, facts=facts, now=now)
-    return _told(facts, "CANCEL", owner, organiser=organiser, now=now)
+    return _told(facts, "CANCEL", owner, visit_id=visit_id, organiser=organiser, now=now)
 
 
 def tell(facts: EventFacts, *, email: str, name: str, organiser: Mailbox, now: datetime) -> Told:
@@ -149,6 +176,45 @@ def objects_of_visit(visit_id: int) -> list[CalendarObject]:
             select(CalendarObject).where(CalendarObject.visit_id == visit_id).order_by(CalendarObject.id)
         )
     )
+
+
+def object_with_uid(uid: str) -> CalendarObject | None:
+    """The event of this UID, in whosever calendar."""
+    return db.session.scalars(select(CalendarObject).where(CalendarObject.uid == uid)).first()
+
+
+def is_mailbox_of(event: CalendarObject, address: str) -> bool:
+    """Whether an event went to this address."""
+    try:
+        owner = Owner(email=address, name="", user_id=event.user_id, person_id=event.person_id)
+        return _mailbox_key(owner) == event.mailbox_key
+    except UnsendableAddress:
+        return False
+
+
+def stay(
+    event: CalendarObject,
+    owner: Owner,
+    *,
+    summary: str,
+    location: str,
+    description: Sequence[str],
+    url: str,
+    organiser: Mailbox,
+    now: datetime,
+) -> Told:
+    """Tell somebody who asked for another time that the event stays where it is (DECLINECOUNTER)."""
+    facts = EventFacts(
+        uid=event.uid,
+        sequence=event.sequence,
+        starts_at=event.starts_at,
+        ends_at=event.ends_at,
+        summary=summary,
+        location=location,
+        description=description,
+        url=url,
+    )
+    return _told(facts, "DECLINECOUNTER", owner, organiser=organiser, now=now)
 
 
 def hold_calendars(user_ids: Iterable[int], *, now: datetime) -> None:
@@ -175,6 +241,12 @@ def _insert_counter(user_id: int, now: datetime) -> None:
     )
 
 
+def _see_that_it_is_new(uid: str) -> None:
+    taken = db.session.scalar(select(CalendarObject.id).where(CalendarObject.uid == uid))
+    if taken is not None or ical.plain(uid) != uid:
+        raise UidTaken
+
+
 def _object_of(visit_id: int, mailbox_key: str) -> CalendarObject | None:
     return db.session.scalars(
         select(CalendarObject).where(CalendarObject.visit_id == visit_id, CalendarObject.mailbox_key == mailbox_key)
@@ -190,8 +262,17 @@ def new_uid(organiser: Mailbox) -> str:
     return f"{secrets.token_hex(16)}@{organiser.email.rpartition('@')[2]}"
 
 
-def _keep(existing: CalendarObject | None, owner: Owner, *, visit_id: int, facts: EventFacts, now: datetime) -> None:
+def _keep(
+    existing: CalendarObject | None,
+    owner: Owner,
+    *,
+    visit_id: int,
+    facts: EventFacts,
+    now: datetime,
+    invites: bool = True,
+) -> None:
     row = existing or CalendarObject(
+        is_invited=invites,
         user_id=owner.user_id,
         person_id=owner.person_id,
         visit_id=visit_id,
@@ -203,12 +284,13 @@ def _keep(existing: CalendarObject | None, owner: Owner, *, visit_id: int, facts
     row.ics = ical.event_text(facts, stamp=now)
     row.changed_at = now
     row.removed_at = now if facts.cancelled else None
-    row.change = _count_change(owner.user_id, now) if owner.user_id is not None else facts.sequence
+    row.change = count_change(owner.user_id, now) if owner.user_id is not None else facts.sequence
     db.session.add(row)
     db.session.flush()
+    caldav_showing.show(row, now=now)
 
 
-def _count_change(user_id: int, now: datetime) -> int:
+def count_change(user_id: int, now: datetime) -> int:
     """Raise an officer's counter. Its time moves on by a second at least: HTTP dates know nothing finer."""
     hold_calendars([user_id], now=now)
     calendar = db.session.get(OfficerCalendar, user_id, populate_existing=True)
@@ -220,7 +302,23 @@ def _count_change(user_id: int, now: datetime) -> int:
     return calendar.changes
 
 
-def _told(facts: EventFacts, method: str, owner: Owner, *, organiser: Mailbox, now: datetime) -> Told:
+def begin_new_age() -> None:
+    """After a copy of the database was put back: programs know of changes that it never had, under numbers that will be
+    given again. So the numbers go on in another age, which nothing of before can be taken for."""
+    newest = db.session.scalar(select(func.max(OfficerCalendar.changes))) or 0
+    age = secrets.choice([one for one in range(1, MOST_AGES) if one != newest // CHANGES_OF_AN_AGE])
+    for counter in (OfficerCalendar.changes, CalendarEntry.change):
+        moved = counter % CHANGES_OF_AN_AGE + age * CHANGES_OF_AN_AGE
+        db.session.execute(update(counter.class_).values({counter.key: moved}))
+
+
+def _told(
+    facts: EventFacts, method: str, owner: Owner, *, organiser: Mailbox, now: datetime, visit_id: int | None = None
+) -> Told:
+    """``visit_id`` where it may be that this mailbox was not invited by us."""
+    event = _object_of(visit_id, _mailbox_key(owner)) if visit_id is not None else None
+    if event is not None and not event.is_invited:
+        return Told(invitation=None, uid=facts.uid, sequence=facts.sequence)
     attendee = Mailbox(sendable_address(owner.email), owner.name)
     sender = replace(organiser, email=sendable_address(organiser.email))
     raw = ical.message(facts, method=method, stamp=now, organiser=sender, attendee=attendee)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
+from crm.access.models import User
 from crm.audit import record
 from crm.cases import addresses, bounces, letters, summary, timeline
 from crm.cases.change_stage import claim_version
 from crm.cases.models import Case, ContactAttempt, Person, StageChange, TimelineEntry
 from crm.cases.stopping import stop_contact
 from crm.clock import LONDON, london_date
-from crm.db import db
+from crm.db import UTCDateTime, db, our_word, read
 from crm.delivery import Channel, OutboundMessage
 from crm.delivery.enqueue import take_back
 from crm.rules.permissions import Actor, Permission, Sensitivity, require
@@ -193,24 +195,40 @@ def undo_attempt(
     summary.refresh(case, today=today, rulebook=rulebook)
 
 
-def tries_of(case: Case) -> list[ContactAttempt]:
-    """The tries to reach a household since its enquiry was last opened, the newest first; none that was taken back."""
-    opened_again = (
-        select(func.max(StageChange.changed_at))
-        .where(StageChange.case_id == case.id, StageChange.move == "reopen_enquiry")
-        .scalar_subquery()
+class Try(NamedTuple):
+    """A try to reach somebody, and the name of whoever made it."""
+
+    id: int
+    how: str
+    tried_at: datetime
+    person_id: int | None
+    by_id: int | None
+    by: str | None
+
+
+def tries_of(case: Case) -> list[Try]:
+    """The tries to reach a household since its enquiry was last opened, the newest first; none that was taken back.
+    One query."""
+    db.session.flush()
+    return [Try._make(row) for row in read(_TRIES, {"case_id": case.id, "opened_at": case.opened_at})]
+
+
+_TRIED, _MOVED = ContactAttempt.__table__.c, StageChange.__table__.c
+_OPENED_AGAIN = (
+    select(func.max(_MOVED.changed_at))
+    .where(_MOVED.case_id == bindparam("case_id"), _MOVED.move == our_word("reopen_enquiry"))
+    .scalar_subquery()
+)
+_TRIES = (
+    select(_TRIED.id, _TRIED.how, _TRIED.tried_at, _TRIED.person_id, _TRIED.by_id, User.__table__.c.name)
+    .outerjoin(User.__table__, User.__table__.c.id == _TRIED.by_id)
+    .where(
+        _TRIED.case_id == bindparam("case_id"),
+        _TRIED.undone_at.is_(None),
+        _TRIED.tried_at >= func.coalesce(_OPENED_AGAIN, bindparam("opened_at", type_=UTCDateTime())),
     )
-    return list(
-        db.session.scalars(
-            select(ContactAttempt)
-            .where(
-                ContactAttempt.case_id == case.id,
-                ContactAttempt.undone_at.is_(None),
-                ContactAttempt.tried_at >= func.coalesce(opened_again, case.opened_at),
-            )
-            .order_by(ContactAttempt.tried_at.desc(), ContactAttempt.id.desc())
-        )
-    )
+    .order_by(_TRIED.tried_at.desc(), _TRIED.id.desc())
+)
 
 
 def add_note(
@@ -226,6 +244,9 @@ def add_note(
     """Keep a note on the timeline. ``kind`` is note or contact; ``at`` is when it happened, now unless given."""
     if not text.strip():
         raise Refusal("Write the note before keeping it.", status=422, field="note")
+    # Whoever merges the household holds the case: waiting for them before the line is added, not between the line and
+    # the touch that comes with it, keeps the two from waiting for each other.
+    db.session.execute(select(Case.id).where(Case.id == case.id).with_for_update(key_share=True))
     title = "Note" if kind == "note" else "Contact"
     timeline.add(
         case, kind=kind, title=title, detail=text.strip(), sensitivity=sensitivity, actor=actor, occurred_at=at or now

@@ -23,8 +23,11 @@ from crm.delivery.letters import LETTERS, LetterKind
 from crm.delivery.message import UnsendableAddress, sendable_address
 from crm.delivery.render import Sources
 from crm.delivery.worker import Later, Stop
+from crm.rules.likeness import mailbox
 from crm.rules.permissions import Actor
+from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
+from crm.rules.safe_times import next_safe_moment
 
 BY_WORDS = {Channel.EMAIL: "by email", Channel.TEXT: "by text", Channel.POST: "by post, to print"}
 
@@ -94,15 +97,15 @@ def send_letter(
         ),
         now=now,
     )
-    by = BY_WORDS[route.channel]
-    timeline.add(
-        case,
-        kind="letter",
-        title=f"{message.subject if sources else letter.title}: {person.full_name}, {by}",
-        actor=actor,
-        occurred_at=now,
-        person_id=person.id,
-    )
+    if not letter.asked_for:
+        timeline.add(
+            case,
+            kind="letter",
+            title=f"{message.subject if sources else letter.title}: {person.full_name}, {BY_WORDS[route.channel]}",
+            actor=actor,
+            occurred_at=now,
+            person_id=person.id,
+        )
     _record_queued(message, case=case, kind=kind, actor=actor, now=now)
     return message
 
@@ -204,6 +207,104 @@ def send_to_staff(
     return message
 
 
+def send_to_referee(
+    kind: str,
+    *,
+    case: Case,
+    first_name: str,
+    email: str | None,
+    phone: str | None,
+    context: Mapping[str, Any],
+    whom: str,
+    stream: str,
+    sequence: int,
+    about_id: int,
+    actor: Actor,
+    now: datetime,
+) -> OutboundMessage:
+    """Write to somebody who speaks for a household and is not of it: by email, by text where there is only a mobile.
+
+    Raises WrongRecipient where that place is one of the household's own. The letter names no person of the case as its
+    reader, so that answers to it and what a household is shown of its letters stay apart. ``whom`` is how the case says
+    who it went to, without a name; ``about_id`` the applicant it is about.
+    """
+    letter = LETTERS[kind]
+    refuse_households(case, email=email, phone=phone)
+    channel = Channel.EMAIL if email else Channel.TEXT
+    service = policy.service()
+    owner = db.session.get(User, case.owner_id) if case.owner_id else None
+    message = enqueue(
+        NewMessage(
+            kind=kind,
+            channel=channel,
+            to=Recipient(email=email) if email else Recipient(phone=keys.phone_key(phone)),
+            dedupe_key=f"{kind}:{stream}:{sequence}",
+            context={
+                "service": service,
+                "first_name": first_name,
+                "reference": case.reference,
+                "owner_name": owner.name if owner else service.name,
+                **context,
+            },
+            case_id=case.id,
+            stream=stream,
+            sequence=sequence,
+            not_before=None
+            if channel == Channel.EMAIL
+            else next_safe_moment(
+                now, quiet=None, from_minutes=service.safe_from_minutes, until_minutes=service.safe_until_minutes
+            ),
+        ),
+        now=now,
+    )
+    timeline.add(
+        case,
+        kind="letter",
+        title=f"{letter.title}: {whom}, {BY_WORDS[channel]}",
+        actor=actor,
+        occurred_at=now,
+        person_id=about_id,
+    )
+    _record_queued(message, case=case, kind=kind, actor=actor, now=now)
+    return message
+
+
+class WrongRecipient(Refusal):
+    """A letter about a household would come to the household."""
+
+    default_status = 422
+
+
+def refuse_households(case: Case, *, email: str | None, phone: str | None) -> None:
+    """Raise WrongRecipient where one of the household is reached at this email or number, now or when they lived
+    there: what others say of people must not come to those it is about."""
+    for field, given in (("email", email), ("phone", phone)):
+        whose = _whose(case, email=given if field == "email" else None, phone=given if field == "phone" else None)
+        if whose is not None:
+            what = "email address" if field == "email" else "number"
+            raise WrongRecipient(
+                f"That {what} is the one we have for {whose.given_name}, of the household. "
+                "Ask for one that is the referee’s alone.",
+                field=field,
+            )
+
+
+def is_households(case: Case, *, email: str | None, phone: str | None) -> bool:
+    """Whether one of the household is reached at this email or number."""
+    return _whose(case, email=email, phone=phone) is not None
+
+
+def _whose(case: Case, *, email: str | None, phone: str | None) -> Person | None:
+    email_key, box, number = keys.email_key(email), mailbox(email) if email else None, keys.phone_key(phone)
+    for person in case.household.people:
+        theirs = mailbox(person.email) if person.email else None
+        if (email_key and email_key == person.email_key) or (box and box == theirs):
+            return person
+        if number and number == person.phone_key:
+            return person
+    return None
+
+
 @dataclass(frozen=True)
 class Way:
     """One way by which a letter could go to somebody."""
@@ -264,7 +365,7 @@ def _route(
     codes = []
     for channel in (wanted,) if wanted is not None else _ways(letter, person):
         code = safe_contact.why_not_by(letter, case, person, channel, now=at, is_chosen=wanted is not None)
-        moment = safe_contact.next_moment(person, channel, at=at)
+        moment = at if letter.asked_for else safe_contact.next_moment(person, channel, at=at)
         if code is None and moment is not None and not_after is not None and moment > not_after:
             code = "too_late"
         if code is None:
@@ -275,7 +376,8 @@ def _route(
 
 def _ways(letter: LetterKind, person: Person) -> list[Channel]:
     ways = [channel for channel in (Channel.EMAIL, Channel.POST, Channel.TEXT) if channel in letter.channels]
-    return sorted(ways, key=lambda channel: channel != person.prefers)
+    prefers = None if letter.has_calendar and person.prefers == Channel.TEXT else person.prefers
+    return sorted(ways, key=lambda channel: channel != prefers)
 
 
 def _recipient(case: Case, person: Person, channel: Channel) -> Recipient:
@@ -312,7 +414,7 @@ def may_it_leave(message: OutboundMessage, *, now: datetime, today: date, actor:
         why = safe_contact.WHY_NOT[code]
         _tell_owner(letter, case, person, why=why, actor=actor, now=now, today=today)
         return Stop(code)
-    safe = safe_contact.next_moment(person, channel, at=now)
+    safe = now if letter.asked_for else safe_contact.next_moment(person, channel, at=now)
     return Later(safe) if safe is not None and safe > now else None
 
 

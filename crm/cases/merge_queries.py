@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import func, or_, select
 
 from crm.access.queries import names_of
 from crm.cases.merge_models import FormerCase, FormerPerson, HouseholdMerge, MergeKind, MergeState
 from crm.cases.models import Case
-from crm.cases.queries import visible_cases
 from crm.db import db
 from crm.delivery.models import MessageStatus, OutboundMessage
 from crm.rules import merging
-from crm.rules.permissions import Actor
 from crm.rules.refusal import Refusal
 
 
@@ -128,21 +127,12 @@ def former_ids(case_id: int) -> list[int]:
     return list(db.session.scalars(select(FormerCase.former_id).where(FormerCase.case_id == case_id)))
 
 
-def asked_merges(actor: Actor, *, today: date, limit: int = 20) -> list[HouseholdMerge]:
-    """Merges that wait for a second person, the oldest first: asked by others, of households this person may open."""
-    return list(
-        db.session.scalars(
-            select(HouseholdMerge)
-            .join(Case, Case.id == HouseholdMerge.kept_case_id)
-            .where(
-                HouseholdMerge.state == MergeState.ASKED,
-                HouseholdMerge.asked_by_id.is_distinct_from(actor.user_id),
-                visible_cases(actor, today=today),
-            )
-            .order_by(HouseholdMerge.asked_at)
-            .limit(limit)
-        )
-    )
+def merges_numbered(ids: Sequence[int]) -> list[HouseholdMerge]:
+    """These merges, the first asked for first. No query where there are none."""
+    if not ids:
+        return []
+    oldest_first = (HouseholdMerge.asked_at, HouseholdMerge.id)
+    return list(db.session.scalars(select(HouseholdMerge).where(HouseholdMerge.id.in_(ids)).order_by(*oldest_first)))
 
 
 def waiting_merge(kept_id: int, gone_id: int | None) -> int | None:

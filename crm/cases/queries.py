@@ -176,6 +176,13 @@ def _load_rest(case: Case) -> None:
         set_committed_value(case, "tracks", list(db.session.scalars(_TRACKS, {"case_id": case.id}).all()))
 
 
+def case_of_household(household_id: int) -> Case | None:
+    """The journey that a household is on now, or else its latest. For those whose own household it is."""
+    return db.session.scalars(
+        _WHOLE_CASE.where(Case.household_id == household_id).order_by(Case.is_open.desc(), Case.id.desc()).limit(1)
+    ).first()
+
+
 def read_reference(typed: str) -> str | None:
     """The reference that was meant. Its own prefix is believed where it is typed: a service may have changed its."""
     head, hyphen, _rest = typed.strip().upper().partition("-")

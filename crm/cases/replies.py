@@ -6,9 +6,12 @@ only to whoever had the letter. Who stands in From is noted, and believed by nob
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+import structlog
 from sqlalchemy import func, select
 
 from crm import policy
@@ -33,6 +36,33 @@ STOP_WORDS = frozenset({"stop", "stop all", "stopall", "unsubscribe", "end", "qu
 WROTE_BACK = " wrote back. Read it and answer"
 
 
+log = structlog.get_logger("mail")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """What a feature made of a calendar object that came by mail."""
+
+    outcome: IncomingOutcome
+    case: Case | None = None
+    person: Person | None = None
+    why: str | None = None
+    """Why it lies in the tray."""
+    text: str | None = None
+    """What the tray shows of it, in words: a calendar object is nothing that people read."""
+
+
+TakesCalendar = Callable[..., Placed | None]
+CALENDARS: dict[str, TakesCalendar | None] = {
+    "answers_to_visits": None,
+    "events_of_officers": None,
+    "answers_to_events": None,
+    "answers_to_nothing": None,
+}
+"""Named here, bound in the application: asked as ``f(mail, whose=…, now=…, today=…)`` in the transaction that takes a
+message in, until one says that the calendar object is its business."""
+
+
 class NotInTheTray(Refusal):
     """The message was dealt with meanwhile."""
 
@@ -41,8 +71,9 @@ def take_in(raw: bytes, *, now: datetime, today: date) -> IncomingMessage:
     """Take in one message of the mailbox for answers, once: the same message again changes nothing.
 
     1. A delivery report is about a letter of ours (``bounces``).
-    2. An answer is filed on its case, with a task for the owner; STOP by itself stops us.
-    3. Whatever else comes, or comes too heavy, too often, or to an address that we never made, lies in the tray.
+    2. An answer to an invitation, or an invitation to us, is seen to by the feature that it is about (``CALENDARS``).
+    3. An answer is filed on its case, with a task for the owner; STOP by itself stops us.
+    4. Whatever else comes, or comes too heavy, too often, or to an address that we never made, lies in the tray.
     """
     mail = incoming.read(raw)
     earlier = _earlier(mail.digest)
@@ -56,13 +87,16 @@ def take_in(raw: bytes, *, now: datetime, today: date) -> IncomingMessage:
             bounces.take_bounce(mail, letter, now=now, today=today)
             return _keep(mail, IncomingOutcome.BOUNCE, now=now, letter=letter)
     whose = _whose(mail, signed)
+    placed = _ask_the_features(mail, whose, now=now, today=today)
+    if placed is not None:
+        return placed
     if whose is None:
         forged = any(signed_addresses.is_ours(one) and "+" in one for one in mail.recipients)
         return _lay_aside(mail, "forged" if forged else "no_address", now=now, today=today)
     case, person = whose
     if mail.is_too_heavy:
         return _lay_aside(mail, "too_heavy", now=now, today=today)
-    if _filed_lately(case, now=now) >= MOST_IN_AN_HOUR:
+    if is_flooded(case, now=now):
         return _lay_aside(mail, "too_many", now=now, today=today)
     if mail.is_automatic:
         _note(case, person, f"An automatic answer came from the mailbox of {person.full_name}", now=now)
@@ -71,6 +105,36 @@ def take_in(raw: bytes, *, now: datetime, today: date) -> IncomingMessage:
     if _says_stop(mail.text):
         stopping.stop_contact(person, how="email", actor=SYSTEM, now=now, today=today)
     return _keep(mail, IncomingOutcome.FILED, now=now, case=case, person=person)
+
+
+def lay_aside_unread(raw: bytes, *, now: datetime, today: date) -> IncomingMessage:
+    """Lay a message that broke something in the tray, by its head."""
+    digest = hashlib.sha256(raw).hexdigest()
+    mail = IncomingMail(digest=digest, sender="", subject="", recipients=(), answers=(), text="", files=())
+    try:
+        read = incoming.read(raw)
+        mail = replace(mail, digest=read.digest, sender=read.sender, subject=read.subject)
+    except Exception as fault:
+        log.error("message_not_read", fault=type(fault).__name__)
+    return _earlier(mail.digest) or _lay_aside(mail, "not_dealt_with", now=now, today=today)
+
+
+def _ask_the_features(
+    mail: IncomingMail, whose: tuple[Case, Person] | None, *, now: datetime, today: date
+) -> IncomingMessage | None:
+    if mail.calendar is None:
+        return None
+    for takes in CALENDARS.values():
+        placed = takes(mail, whose=whose, now=now, today=today) if takes is not None else None
+        if placed is None:
+            continue
+        if placed.outcome == IncomingOutcome.TRAY:
+            shown = replace(mail, text=placed.text or mail.text)
+            return _lay_aside(shown, placed.why or "no_address", now=now, today=today)
+        if placed.person is not None and placed.outcome == IncomingOutcome.FILED and _says_stop(mail.text):
+            stopping.stop_contact(placed.person, how="email", actor=SYSTEM, now=now, today=today)
+        return _keep(mail, placed.outcome, now=now, case=placed.case, person=placed.person)
+    return None
 
 
 def take_in_text(*, sender: str, words: str, reference: str, now: datetime, today: date) -> IncomingMessage:
@@ -99,7 +163,7 @@ def take_in_text(*, sender: str, words: str, reference: str, now: datetime, toda
     if texted is None:
         return _lay_aside(mail, "unknown_number", now=now, today=today, channel=Channel.TEXT)
     case, person = texted
-    if _filed_lately(case, now=now) >= MOST_IN_AN_HOUR:
+    if is_flooded(case, now=now):
         return _lay_aside(mail, "too_many", now=now, today=today, channel=Channel.TEXT)
     _file(case, person, mail, channel=Channel.TEXT, actor=SYSTEM, now=now, today=today)
     return _keep(mail, IncomingOutcome.FILED, now=now, channel=Channel.TEXT, case=case, person=person)
@@ -229,11 +293,12 @@ def _texted_lately(people: Sequence[Person]) -> tuple[Case, Person] | None:
     return _case_and_person(letter.case_id, person.id)
 
 
-def _filed_lately(case: Case, *, now: datetime) -> int:
+def is_flooded(case: Case, *, now: datetime) -> bool:
+    """Whether so much came about a case lately that what comes now is laid aside."""
     count = select(func.count()).where(
         IncomingMessage.case_id == case.id, IncomingMessage.received_at > now - timedelta(hours=1)
     )
-    return db.session.scalar(count) or 0
+    return (db.session.scalar(count) or 0) >= MOST_IN_AN_HOUR
 
 
 def _says_stop(text: str) -> bool:

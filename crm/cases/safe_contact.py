@@ -26,7 +26,7 @@ WHY_NOT: dict[str, str] = {
     "no_consent": "they have not said yes to news and events that way",
     "way_forbidden": "they asked us not to write to them that way",
     "address_not_working": "their email does not work, and there is no other way",
-    "shared_address": "their email is shared and we have no postal address",
+    "shared_address": "their email or phone is shared and we have no postal address",
     "not_confirmed": "nobody has confirmed that the new email is theirs, and we have no postal address",
     "never_safe": "there is no time at which they may be reached",
     "too_late": "the hours in which they may be reached come too late for it",
@@ -63,12 +63,15 @@ def why_not_by(
         return "no_address"
     if channel == Channel.EMAIL and person.email_fails_since is not None:
         return "address_not_working"
-    if channel == Channel.EMAIL and letter.contains_sensitive:
+    is_for_one = letter.contains_sensitive or letter.asked_for
+    if channel == Channel.TEXT and is_for_one and shares_phone(case, person):
+        return "shared_address"
+    if channel == Channel.EMAIL and is_for_one:
         if shares_email(case, person):
             return "shared_address"
         if person.email_unconfirmed_since is not None:
             return "not_confirmed"
-    if next_moment(person, channel, at=now) is None:
+    if not letter.asked_for and next_moment(person, channel, at=now) is None:
         return "never_safe"
     return None
 
@@ -106,6 +109,18 @@ def shares_email(case: Case, person: Person) -> bool:
         Person.email_key == person.email_key, Person.household_id != case.household_id
     )
     # The same first name under the same address is the same person, entered twice
+    return any(given != person.given_key for given in db.session.scalars(elsewhere.limit(20)))
+
+
+def shares_phone(case: Case, person: Person) -> bool:
+    """Whether somebody else of the household, or of another, is reached at the same number."""
+    if not person.phone_key:
+        return False
+    if any(other.id != person.id and other.phone_key == person.phone_key for other in case.household.people):
+        return True
+    elsewhere = select(Person.given_key).where(
+        Person.phone_key == person.phone_key, Person.household_id != case.household_id
+    )
     return any(given != person.given_key for given in db.session.scalars(elsewhere.limit(20)))
 
 

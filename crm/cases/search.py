@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Date, Integer, Select, String, and_, bindparam, or_, select, union_all
 
@@ -28,12 +28,14 @@ from crm.rules.permissions import Actor, ActorKind, Role
 MATCHES_SHOWN = 20
 LOOKED_THROUGH = 1500
 """How many people of one name are looked through for those of a district; beyond it the list says there may be more."""
+LOOKED_THROUGH_BY_FEW = 50_000
+"""The same for somebody who may open only the few households that they have a part in, wherever these stand."""
+SEE_MOST = frozenset({Role.MANAGER, Role.RECRUITER})
 AS_WRITTEN, AS_CALLED = "as written", "as called"
 
 
-@dataclass(frozen=True)
-class Match:
-    """Somebody found by search, and what it was that matched."""
+class Match(NamedTuple):
+    """Somebody found by search, and what it was that matched: a plain tuple, which templates take apart in one go."""
 
     case_id: int
     reference: str
@@ -300,13 +302,14 @@ def _statement(way: str, kind: ActorKind, roles: frozenset[Role], limit: int) ->
             .order_by(person.id)
             .limit(no_more_than(1))
         )
+    most = LOOKED_THROUGH if kind == ActorKind.SYSTEM or roles & SEE_MOST else LOOKED_THROUGH_BY_FEW
     branches = []
     for number, ids in enumerate(_people(way)):
         conditions: list[ColumnElement[bool]] = [visible]
         if placed:
-            ids = ids.limit(no_more_than(LOOKED_THROUGH))
             conditions.append(_lives_there(placed))
-        few = ids.subquery(f"few_{number}")
+        # In the order of an index and with an end: whatever a planner thinks of how many there are, it takes the index.
+        few = ids.limit(no_more_than(most)).subquery(f"few_{number}")
         branches.append(
             select(*columns)
             .select_from(few)
@@ -334,6 +337,11 @@ def _between(column: Any, low: str = "low", high: str = "high") -> ColumnElement
     return and_(column >= bindparam(low, type_=String), column < bindparam(high, type_=String))
 
 
+def _only_begun(column: Any) -> ColumnElement[bool]:
+    """What begins with the word and is not the word itself, of which there may be very many."""
+    return and_(column > bindparam("low", type_=String), column < bindparam("high", type_=String))
+
+
 def _people(way: str) -> list[Select[Any]]:
     """The people of one way, by their ids, the best first. Whole words come before what only begins with them because
     an index holds them so."""
@@ -341,30 +349,33 @@ def _people(way: str) -> list[Select[Any]]:
     who = select(person.id.label("id"))
 
     def by_key(kind: str, condition: ColumnElement[bool]) -> Select[Any]:
-        return select(key.person_id.label("id")).where(key.kind == our_word(kind), condition)
+        found = select(key.person_id.label("id")).where(key.kind == our_word(kind), condition)
+        return found.order_by(key.key, key.person_id)
 
+    by_family = who.order_by(person.family_key, person.given_key)
+    by_given = who.order_by(person.given_key, person.family_key)
     a, b = bindparam("a", type_=String), bindparam("b", type_=String)
     low = bindparam("low", type_=String)
     if way == "one word":
         return [
-            who.where(person.family_key == low),
-            who.where(person.given_key == low),
+            by_family.where(person.family_key == low),
+            by_given.where(person.given_key == low),
             by_key("word", key.key == low),
-            who.where(_between(person.family_key), person.family_key != low),
-            who.where(_between(person.given_key), person.given_key != low),
-            by_key("word", _between(key.key)),
+            by_family.where(_only_begun(person.family_key)),
+            by_given.where(_only_begun(person.given_key)),
+            by_key("word", _only_begun(key.key)),
         ]
     if way == "two words":
         return [
-            who.where(person.given_key == a, _between(person.family_key)),
-            who.where(person.family_key == a, _between(person.given_key)),
-            who.where(person.given_key == b, _between(person.family_key, "low_a", "high_a")),
-            who.where(person.family_key == b, _between(person.given_key, "low_a", "high_a")),
+            by_given.where(person.given_key == a, _between(person.family_key)),
+            by_family.where(person.family_key == a, _between(person.given_key)),
+            by_given.where(person.given_key == b, _between(person.family_key, "low_a", "high_a")),
+            by_family.where(person.family_key == b, _between(person.given_key, "low_a", "high_a")),
             _with_other_word(a, person.family_key, "low", "high"),
             _with_other_word(a, person.given_key, "low", "high"),
             _with_other_word(b, person.given_key, "low_a", "high_a"),
-            who.where(_between(person.family_key, "low_whole", "high_whole")),
-            who.where(_between(person.given_key, "low_whole", "high_whole")),
+            by_family.where(_between(person.family_key, "low_whole", "high_whole")),
+            by_given.where(_between(person.given_key, "low_whole", "high_whole")),
         ]
     home_of = (
         select(person.id.label("id"))
@@ -372,7 +383,7 @@ def _people(way: str) -> list[Select[Any]]:
         .join(Person.__table__, person.household_id == home.id)
     )
     other = Person.__table__.alias("other")
-    few = who.where(person.given_key == a).limit(no_more_than(LOOKED_THROUGH)).subquery("few_of_one_name")
+    few = by_given.where(person.given_key == a).limit(no_more_than(LOOKED_THROUGH)).subquery("few_of_one_name")
     ways: dict[str, list[Select[Any]]] = {
         "couple": [
             select(other.c.id.label("id"))
@@ -382,11 +393,11 @@ def _people(way: str) -> list[Select[Any]]:
             .where(other.c.id != person.id, _between(other.c.given_key))
         ],
         "sound": [by_key("names", _between(key.key))],
-        "email": [who.where(_between(person.email_key))],
+        "email": [who.where(_between(person.email_key)).order_by(person.email_key)],
         "mailbox": [by_key("mailbox", key.key == low)],
-        "phone": [who.where(_between(person.phone_key))],
+        "phone": [who.where(_between(person.phone_key)).order_by(person.phone_key)],
         "born": [by_key("born", _between(key.key))],
-        "postcode": [home_of.where(_between(home.postcode_key))],
+        "postcode": [home_of.where(_between(home.postcode_key)).order_by(home.postcode_key)],
         "area": [home_of.where(_lives_there("area"))],
     }
     return ways[way]
@@ -398,6 +409,7 @@ def _with_other_word(word: Any, column: Any, low: str, high: str) -> Select[Any]
     few = (
         select(key.person_id)
         .where(key.kind == our_word("word"), key.key == word)
+        .order_by(key.person_id)
         .limit(no_more_than(LOOKED_THROUGH))
         .subquery()
     )

@@ -11,6 +11,8 @@ from crm.rules.permissions import Actor, ActorKind, Sensitivity
 
 LONGEST_TITLE = 200
 """A title that names somebody is cut here rather than refused: a name may be as long as its form takes."""
+LONGEST_ACTOR = 160
+"""The same for who did it, where that is one of a household: first and last name together may be longer."""
 MOVE_WORDS: dict[str, str] = {
     "open_enquiry": "Enquiry received",
     "record_contact": "First talk",
@@ -115,6 +117,6 @@ def values_of_line(
         "detail_sealed": seal(TimelineEntry.__tablename__, "detail_sealed", row_key, detail) if detail else None,
         "sensitivity": sensitivity,
         "person_id": person_id,
-        "actor_name": actor.display_name,
+        "actor_name": actor.display_name[:LONGEST_ACTOR],
         "actor_id": actor.user_id,
     }

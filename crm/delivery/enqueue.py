@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, text, update
+from sqlalchemy import or_, select, text, update
 
 from crm.clock import london_date
 from crm.db import db, rows_changed
@@ -92,7 +92,7 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
         row.payload = render.write_page(letter, words, message.context, message.to, now)
     if message.stream is not None and message.sequence is not None:
         supersede(message.stream, message.sequence, now=now)
-        if letter.calls_off and not _may_have_left(message.stream):
+        if letter.calls_off and not has_left(message.stream):
             row.status, row.settled_at, row.last_failure = MessageStatus.SUPERSEDED, now, NEVER_LEFT
     db.session.add(row)
     db.session.flush()
@@ -203,8 +203,8 @@ def letters_that_left(case_ids: Iterable[int]) -> set[int]:
     return {case_id for case_id in db.session.scalars(left) if case_id is not None}
 
 
-def _may_have_left(stream: str) -> bool:
-    """Whether a copy of any letter of the stream may be in the recipient's mailbox."""
+def has_left(stream: str) -> bool:
+    """Whether any letter of the stream has left, or may have: a copy may be in the recipient's mailbox."""
     left = select(OutboundMessage.id).where(
         OutboundMessage.stream == stream,
         or_(
@@ -244,16 +244,6 @@ def release_held(*, now: datetime) -> int:
     return rows_changed(result)
 
 
-def held_letters() -> int:
-    """How many letters are held."""
-    return (
-        db.session.scalar(
-            select(func.count()).select_from(OutboundMessage).where(OutboundMessage.status == MessageStatus.HELD)
-        )
-        or 0
-    )
-
-
 def _email_bytes(message: NewMessage, words: render.Words, to: str, message_id: str, now: datetime) -> bytes:
     room = post_room()
     service = message.context["service"]
@@ -276,7 +266,8 @@ def _email_bytes(message: NewMessage, words: render.Words, to: str, message_id: 
 
 
 def _reply_to(message: NewMessage) -> str | None:
-    """The address of this person's answers in this case. An invitation is answered to its organiser."""
-    if message.invitation is not None or message.case_id is None or message.person_id is None:
+    """The address of this person's answers in this case. Programs answer an invitation to its organiser, people and
+    some programs to this: it says whose the answer is, from whichever mailbox it comes."""
+    if message.case_id is None or message.person_id is None:
         return None
     return signed_addresses.reply_address(case_id=message.case_id, person_id=message.person_id)

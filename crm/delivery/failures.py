@@ -181,6 +181,7 @@ FAILURE_WORDS = {
     "damaged": "The stored letter is damaged",
     "too_late": "It was too late to be of use",
     "overtaken": "Newer news took its place",
+    "not_wanted": "What it asks for is not wanted any more",
     "first_never_left": "What it calls off was never sent",
     "asked_to_stop": "They asked us to stop",
     "way_forbidden": "They asked us not to write this way",

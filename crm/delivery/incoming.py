@@ -18,6 +18,8 @@ from email.message import Message
 from email.utils import getaddresses
 from html.parser import HTMLParser
 
+from crm.delivery import vouching
+
 LARGEST_BYTES = 10 * 1024 * 1024
 """More than this is read by its head: the words of a family's answer are a few kilobytes."""
 HEAD_BYTES = 64 * 1024
@@ -76,11 +78,15 @@ class IncomingMail:
     text: str
     files: tuple[str, ...]
     """The names of what came with it."""
+    calendar: str | None = None
+    """The calendar object that came with it, as it was written: the first that is meant to be acted on."""
     is_automatic: bool = False
     """A machine wrote it: an absence note, a list, a receipt."""
     is_too_heavy: bool = False
     """Only its head was read."""
     bounce: Bounce | None = None
+    is_vouched_for: bool = False
+    """Our own mail server says that it comes from the sender's domain, or from the sender signed in there."""
 
 
 def read(raw: bytes) -> IncomingMail:
@@ -91,17 +97,20 @@ def read(raw: bytes) -> IncomingMail:
         parts = [] if is_too_heavy else list(_leaves(message))
     except (RecursionError, ValueError, LookupError, AttributeError, TypeError):
         message, parts, is_too_heavy = message_from_bytes(_head(raw)), [], True
+    sender = _first_address(message, "From")
     return IncomingMail(
         digest=_digest(message, raw),
-        sender=_first_address(message, "From"),
+        sender=sender,
         subject=_words(message, "Subject")[:200],
         recipients=_recipients(message),
         answers=_answers(message),
         text=_text_of(parts)[:LONGEST_TEXT],
         files=tuple(_file_names(parts)),
+        calendar=_calendar_of(parts),
         is_automatic=_is_automatic(message),
         is_too_heavy=is_too_heavy,
         bounce=_bounce(message, is_too_heavy=is_too_heavy),
+        is_vouched_for=vouching.is_vouched_for(message, sender),
     )
 
 
@@ -207,6 +216,15 @@ def _file_names(parts: list[Message]) -> Iterator[str]:
         if _is_file(part):
             name = part.get_filename() or part.get_content_type()
             yield " ".join("".join(c if c.isprintable() else " " for c in str(name)).split())[:80]
+
+
+def _calendar_of(parts: list[Message]) -> str | None:
+    """Programs send it as text/calendar, most of them once more as a file."""
+    for kind in ("text/calendar", "application/ics"):
+        for part in parts:
+            if part.get_content_type() == kind:
+                return _decoded(part)
+    return None
 
 
 def _text_of(parts: list[Message]) -> str:

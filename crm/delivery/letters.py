@@ -65,6 +65,11 @@ class LetterKind:
     """A person writes its words to a whole list: whom it does not reach stands there, and is no task of an owner's."""
     unasked: bool = False
     """To a guest of an event, who did not ask for it: says how to stop."""
+    has_calendar: bool = False
+    """Brings an entry for the calendar, which a text can't: goes by text only where neither email nor post will do."""
+    asked_for: bool = False
+    """Its reader asked for it this moment and waits for it: goes at once whatever the hour, only to where they alone
+    are reached, and is no line of the household's story."""
     names_nobody: bool = False
     """Goes where a stranger may read it: says neither who is meant nor which case."""
     must_say: tuple[str, ...] = ()
@@ -264,21 +269,41 @@ _CATALOGUE = (
     ),
     # --- the first visit, and every visit after it
     LetterKind(
+        kind="visit_choose",
+        title="Choose a time for the visit",
+        fields=("choose_url", "minutes", "officers", "expires_at"),
+        optional={"place": "at your home"},
+        channels=EMAIL_OR_TEXT,
+        must_say=("choose_url",),
+    ),
+    LetterKind(
         kind="visit_invitation",
         title="Invitation to a home visit",
         fields=_VISIT,
+        channels=ALL_WAYS,
+        has_calendar=True,
         optional={"partner_name": None, "visit_url": None, "purpose": None, "place": "at your home"},
     ),
     LetterKind(
         kind="visit_changed",
         title="The home visit has moved",
         fields=(*_VISIT, "old_starts_at"),
+        channels=ALL_WAYS,
+        has_calendar=True,
         optional={"visit_url": None, "reason": None, "place": "at your home"},
+    ),
+    LetterKind(
+        kind="visit_stays",
+        title="The home visit stays where it is",
+        fields=_VISIT,
+        optional={"place": "at your home"},
     ),
     LetterKind(
         kind="visit_cancelled",
         title="The home visit is off",
         fields=("starts_at",),
+        channels=ALL_WAYS,
+        has_calendar=True,
         optional={"rebook_url": None, "reason": None},
         calls_off=True,
     ),
@@ -302,6 +327,30 @@ _CATALOGUE = (
         title="Visit moved in your calendar",
         audience=Audience.OFFICER,
         fields=(*_OFFICER_VISIT, "old_starts_at"),
+        optional={"is_own_event": False},
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="officer_visit_stays",
+        title="Visit stays where it is in your calendar",
+        audience=Audience.OFFICER,
+        fields=(*_OFFICER_VISIT, "why"),
+        optional={"instead": ()},
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="officer_event_booked",
+        title="Visit booked from your calendar",
+        audience=Audience.OFFICER,
+        fields=_OFFICER_VISIT,
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="officer_event_refused",
+        title="Event in your calendar not booked",
+        audience=Audience.STAFF,
+        fields=("starts_at", "why", "settle_url"),
+        optional={"instead": ()},
         channels=EMAIL_ONLY,
     ),
     LetterKind(
@@ -309,10 +358,20 @@ _CATALOGUE = (
         title="Visit taken out of your calendar",
         audience=Audience.OFFICER,
         fields=("reference", "starts_at", "town", "case_url"),
+        optional={"is_own_event": False},
         channels=EMAIL_ONLY,
         calls_off=True,
     ),
     # --- the application
+    LetterKind(
+        kind="portal_code",
+        title="A code to sign in by",
+        fields=("code",),
+        channels=EMAIL_OR_TEXT,
+        asked_for=True,
+        names_nobody=True,
+        must_say=("code",),
+    ),
     LetterKind(
         kind="invitation_to_apply",
         title="Invitation to apply",
@@ -336,6 +395,28 @@ _CATALOGUE = (
         fields=("about_names", "check_title", "reply_by"),
         optional={"to_referee": True, "about_address": None, "about_born_on": None, "reply_url": None},
         contains_sensitive=True,
+    ),
+    LetterKind(
+        kind="reference_request",
+        title="Request for a reference",
+        audience=Audience.REFEREE,
+        fields=("applicants", "reply_url", "reply_by", "expires_at"),
+        channels=EMAIL_OR_TEXT,
+        must_say=("reply_url",),
+    ),
+    LetterKind(
+        kind="reference_reminder",
+        title="Reminder to a referee",
+        audience=Audience.REFEREE,
+        fields=("applicants", "reply_url", "reply_by", "expires_at"),
+        channels=EMAIL_OR_TEXT,
+        must_say=("reply_url",),
+    ),
+    LetterKind(
+        kind="reference_thanks",
+        title="Thank you to a referee",
+        audience=Audience.REFEREE,
+        channels=EMAIL_ONLY,
     ),
     LetterKind(
         kind="stage_one_passed",
@@ -471,6 +552,49 @@ _CATALOGUE = (
         audience=Audience.STAFF,
         fields=("on", "visits", "over", "over_count", "over_more", "due", "due_count", "due_more", "my_day_url"),
         channels=EMAIL_ONLY,
+    ),
+    # --- officers out alone
+    LetterKind(
+        kind="lone_buddy",
+        title="You look out for an officer",
+        audience=Audience.STAFF,
+        fields=("officers", "starts_at", "ends_at", "watch_url"),
+        channels=EMAIL_OR_TEXT,
+    ),
+    LetterKind(
+        kind="lone_not_in",
+        title="You have not checked in",
+        audience=Audience.STAFF,
+        fields=("starts_at", "watch_url"),
+        channels=EMAIL_OR_TEXT,
+    ),
+    LetterKind(
+        kind="lone_not_out",
+        title="You have not checked out",
+        audience=Audience.STAFF,
+        fields=("ends_at", "watch_url"),
+        channels=EMAIL_OR_TEXT,
+    ),
+    LetterKind(
+        kind="lone_overdue",
+        title="An officer has not checked out",
+        audience=Audience.STAFF,
+        fields=("officers", "ends_at", "call_number", "watch_url"),
+        channels=EMAIL_OR_TEXT,
+    ),
+    LetterKind(
+        kind="lone_help",
+        title="An officer asks for help",
+        audience=Audience.STAFF,
+        fields=("officers", "call_number", "watch_url"),
+        channels=EMAIL_OR_TEXT,
+    ),
+    LetterKind(
+        kind="lone_safe",
+        title="An officer is safe",
+        audience=Audience.STAFF,
+        fields=("officers", "watch_url"),
+        channels=EMAIL_OR_TEXT,
     ),
     LetterKind(
         kind="running_late",

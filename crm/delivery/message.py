@@ -43,7 +43,7 @@ class Invitation:
 
     ics: bytes
     method: str
-    """REQUEST, CANCEL or REPLY."""
+    """One of ``mime.METHODS``."""
 
 
 @dataclass(frozen=True)

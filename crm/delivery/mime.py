@@ -27,7 +27,9 @@ LONGEST_HEADER_TEXT = 200
 HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type")
 ONE_CLICK = "List-Unsubscribe=One-Click"
 """What a mail program posts to the address in List-Unsubscribe when its reader says so (RFC 8058)."""
-METHODS = ("REQUEST", "CANCEL", "REPLY")
+METHODS = ("REQUEST", "CANCEL", "REPLY", "COUNTER", "DECLINECOUNTER")
+AS_ATTENDEE = ("REPLY", "COUNTER")
+"""What we say about an event of somebody else's, to which we are invited."""
 
 _ENCODED_WORD_BYTES = 42
 """Bytes in one encoded word: 56 characters in base64, 68 with its frame, under the 75 that RFC 2047 allows."""
@@ -234,11 +236,13 @@ def check_invitation(invitation: Invitation, *, organiser: str, attendee: str) -
         name = re.split("[:;]", line, maxsplit=1)[0].upper()
         if name in mailboxes:
             mailboxes[name].append(_calendar_address(line))
-    if invitation.method == "REPLY":  # an answer to somebody else's meeting: we are the attendee
+    if invitation.method in AS_ATTENDEE:
         organiser, attendee = attendee, organiser
+        # Invited was an address of ours, whatever stands behind its plus sign.
+        mailboxes["ATTENDEE"] = [re.sub(r"\+[a-z0-9-]+@", "@", one) for one in mailboxes["ATTENDEE"]]
     if mailboxes["ORGANIZER"] not in ([organiser.lower()], []) or mailboxes["ATTENDEE"] != [attendee.lower()]:
         raise MessageNotAsMeant("the invitation names somebody besides the service and this recipient")
-    if invitation.method != "REPLY" and not mailboxes["ORGANIZER"]:
+    if not mailboxes["ORGANIZER"] and invitation.method not in AS_ATTENDEE:
         raise MessageNotAsMeant("the invitation has no organiser")
 
 

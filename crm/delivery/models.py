@@ -99,6 +99,10 @@ TRAY_WORDS = {
     "forged": "The address it came to is not one that we made",
     "too_heavy": "It is too large or too tangled to be read",
     "too_many": "So many came about one household that this one was laid aside",
+    "other_mailbox": "It answers an invitation, from another mailbox than we invited",
+    "no_invitation": "It answers an invitation, and not one to a visit that we can find",
+    "not_proven": "It says that it is from one of us, and nothing proves it",
+    "not_dealt_with": "It could not be dealt with. It is still in the mailbox",
     "unknown_number": "The number is nobody’s that we have texted, or several people’s",
 }
 """Why a message lies in the tray."""
@@ -217,7 +221,7 @@ class OutboundMessage(RowKey, Base):
     stream: Mapped[str | None] = mapped_column(KeyText(120))
     """Letters of which only the newest matters: the states of one visit for one mailbox. The UID of an invitation."""
     stream_sequence: Mapped[int | None] = mapped_column(Integer)
-    calendar_method: Mapped[str | None] = mapped_column(String(10))
+    calendar_method: Mapped[str | None] = mapped_column(String(20))
 
     queued_at: Mapped[datetime] = mapped_column(UTCDateTime, nullable=False)
     not_before: Mapped[datetime] = mapped_column(UTCDateTime, nullable=False)

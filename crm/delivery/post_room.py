@@ -25,6 +25,8 @@ class PostRoom:
     reply_mailbox: str | None = None
     reply_keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Key id to key: the first signs the addresses that answers come back to, all of them are believed."""
+    mail_server: str | None = None
+    """How our own mail server names itself where it says who a message is from (RFC 8601, authserv-id)."""
     texts: str = "off"
     text_gateway: TextGateway | None = None
     takes_texts: bool = False
@@ -59,6 +61,7 @@ def configure(settings: Settings) -> PostRoom:
             key_id: hmac.digest(key, b"doorstep reply address 1", "sha256")
             for key_id, key in settings.encryption_keys.items()
         },
+        mail_server=settings.mail_server,
         texts=settings.texts,
         text_gateway=settings.text_gateway,
         takes_texts=settings.text_answers,

@@ -64,7 +64,11 @@ class Later:
 
 
 MayLeave = Callable[..., Stop | Later | None]
-MAY_IT_LEAVE: dict[str, MayLeave | None] = {"rules_of_the_person": None, "its_mailing": None}
+MAY_IT_LEAVE: dict[str, MayLeave | None] = {
+    "rules_of_the_person": None,
+    "its_mailing": None,
+    "its_referee": None,
+}
 """Named here, bound in the application: asked as ``f(message, now=…, today=…, actor=…)`` in the transaction that claims
 a letter, so that a rule set after the letter was written holds too. What it stops, it has told whoever must know."""
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from crm import policy
 from crm.access import passwords
+from crm.access.envelopes import new_key_pair
 from crm.access.models import User
 from crm.access.people import new_user
 from crm.assessments import meetings
@@ -25,8 +26,10 @@ from crm.db import db, transaction
 from crm.delivery import Channel, MessageStatus, OutboundMessage
 from crm.demo import people as cast
 from crm.demo.courses import lay_courses
+from crm.demo.districts import BASES, CENTRES
 from crm.demo.lives import Fate, Life, Team
 from crm.demo.on_the_desk import lay_on_desks
+from crm.demo.own_choice import let_them_choose
 from crm.demo.twice import enter_twice
 from crm.enquiries import intake, mailings
 from crm.enquiries.mailing_readers import people_on_list
@@ -36,10 +39,11 @@ from crm.enquiries.submitting import Sent, take_in
 from crm.events import kit, places, planning, publishing
 from crm.events.kit_entries import NotTaken, keep_aside
 from crm.events.kit_models import AsideReason
-from crm.events.kit_sealing import new_key_pair
 from crm.events.models import EventKind, RecruitmentEvent
 from crm.rules.permissions import PUBLIC, SYSTEM, Actor
 from crm.rules.refusal import Refusal
+from crm.visits.districts import keep_centres
+from crm.visits.models import OfficerDiary
 
 SEED = 20260714
 DAYS = 730
@@ -113,6 +117,11 @@ def fill(
             for name, districts, owners in cast.AREAS
         ]
         policy.changing.change_setting(name="areas", value=areas, actor=_administrator(users), now=began, today=today)
+        keep_centres(CENTRES)
+        for key, district in BASES.items():
+            users[key].base_postcode = district
+        for key, car in cast.CARS.items():
+            db.session.add(OfficerDiary(user_id=users[key].id, car=car))
     with transaction():
         events = _events(users, began, now, draw)
         team = Team(users, _panels(users, began, today), events)
@@ -134,6 +143,8 @@ def fill(
         _front_door(users, now, today)
     with transaction():
         lay_courses(users, now=now, today=today)
+    with transaction():
+        let_them_choose(users, now=now)
     with transaction():
         _write_to_many(users, now=now)
     with transaction():
@@ -317,6 +328,7 @@ def _hire(began: datetime) -> dict[str, User]:
     for key, name, roles in (*cast.STAFF, *cast.COLLEAGUES):
         user = new_user(email=f"{key}@demo.example.org", name=name, roles=roles, now=began)
         user.password_hash, user.password_set_at, user.active = hashed, began, True
+        user.mobile = cast.MOBILES_OF_STAFF.get(key)
         users[key] = user
     db.session.flush()
     return users

@@ -25,12 +25,13 @@ from crm.cases.models import AssignmentRole, Case, Channel, PersonRole
 from crm.cases.open_case import NewConsent, NewPerson, NewTouch, open_case
 from crm.clock import LONDON
 from crm.demo import people as cast
+from crm.demo import references
 from crm.enquiries import triage
 from crm.events import door
 from crm.events.models import RecruitmentEvent
 from crm.rules.permissions import PUBLIC, Actor
 from crm.rules.rulebook import Rulebook
-from crm.visits import attendance, availability, booking, report, sign_off
+from crm.visits import attendance, availability, booking, home_notes, report, sign_off
 from crm.visits.models import Outcome, Place, Purpose, Visit
 from crm.visits.questions import PARTS
 
@@ -104,6 +105,8 @@ class Life:
     case: Case = field(init=False)
     owner: str = "recruiter"
     officer: str = "officer"
+    deeds: list[references.Deed] = field(default_factory=list)
+    """What their referees will do, the next first."""
 
     # --- time
 
@@ -269,6 +272,7 @@ class Life:
         self.pause("contacted")
         self.later(2)
         visit = self._book(Purpose.FIRST_VISIT, days_ahead=self.draw.choice([3, 4, 5, 6, 8]))
+        self._note_the_home()
         if self.draw.random() < 0.15:
             self.go_to(self.day)
             self._move(visit)
@@ -362,6 +366,7 @@ class Life:
                 self.go_to(begun)
                 self._start_stage_two()
                 begun = None
+            self._hear_referees(arrives_on)
             self.go_to(arrives_on)
             if self.fate.ending == "withdrawn" and self.draw.random() < 0.12:
                 self._withdraw()
@@ -554,8 +559,11 @@ class Life:
         minutes = 90 if purpose == Purpose.FIRST_VISIT else 120
         first = self.rulebook.calendar.add(self.day, days_ahead)
         for start in (first, first + timedelta(days=7), first + timedelta(days=14)):
-            diaries = availability.read_diaries([officer], first_day=start, last_day=start + timedelta(days=6))
-            free = availability.free_slots(diaries, length_minutes=minutes, now=self.instant)
+            diaries = availability.read_diaries(
+                [officer], first_day=start, last_day=start + timedelta(days=6), now=self.instant,
+                wanted=availability.wanted_by(self.case, length_minutes=minutes),
+            )  # fmt: skip
+            free = availability.free_slots(diaries, not_before=availability.earliest(self.instant))
             if free:
                 slot = free[self.draw.randrange(min(len(free), 12))]
                 return booking.book_visit(
@@ -564,12 +572,20 @@ class Life:
                 )  # fmt: skip
         raise NotYet
 
+    def _note_the_home(self) -> None:
+        """What somebody wrote down when they arranged the visit, at some homes."""
+        words = cast.NOTES_OF_HOMES[self.case.id % len(cast.NOTES_OF_HOMES)]
+        if words:
+            home_notes.set_notes(
+                self.case, words, actor=self.team.actor(self.owner), now=self.instant, today=self.day
+            )
+
     def _move(self, visit: Visit) -> None:
         officer = self.team.ids[self.officer]
         minutes = int((visit.ends_at - visit.starts_at).total_seconds() // 60)
         near = availability.nearest_slots(
-            [officer], to=visit.starts_at + timedelta(days=1), length_minutes=minutes, now=self.instant, today=self.day,
-            but_for_visit=visit.id,
+            [officer], to=visit.starts_at + timedelta(days=1), now=self.instant, today=self.day,
+            wanted=availability.wanted_by(self.case, length_minutes=minutes), but_for_visit=visit.id,
         )  # fmt: skip
         if near:
             booking.move_visit(
@@ -612,8 +628,7 @@ class Life:
             recommendation=outcome,
             reasons="" if outcome == Outcome.INVITE else "Too much is going on at home for them to take this on now.",
             assessment=self.draw.choice(cast.WORDS_OF_REPORT),
-            actor=writer,
-            now=self.instant,
+            **{**self.given, "actor": writer},
         )
 
     def _start_stage_two(self) -> None:
@@ -629,7 +644,6 @@ class Life:
         for check in queries.checks_of(application):
             if not check.is_needed or check.needed_from_on > self.day:
                 continue
-            checks.ask_for_check(self.case, check, requested_on=self.day, actor=officer, **self.given)
             usual = {
                 "dbs": 24,
                 "health_report": 28,
@@ -638,8 +652,22 @@ class Life:
                 "referee_interviews": 18,
             }
             days = max(1, round(usual.get(check.item, 8) * self.fate.pace * self.draw.uniform(0.5, 1.5)))
-            coming.append((self.rulebook.calendar.add(self.day, days), check.id))
+            arrives_on = self.rulebook.calendar.add(self.day, days)
+            coming.append((arrives_on, check.id))
+            if check.item == "referees":
+                references.name_one(self, check)
+            if check.item == "referee_interviews":
+                self.deeds += references.ask_one(self, check, arrives_on)
+            else:
+                checks.ask_for_check(self.case, check, requested_on=self.day, actor=officer, **self.given)
+        self.deeds.sort()
         return sorted(coming)
+
+    def _hear_referees(self, until: date) -> None:
+        """What those who speak for them do up to a day."""
+        while self.deeds and self.deeds[0].on <= until:
+            self.go_to(self.deeds[0].on)
+            references.do_deed(self, self.deeds.pop(0))
 
     def _gather_the_rest(self, officer: Actor) -> None:
         """What came to be needed on the way, such as a check on a child who has turned 18."""
@@ -658,7 +686,7 @@ class Life:
 
     def _check_came_in(self, check_id: int, officer: Actor) -> None:
         check = queries.check_of(self.case, check_id)
-        if check.received_on is not None or not check.is_needed:
+        if check.received_on is not None or not check.is_needed or references.came_in(self, check):
             return
         dbs = check.item in checks.DBS_ITEMS
         checks.record_check(

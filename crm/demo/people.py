@@ -6,7 +6,10 @@ numbers are Ofcom's drama numbers, and every address is at example.org.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from crm.rules.permissions import Role
+from crm.visits.day_models import NoteKind
 
 PASSWORD = "kestrel over the downs"
 """Of every fictional member of staff. Only a demo on this machine's own address ever has it."""
@@ -34,6 +37,14 @@ COLLEAGUES: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("toby.larkham", "Toby Larkham", (Role.PANEL_MEMBER,)),
     ("anita.rowe", "Anita Rowe", (Role.PANEL_MEMBER,)),
 )
+
+MOBILES_OF_STAFF: Mapping[str, str] = {
+    key: f"07700 9009{number}"
+    for number, key in enumerate(("recruiter", "officer", "manager", "tomasz", "imani", "rhys", "shanthi", "corinne"), 10)
+}
+"""Of those who visit homes, and of those who look out for them."""
+
+CARS: Mapping[str, str] = {"officer": "KF26 DMO", "imani": "KF25 DMO"}
 
 CENTRAL_LIST: tuple[tuple[str, str, bool, bool, str], ...] = (
     ("ruth.adeyemi", "chair", True, False, "Former head teacher"),
@@ -157,3 +168,19 @@ WORDS_OF_REPORT = (
     "Family near by would help; a neighbour has offered too.",
     "Thoughtful about why children come into care, and realistic about hard days.",
 )
+
+NOTES_OF_HOMES: tuple[Mapping[NoteKind, str], ...] = (
+    {
+        NoteKind.ACCESS: "Green side door. The bell does not work, so knock.",
+        NoteKind.DOG: "Biscuit, friendly. They shut him in the kitchen.",
+    },
+    {},
+    {NoteKind.PARKING: "Permit zone until 6.30pm. Park by the church, five minutes on foot."},
+    {NoteKind.ACCESS: "Third floor, no lift. Ring flat 9.", NoteKind.PARKING: "Bays behind the shops, two hours free."},
+    {},
+    {
+        NoteKind.RISK: "A neighbour shouted at a visitor in the car park. Park on the road, not behind the flats.",
+        NoteKind.DOG: "Two cats, one of them bold.",
+    },
+)
+"""What to know before going to a home; at some there is nothing."""

@@ -6,20 +6,19 @@ has the last word. What is told at one time goes to each manager as one task and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 
 from sqlalchemy import and_, or_, select
 
 from crm import policy
 from crm.access.models import User
-from crm.access.queries import away_on, staff_with_role
+from crm.access.queries import managers_here
 from crm.cases.models import Band, Case, ContactAttempt, Deadline, Escalation
 from crm.cases.tasks import add_task
 from crm.clock import LONDON
 from crm.db import db
 from crm.delivery import Channel, NewMessage, Recipient, enqueue
-from crm.rules.permissions import SYSTEM, Role
+from crm.rules.permissions import SYSTEM
 from crm.rules.rulebook import Rulebook
 
 MOST_AT_ONCE = 200
@@ -47,7 +46,7 @@ def tell_managers(*, now: datetime, today: date, rulebook: Rulebook, queue_url: 
     ]
     db.session.add_all(told)
     db.session.flush()
-    for manager in _managers(today):
+    for manager in managers_here(today):
         _tell(
             manager,
             over=[row.reference for row in over],
@@ -93,13 +92,6 @@ def _untold(today: date, *, with_due: bool):  # type: ignore[no-untyped-def]  # 
         .order_by(Deadline.due_on, Case.id)
         .limit(MOST_AT_ONCE)
     )
-
-
-def _managers(today: date) -> Sequence[User]:
-    """The managers who are here; where all of them are away, all of them."""
-    managers = staff_with_role(Role.MANAGER)
-    away = away_on([one.id for one in managers], today)
-    return [one for one in managers if one.id not in away] or managers
 
 
 def _tell(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from wtforms import RadioField, SelectField, SelectMultipleField
-
 from crm.enquiries.list_exports import CHOSEN_FIRST, COLUMNS
+from crm.web.choice_fields import RadioField, SelectField, SelectMultipleField
 from crm.web.forms import BaseForm, LongTextField, Needed, TextField
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from wtforms import SelectField
-
 from crm.delivery.letter_words import LONGEST
+from crm.web.choice_fields import SelectField
 from crm.web.forms import BaseForm, LongTextField, Needed, TextField
 
 

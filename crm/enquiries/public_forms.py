@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from wtforms import HiddenField, RadioField, SelectMultipleField
+from wtforms import HiddenField
 from wtforms.validators import ValidationError
 
 from crm.cases import keys
@@ -21,6 +21,7 @@ from crm.enquiries.questions import (
 )
 from crm.rules.eligibility import Criterion
 from crm.rules.quiet_times import QUIET_WORDS
+from crm.web.choice_fields import RadioField, SelectMultipleField
 from crm.web.forms import BaseForm, DateField, EmailField, LongTextField, Needed, Optional, PhoneField, TextField
 
 

@@ -38,7 +38,6 @@ from crm.cases.models import (
     ContactAttempt,
     Deadline,
     Enquiry,
-    Escalation,
     Household,
     LikenessPair,
     PairState,
@@ -138,7 +137,7 @@ OPEN_PLACES = ("new", "contacted", "visit_booked", "visited", "invited")
 VIEWS = ("open", "mine", "new", "over", "not_now")
 COUNTED_UP_TO = 100
 """Counts beside the views stop here: nobody acts on the difference, and every row counted costs time."""
-QUEUE_PAGE = 25
+QUEUE_PAGE = 20
 
 
 @dataclass(frozen=True)
@@ -394,7 +393,7 @@ def _beside(sort: Sort) -> Select[Any]:
             .subquery()
         )
         counts.append(select(func.count()).select_from(inside).scalar_subquery())
-    untouched = _count_of_owner() if Role.MANAGER in sort[2] else literal_column("0")
+    untouched = untouched_count_of_owner() if Role.MANAGER in sort[2] else literal_column("0")
     users, user, role = User.__table__, User.__table__.c, UserRole.__table__.c
     always = select(literal_column("1").label("one")).subquery("always")
     may_own = and_(user.active, user.id.in_(select(role.user_id).where(role.role.in_(_MAY_OWN))))
@@ -428,7 +427,7 @@ def _is_untouched() -> list[ColumnElement[bool]]:
     ]
 
 
-def _count_of_owner() -> ScalarSelect[int]:
+def untouched_count_of_owner() -> ScalarSelect[int]:
     """How many such households each of the people beside it has, counted no further than COUNTED_UP_TO."""
     inside = (
         select(literal_column("1"))
@@ -447,7 +446,7 @@ def untouched_by_owner(*, today: date, rulebook: Rulebook) -> tuple[tuple[int, s
     Somebody switched off may own households still: that is just what must not be forgotten.
     """
     user = User.__table__.c
-    count = _count_of_owner().label("untouched")
+    count = untouched_count_of_owner().label("untouched")
     statement = select(user.id, user.name, count, user.active).where(
         select(Case.id).where(Case.owner_id == user.id, *_is_untouched()).correlate(User.__table__).exists()
     )
@@ -569,64 +568,6 @@ def _in_part(part: str, today: date) -> list[ColumnElement[bool]]:
     return [Case.place == our_word("not_now"), *between[part]]
 
 
-# --- What managers were told ------------------------------------------------------------------------------------------
-
-LATE_SHOWN = 8
-
-
-class LateLine(NamedTuple):
-    """A new enquiry of which the managers were told, and with which nobody has got in touch since."""
-
-    reference: str
-    household: str
-    due_on: date
-    channel: str
-    owner: str | None
-
-
-def told_and_waiting(*, today: date) -> list[LateLine]:
-    """What still waits of what managers were told, the longest first; one more than is shown says there is more."""
-    told = select(Escalation.id).where(Escalation.case_id == Case.id)
-    statement = (
-        select(Case.reference, Household.name, Case.next_action_due_on, Case.channel, User.name)
-        .join(Household, Household.id == Case.household_id)
-        .outerjoin(User, User.id == Case.owner_id)
-        .where(
-            Case.band == our_word(Band.ENQUIRY),
-            Case.place == our_word("new"),
-            Case.next_action_due_on <= today,
-            told.exists(),
-        )
-        .order_by(Case.next_action_due_on, Case.id)
-        .limit(no_more_than(LATE_SHOWN + 1))
-    )
-    return [LateLine._make(row) for row in read(statement).all()]
-
-
-class ClosingLine(NamedTuple):
-    """An enquiry that somebody asks to close because nobody answers."""
-
-    reference: str
-    household: str
-    asked_by: str
-    asked_at: datetime
-
-
-def closings_to_agree() -> list[ClosingLine]:
-    """What waits for a manager's word, the longest first; one more than is shown says that there is more."""
-    statement = (
-        select(Case.reference, Household.name, User.name, ClosingRequest.asked_at)
-        .select_from(ClosingRequest)
-        .join(Case, Case.id == ClosingRequest.case_id)
-        .join(Household, Household.id == Case.household_id)
-        .join(User, User.id == ClosingRequest.asked_by_id)
-        .where(ClosingRequest.settled_at.is_(None))
-        .order_by(ClosingRequest.asked_at, ClosingRequest.id)
-        .limit(no_more_than(LATE_SHOWN + 1))
-    )
-    return [ClosingLine._make(row) for row in read(statement).all()]
-
-
 # --- Tries, and closing without an answer -----------------------------------------------------------------------------
 
 
@@ -667,7 +608,6 @@ class Tries:
 def tries_shown(case: Case, actor: Actor, *, today: date) -> Tries:
     """What has been tried to reach a household, for the pages that ask."""
     tries = contact.tries_of(case)
-    names = names_of([one.by_id for one in tries])
     people = {person.id: person.full_name for person in case.household.people}
     anybodys, takes = actor.has(Permission.CORRECT_STAGE), actor.has(Permission.RECORD_CONTACT)
     return Tries(
@@ -675,9 +615,9 @@ def tries_shown(case: Case, actor: Actor, *, today: date) -> Tries:
             TryShown(
                 id=one.id,
                 what=contact.ATTEMPT_WORDS[one.how],
-                whom=people.get(one.person_id, ""),
+                whom=people.get(one.person_id or 0, ""),
                 at=one.tried_at,
-                by=names.get(one.by_id or 0, ""),
+                by=one.by or "",
                 may_write=one.how in contact.RANG and london_date(one.tried_at) == today and takes,
                 may_undo=anybodys or (one.by_id == actor.user_id and london_date(one.tried_at) == today),
                 counts=one.how not in response.NO_TRIES,

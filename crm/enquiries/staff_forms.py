@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField
+from wtforms import BooleanField
 from wtforms.validators import ValidationError
 
 from crm.cases import keys
@@ -15,6 +15,7 @@ from crm.enquiries.questions import SAFE_WORDS, TIMES_WORDS
 from crm.enquiries.screening import Known
 from crm.rules.eligibility import OUTCOME_WORDS
 from crm.rules.reasons import CLOSED_REASONS, NOT_NOW_REASONS
+from crm.web.choice_fields import RadioField, SelectField, SelectMultipleField
 from crm.web.forms import BaseForm, DateField, EmailField, LongTextField, Needed, Optional, PhoneField, TextField
 
 NOT_ASKED = ""
@@ -78,7 +79,7 @@ class ContactForm(BaseForm):
         super().__init__(**kwargs)
         self.person.choices = [(str(person.id), person.full_name) for person in people]
         if len(self.person.choices) == 1 and self.person.data is None:
-            self.person.data = self.person.choices[0][0]
+            self.person.data = self.person.choices[0].value
 
     def validate_note(self, field: Any) -> None:
         if self.how.data == "spoke" and not field.data:

@@ -7,19 +7,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from wtforms import (
-    BooleanField,
-    DecimalField,
-    FieldList,
-    IntegerField,
-    RadioField,
-    SelectField,
-    SelectMultipleField,
-)
+from wtforms import BooleanField, DecimalField, FieldList, IntegerField
 from wtforms.validators import ValidationError
 
 from crm.cases import keys
 from crm.events.models import KIND_WORDS
+from crm.web.choice_fields import RadioField, SelectField, SelectMultipleField
 from crm.web.forms import (
     BaseForm,
     Between,

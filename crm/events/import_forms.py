@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wtforms import BooleanField, FileField, IntegerField, SelectField
+from wtforms import BooleanField, FileField, IntegerField
 
 from crm.events.columns import COLUMN_WORDS
 from crm.events.sheet_models import Decision
 from crm.events.sheets import HEADINGS_WITHIN, LOOKED_AT
+from crm.web.choice_fields import SelectField
 from crm.web.forms import BaseForm, Between, Needed, Optional
 
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
+from crm.access.envelopes import is_public_key, new_key_pair
 from crm.access.tokens import digest_of, has_shape, new_token
 from crm.audit import record
 from crm.db import db
 from crm.events.kit_models import KitAside, KitDevice, KitKey, SettledHow
-from crm.events.kit_sealing import is_public_key, new_key_pair
 from crm.events.models import RecruitmentEvent
 from crm.rules.permissions import SYSTEM, Actor, Permission, require
 from crm.rules.refusal import Refusal

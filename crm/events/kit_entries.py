@@ -19,15 +19,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import selectinload
 
 from crm import policy
-from crm.access.models import User
-from crm.audit import record
-from crm.cases import keys
-from crm.cases.models import PersonRole
-from crm.cases.open_case import NewConsent, NewPerson
-from crm.db import db
-from crm.events import attendance, kit
-from crm.events.kit_models import AsideReason, KitAside, KitDevice, KitEntry, KitEntryKind, KitKey, SettledHow
-from crm.events.kit_sealing import (
+from crm.access.envelopes import (
+    DOOR,
     LARGEST_COUNTER,
     Envelope,
     NotAnEnvelope,
@@ -37,6 +30,14 @@ from crm.events.kit_sealing import (
     open_envelope,
     read_envelope,
 )
+from crm.access.models import User
+from crm.audit import record
+from crm.cases import keys
+from crm.cases.models import PersonRole
+from crm.cases.open_case import NewConsent, NewPerson
+from crm.db import db
+from crm.events import attendance, kit
+from crm.events.kit_models import AsideReason, KitAside, KitDevice, KitEntry, KitEntryKind, KitKey, SettledHow
 from crm.events.models import EventGuest, EventSignUp, RecruitmentEvent, SignUpSource
 from crm.rules.permissions import PUBLIC, SYSTEM, Actor, Permission, require
 from crm.rules.refusal import Refusal
@@ -161,7 +162,7 @@ def take_entry(
     Raises NotTaken, after which the caller rolls back and calls ``keep_aside``.
     """
     try:
-        envelope = read_envelope(raw)
+        envelope = read_envelope(raw, DOOR)
     except NotAnEnvelope as fault:
         raise NotTaken(AsideReason.SHAPE) from fault
     known = db.session.scalars(select(KitEntry).where(KitEntry.client_id == envelope.client_id)).first()
@@ -169,7 +170,7 @@ def take_entry(
         return Receipt(envelope.client_id, "known")
     if not again and _aside_already(event, _digest(raw)) is not None:
         return Receipt(envelope.client_id, "aside")
-    if envelope.event_id != event.id:
+    if envelope.about_id != event.id:
         raise NotTaken(AsideReason.OTHER_EVENT)
     device = db.session.scalars(
         select(KitDevice).where(KitDevice.public_id == envelope.device_id, KitDevice.event_id == event.id)
@@ -278,7 +279,7 @@ def try_again(aside: KitAside, *, moment: Moment, actor: Actor) -> NotTaken | No
 
 def _take_where_it_belongs(came: Any, aside: KitAside, *, moment: Moment) -> None:
     try:
-        event_id = read_envelope(came).event_id
+        event_id = read_envelope(came, DOOR).about_id
     except NotAnEnvelope as fault:
         raise NotTaken(AsideReason.SHAPE) from fault
     event = db.session.get(RecruitmentEvent, event_id)
@@ -311,7 +312,7 @@ def settle_with_guest(
 def _moment_of(came: Any, event: RecruitmentEvent, *, now: datetime) -> datetime:
     """When an entry happened by our clock, where that can be read; else the latest moment that it can have been."""
     try:
-        envelope = read_envelope(came)
+        envelope = read_envelope(came, DOOR)
     except NotAnEnvelope:
         return min(now, event.ends_at)
     device = db.session.scalars(select(KitDevice).where(KitDevice.public_id == envelope.device_id)).first()
@@ -527,9 +528,7 @@ def _postcode(said: Mapping[str, Any]) -> str | None:
     return postcode if postcode and keys.district(postcode) else None
 
 
-_UNWANTED = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
+_UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def text_of(said: Mapping[str, Any], name: str, *, longest: int) -> str | None:

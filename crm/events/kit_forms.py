@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wtforms import FileField, HiddenField, SelectField
+from wtforms import FileField, HiddenField
 from wtforms.validators import ValidationError
 
+from crm.web.choice_fields import SelectField
 from crm.web.forms import BaseForm, Needed, TextField
 
 NO_SCRIPT = "This browser can’t seal what is typed, so it can’t work the door. Use “Log somebody” on the event’s page"

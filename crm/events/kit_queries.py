@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import func, or_, select
 
 from crm import policy
+from crm.access.envelopes import milliseconds
 from crm.access.models import User
 from crm.clock import london_date
 from crm.db import db
 from crm.events.kit import closes_at
 from crm.events.kit_entries import NEWS_CHANNELS, text_of
 from crm.events.kit_models import AsideReason, KitAside, KitDevice, KitEntry, KitEntryKind, KitKey, SettledHow
-from crm.events.kit_sealing import EPOCH
 from crm.events.models import EventGuest, EventSignUp, RecruitmentEvent, SignUpSource, SignUpStatus
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
@@ -245,11 +245,6 @@ def story_of(aside: KitAside) -> AsideStory:
 
 
 # --- What a device is given -------------------------------------------------------------------------------------------
-
-
-def milliseconds(moment: datetime) -> int:
-    """A moment as browsers count it."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def what_a_device_gets(

@@ -16,6 +16,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, make_response, r
 
 from crm import policy
 from crm.access import sign_in
+from crm.access.envelopes import LATEST_MS, milliseconds
 from crm.access.guards import current_actor, public_page, requires, requires_own_key, take_cookie
 from crm.access.models import SessionKind
 from crm.audit import record
@@ -36,7 +37,6 @@ from crm.events.kit_entries import (
 )
 from crm.events.kit_forms import KitFileForm, KitStepForm, SetUpDeviceForm, WhoItIsForm
 from crm.events.kit_models import AsideReason, KitAside, KitDevice, KitKey
-from crm.events.kit_sealing import LATEST_MS
 from crm.events.models import RecruitmentEvent
 from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal
@@ -99,7 +99,7 @@ def set_up(event_id: int) -> Response | tuple[str, int]:
                 name=form.name.data,
                 signing_key=form.signing_key.data,
                 proof_digest=digest("kit proof", form.proof.data),
-                skew_ms=form.clock_ms - kit_queries.milliseconds(now),
+                skew_ms=form.clock_ms - milliseconds(now),
                 actor=actor,
                 now=now,
             )
@@ -321,21 +321,23 @@ def manifest() -> Response:
 @public_page
 def worker() -> Response:
     """The service worker, with the list of what it keeps and a version that changes when any of it does."""
-    folder = Path(current_app.static_folder or "") / "door"
+    static = Path(current_app.static_folder or "")
     pages = render("door/at_the_door.html") + render("door/kiosk.html")
-    scripts = sorted(path for path in folder.glob("*.js") if path.name not in NOT_KEPT)
+    all_of_them = [*(static / "door").glob("*.js"), *(static / "kept").glob("*.js")]
+    scripts = sorted(path for path in all_of_them if path.name not in NOT_KEPT)
+    itself = static / "kept" / "worker.js"
     version = hashlib.sha256(pages.encode())
-    for path in (*scripts, folder / "worker.js"):
+    for path in (*scripts, itself):
         version.update(path.read_bytes())
     files = [
         "/kit/",
         "/kit/kiosk",
         "/kit/manifest.webmanifest",
         *ADDRESSES_OF_FILES.findall(pages),
-        *(url_for("static", filename=f"door/{path.name}") for path in scripts),
+        *(url_for("static", filename=path.relative_to(static).as_posix()) for path in scripts),
     ]
-    kept = json.dumps({"version": version.hexdigest()[:16], "files": list(dict.fromkeys(files))})
-    response = make_response(f"self.KEPT = {kept}\n{(folder / 'worker.js').read_text(encoding='utf-8')}")
+    kept = json.dumps({"name": "door", "version": version.hexdigest()[:16], "files": list(dict.fromkeys(files))})
+    response = make_response(f"self.KEPT = {kept}\n{itself.read_text(encoding='utf-8')}")
     response.headers["Content-Type"] = "text/javascript; charset=utf-8"
     return response
 
@@ -357,7 +359,7 @@ def take_entries() -> Response:
     sent = _sent()
     if not isinstance(sent, dict) or not isinstance(sent.get("entries"), list):
         raise Refusal("That is not what a device sends.", status=400)
-    skew_ms = _number(sent.get("clock"), most=LATEST_MS) - kit_queries.milliseconds(now)
+    skew_ms = _number(sent.get("clock"), most=LATEST_MS) - milliseconds(now)
     entries = sent["entries"][:ENTRIES_AT_ONCE]
     taken = _take_in(entries, event=event, key=key, device=device, skew=timedelta(milliseconds=skew_ms), now=now)
     with transaction():
@@ -365,8 +367,8 @@ def take_entries() -> Response:
         kit.note_heard(device, waiting=max(0, waiting - len(taken)), skew_ms=skew_ms, now=now)
         closes = kit.closes_at(event, key)
     return jsonify(
-        now=kit_queries.milliseconds(now),
-        closesAt=kit_queries.milliseconds(closes),
+        now=milliseconds(now),
+        closesAt=milliseconds(closes),
         taken=[{"id": one.client_id, "state": one.state, "reason": one.reason} for one in taken],
     )
 
@@ -385,7 +387,7 @@ def names() -> Response:
         right = kit.check_proof(device, digest("kit proof", shown if isinstance(shown, str) else ""))
     if not right:
         raise kit.NoNamesForIt("That is not this device’s PIN, so it gets no list of names.")
-    return jsonify(now=kit_queries.milliseconds(now), names=kit_queries.names_for_the_door(event))
+    return jsonify(now=milliseconds(now), names=kit_queries.names_for_the_door(event))
 
 
 def _token() -> str:

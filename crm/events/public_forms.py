@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from wtforms import BooleanField, RadioField, SelectMultipleField
+from wtforms import BooleanField
 from wtforms.validators import ValidationError
 
 from crm.cases import keys
+from crm.web.choice_fields import RadioField, SelectMultipleField
 from crm.web.forms import BaseForm, EmailField, LongTextField, Needed, Optional, PhoneField, TextField
 
 WHEN_WORDS = {"morning": "Morning", "afternoon": "Afternoon", "evening": "Evening"}

@@ -9,9 +9,11 @@ from crm.policy.profile import Area, ServiceProfile, district_of
 from crm.policy.reading import (
     Wording,
     editions_of,
+    keep_stamp,
     policy_version,
     rulebook_on,
     service,
+    stamp_columns,
     wording,
     wording_of_version,
 )
@@ -27,9 +29,11 @@ __all__ = [
     "district_of",
     "editions_of",
     "ensure_defaults",
+    "keep_stamp",
     "policy_version",
     "rulebook_on",
     "service",
+    "stamp_columns",
     "wording",
     "wording_of_version",
 ]

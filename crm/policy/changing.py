@@ -383,7 +383,23 @@ _MINUTES = {
     "working_until_minutes": (0, 1440),
     "visit_minutes": (15, 480),
     "travel_minutes": (0, 240),
+    "winding_percent": (100, 250),
+    "car_near_kmh": (5, 120),
+    "car_far_kmh": (5, 120),
+    "car_fixed_minutes": (0, 60),
+    "transit_near_kmh": (3, 120),
+    "transit_far_kmh": (3, 120),
+    "transit_fixed_minutes": (0, 90),
+    "mileage_pence": (0, 200),
+    "notice_hours": (0, 336),
+    "hold_hours": (1, 336),
+    "link_days": (1, 60),
+    "chase_days": (1, 30),
+    "change_hours": (0, 336),
     "visits_per_day": (1, 12),
+    "late_in_minutes": (5, 120),
+    "buddy_after_minutes": (5, 120),
+    "manager_after_minutes": (10, 240),
 }
 _PAIRS = {
     "safe_from_minutes": "safe_until_minutes",
@@ -404,6 +420,8 @@ def _checked_setting(name: str, value: Any) -> Any:
         return value
     if name == "areas":
         return _checked_areas(value)
+    if name == "visit_types":
+        return _checked_visit_types(value)
     if name == "fallback_owner_id":
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
             raise PolicyNotChanged("Choose a person.", field=name)
@@ -468,6 +486,35 @@ def _checked_areas(value: Any) -> list[dict[str, Any]]:
     if not areas:
         raise PolicyNotChanged("Give at least one area.", field="areas")
     return areas
+
+
+VISIT_PURPOSES = ("first_visit", "second_opinion", "stage_two_session", "re_visit")
+VISIT_PLACES = ("home", "video", "office")
+MOST_VISIT_TYPES = 20
+
+
+def _checked_visit_types(value: Any) -> list[dict[str, Any]]:
+    types: list[dict[str, Any]] = []
+    for one in value or ():
+        name = _line(one.get("name"), 60, "name")
+        if not name:
+            raise PolicyNotChanged("Give each kind of visit a name.", field="name")
+        if any(name.casefold() == other["name"].casefold() for other in types):
+            raise PolicyNotChanged(f"There is a kind of visit called “{name}” already.", field="name")
+        if not _is_whole(one.get("minutes"), 15, 480):
+            raise PolicyNotChanged("Give a length from 15 to 480 minutes.", field="minutes")
+        if one["minutes"] % 15:
+            raise PolicyNotChanged("Give a length in quarters of an hour, such as 45 or 90.", field="minutes")
+        if one.get("officers") not in (1, 2):
+            raise PolicyNotChanged("Choose one officer, or two.", field="officers")
+        if one.get("purpose") not in VISIT_PURPOSES:
+            raise PolicyNotChanged("Choose what it is for.", field="purpose")
+        if one.get("place") not in VISIT_PLACES:
+            raise PolicyNotChanged("Choose where you meet.", field="place")
+        types.append({"name": name, **{part: one[part] for part in ("purpose", "minutes", "officers", "place")}})
+    if not 1 <= len(types) <= MOST_VISIT_TYPES:
+        raise PolicyNotChanged(f"Have from one to {MOST_VISIT_TYPES} kinds of visit.", field="name")
+    return types
 
 
 _CRITERION_WORDS = {"question": 200, "hint": 300, "staff_words": 160}

@@ -53,7 +53,30 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "safe_until_minutes": 19 * 60,
         "visit_minutes": 120,
         "travel_minutes": 30,
+        "winding_percent": 130,
+        "car_near_kmh": 28,
+        "car_far_kmh": 75,
+        "car_fixed_minutes": 10,
+        "transit_near_kmh": 15,
+        "transit_far_kmh": 40,
+        "transit_fixed_minutes": 15,
+        "mileage_pence": 45,
+        "notice_hours": 2,
+        "hold_hours": 48,
+        "link_days": 14,
+        "chase_days": 3,
+        "change_hours": 24,
+        "visit_types": [
+            {"name": "First home visit", "purpose": "first_visit", "minutes": 90, "officers": 1, "place": "home"},
+            {"name": "First talk by video", "purpose": "first_visit", "minutes": 60, "officers": 1, "place": "video"},
+            {"name": "Stage 2 session", "purpose": "stage_two_session", "minutes": 120, "officers": 1, "place": "home"},
+            {"name": "Second opinion", "purpose": "second_opinion", "minutes": 90, "officers": 2, "place": "home"},
+            {"name": "Further visit", "purpose": "re_visit", "minutes": 60, "officers": 1, "place": "home"},
+        ],
         "visits_per_day": 3,
+        "late_in_minutes": 15,
+        "buddy_after_minutes": 15,
+        "manager_after_minutes": 30,
         "working_from_minutes": 9 * 60,
         "working_until_minutes": 19 * 60 + 30,
         "complaints": (
@@ -74,6 +97,16 @@ WORDINGS: Mapping[str, str] = MappingProxyType(
             "We keep it safe and show it only to those who need it. "
             "We keep an enquiry that goes no further for two years. "
             "You can ask to see what we hold, to have it put right, or to have it removed."
+        ),
+        "application.declaration": (
+            "What I have written is true and whole as far as I know. If something changes, I will tell you. "
+            "I understand that leaving something out may count against my application."
+        ),
+        "application.checks": (
+            "I agree to the checks that fostering law asks for and to those this service makes besides: with the "
+            "police (an enhanced DBS with the children’s list), my GP and your medical adviser, my referees, councils "
+            "where I have lived and services I have fostered for. I can withdraw at any time. You may keep what you "
+            "are told as long as the law says."
         ),
     }
 )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
+
+from crm.rules.travel import Speeds, TravelBy, TravelPolicy
+
+_POSTCODE_IN_ADDRESS = re.compile(r"\b([A-Z]{1,2}[0-9][A-Z0-9]?) *[0-9][A-Z]{2}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +18,17 @@ class Area:
     name: str
     districts: tuple[str, ...]
     owner_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VisitType:
+    """A kind of visit that the service makes, as a person books it: all of it may be changed for one visit."""
+
+    name: str
+    purpose: str
+    minutes: int
+    officers: int
+    place: str  # home, video or office
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +54,25 @@ class ServiceProfile:
     safe_from_minutes: int
     safe_until_minutes: int
     visit_minutes: int
-    travel_minutes: int
+    travel_minutes: int  # assumed where it can't be worked out
+    winding_percent: int
+    car_near_kmh: int
+    car_far_kmh: int
+    car_fixed_minutes: int
+    transit_near_kmh: int
+    transit_far_kmh: int
+    transit_fixed_minutes: int
+    mileage_pence: int
+    notice_hours: int
+    hold_hours: int
+    link_days: int  # how long a household can choose a time by its link
+    chase_days: int  # working days after which the owner is told that nothing was chosen
+    change_hours: int  # how long before a visit its household can still change it
+    visit_types: tuple[VisitType, ...]
     visits_per_day: int
+    late_in_minutes: int  # after a visit was to begin: its officers are asked to check in
+    buddy_after_minutes: int  # after they were to be out: the buddy is told
+    manager_after_minutes: int  # likewise, the managers
     working_from_minutes: int
     working_until_minutes: int
     complaints: str
@@ -58,6 +91,26 @@ class ServiceProfile:
     def address_lines(self) -> tuple[str, ...]:
         """The address line by line."""
         return tuple(line for line in self.address.splitlines() if line.strip())
+
+    @property
+    def office_district(self) -> str | None:
+        """The postcode district that the service's own address ends in."""
+        found = _POSTCODE_IN_ADDRESS.findall(self.address.upper())
+        return found[-1] if found else None
+
+    @property
+    def travel(self) -> TravelPolicy:
+        """What is assumed of travel."""
+        return TravelPolicy(
+            winding_percent=self.winding_percent,
+            speeds={
+                TravelBy.CAR: Speeds(self.car_near_kmh, self.car_far_kmh, self.car_fixed_minutes),
+                TravelBy.PUBLIC_TRANSPORT: Speeds(
+                    self.transit_near_kmh, self.transit_far_kmh, self.transit_fixed_minutes
+                ),
+            },
+            unknown_minutes=self.travel_minutes,
+        )
 
     def area_of(self, postcode: str) -> Area | None:
         """The area a postcode lies in; None outside all of them, or when it isn't a postcode."""
@@ -78,7 +131,8 @@ def district_of(postcode: str) -> str | None:
 def profile_from(settings: dict[str, Any]) -> ServiceProfile:
     """The profile that a whole set of settings makes."""
     areas = tuple(Area(one["name"], tuple(one["districts"]), owners_of(one)) for one in settings["areas"])
-    return ServiceProfile(**{**settings, "areas": areas})
+    types = tuple(VisitType(**one) for one in settings["visit_types"])
+    return ServiceProfile(**{**settings, "areas": areas, "visit_types": types})
 
 
 def owners_of(area: dict[str, Any]) -> tuple[int, ...]:

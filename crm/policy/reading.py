@@ -1,11 +1,12 @@
 """Policy as it stands: a frozen rulebook for a day, the service's profile, the wording in force.
 
-All of it is read at once and kept by the process. Each transaction asks once whether it changed: one row by its key.
+All of it is read at once and kept by the process. Each page or transaction asks whether it changed: one row by its key.
 """
 
 from __future__ import annotations
 
 import json
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -14,11 +15,11 @@ from datetime import date, timedelta
 from functools import lru_cache
 from threading import Lock
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Engine, select
 
-from crm.db import db
+from crm.db import db, forget_of_page, is_writing, kept_by_page, read
 from crm.policy import defaults
 from crm.policy.models import OneOffHoliday, PolicyKind, PolicyRow, PolicyVersion
 from crm.policy.profile import ServiceProfile, profile_from
@@ -160,31 +161,80 @@ def one_off_holidays() -> tuple[OneOffHoliday, ...]:
 
 
 # Asked on every page, so it is built once, and needs no mapped object.
-_VERSION = select(PolicyVersion.__table__.c.version, PolicyVersion.__table__.c.token).where(
-    PolicyVersion.__table__.c.id == 1
-)
+_STAMP = PolicyVersion.__table__.c
+_VERSION = select(_STAMP.version, _STAMP.token).where(_STAMP.id == 1)
 
 
 def _policy() -> Policy:
-    """The policy this transaction sees. Asks for the token once a transaction, for the rows once a change."""
+    """The policy of this page or transaction.
+
+    A page that only reads has one policy from its first line to its last, no older than a second: what the public reads
+    needs nothing else of the database. Whatever writes asks for the token once a transaction; all ask for the rows once
+    a change.
+    """
+    of_page = kept_by_page()
+    if of_page is not None:
+        if "policy" not in of_page:
+            seen = _seen.get(db.engine)
+            is_fresh = seen is not None and 0 <= time.monotonic() - seen.at < FRESH_SECONDS
+            of_page["policy"] = seen.policy if seen is not None and is_fresh else _ask()
+        policy: Policy = of_page["policy"]
+        return policy
     session = db.session()
     transaction = session.get_transaction()
     kept = session.info.get("crm_policy")
     if kept is not None and transaction is not None and kept[0]() is transaction:
-        policy: Policy = kept[1]
-        return policy
-    row = session.execute(_VERSION).one_or_none()
-    policy = _EMPTY if row is None else _by_token(row.version, row.token)
+        of_transaction: Policy = kept[1]
+        return of_transaction
+    policy = _ask()
     transaction = session.get_transaction()
     if transaction is not None:
         session.info["crm_policy"] = (weakref.ref(transaction), policy)
     return policy
 
 
+def _ask() -> Policy:
+    row = read(_VERSION).one_or_none()
+    return _noted(_EMPTY if row is None else _by_token(row.version, row.token))
+
+
+def _noted(policy: Policy) -> Policy:
+    if not is_writing():  # what is being written may yet be rolled back
+        _seen[db.engine] = _Seen(policy, time.monotonic())
+    return policy
+
+
+def stamp_columns() -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """The number and the token of the policy, for a statement that is asked at the start of a page anyway; both are
+    None before the first policy. What it answers is handed to ``keep_stamp``."""
+    columns = (_STAMP.version, _STAMP.token)
+    version, token = (select(column).where(_STAMP.id == 1).scalar_subquery() for column in columns)
+    return version.label("policy_version"), token.label("policy_token")
+
+
+def keep_stamp(version: int | None, token: str | None) -> None:
+    """What has just been read by ``stamp_columns``: a page that only reads need not ask again."""
+    policy = _noted(_EMPTY if version is None or token is None else _by_token(version, token))
+    of_page = kept_by_page()
+    if of_page is not None:
+        of_page["policy"] = policy
+
+
 def forget_policy() -> None:
     """Make this transaction ask again; called by whatever changes policy."""
     db.session().info.pop("crm_policy", None)
+    _seen.pop(db.engine, None)
+    forget_of_page("policy")
 
+
+class _Seen(NamedTuple):
+    policy: Policy
+    at: float
+
+
+FRESH_SECONDS = 1.0
+_seen: weakref.WeakKeyDictionary[Engine, _Seen] = weakref.WeakKeyDictionary()
+"""The policy of each database as this process last read it."""
 
 _EMPTY = Policy(0, "", (), frozenset(), frozenset())
 

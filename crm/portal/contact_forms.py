@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from wtforms import RadioField
-
+from crm.web.choice_fields import RadioField
 from crm.web.forms import BaseForm, Needed
 
 STOP_CHOICES = (

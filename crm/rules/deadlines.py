@@ -211,6 +211,14 @@ DEADLINE_RULES: tuple[DeadlineRule, ...] = (
         "Common practice: outcome letter within 5 working days (Medway)",
     ),
     _promise(
+        "visit_sign_off",
+        "Visit report signed off",
+        "Read the visit report and sign it off",
+        2,
+        "the report",
+        "Service policy: a manager decides in time for the household to hear within the promise",
+    ),
+    _promise(
         "application_expected",
         "Application form back",
         "Ask how the application form is going",
@@ -478,6 +486,7 @@ ENQUIRY_CLOCKS: tuple[str, ...] = (
     "rebook_visit",
     "no_access_letter",
     "visit_outcome",
+    "visit_sign_off",
     "application_expected",
 )
 ALL_CLOCKS: tuple[str, ...] = tuple(dict.fromkeys(rule.name for rule in DEADLINE_RULES))

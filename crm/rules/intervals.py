@@ -111,32 +111,49 @@ def london_span(day: date, start_minutes: int, end_minutes: int) -> Span:
     return Span(start, max(start, london_to_utc(day, end_minutes)))
 
 
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """Something that an officer has to be at, and how long it takes to get from there to the visit in question."""
+
+    span: Span
+    travel_minutes: int = 0
+
+
 def slots(
     *,
     day: date,
     working: Iterable[tuple[int, int]],
-    busy: Iterable[Span],
+    engagements: Iterable[Engagement],
     length_minutes: int,
-    travel_minutes: int = 0,
+    edge_minutes: int = 0,
+    closed: Iterable[Span] = (),
     not_before: datetime | None = None,
-    grid_minutes: int = GRID_MINUTES,
 ) -> tuple[Span, ...]:
     """The times at which a visit of this length could start on a London day.
 
-    `working`: hours of work in minutes past midnight, London. `busy`: what is already there; each is padded by the
-    travel to and from it. Starts lie on the grid of the wall clock (on the hour, quarter past …).
+    `working`: hours of work in minutes past midnight, London; `edge_minutes` of travel come off where the day begins
+    and where it ends. An engagement keeps its travel free before and after it; one that takes no time keeps nothing.
+    `closed`: when the household can't be seen. Starts lie on the quarter hours of the clock; the hour that comes twice
+    in October has eight.
     """
-    if length_minutes <= 0 or grid_minutes <= 0:
-        raise ValueError("a visit has a length, and a grid a step")
-    hours = [london_span(day, start, end) for start, end in working]
-    free = subtract(hours, (span.padded(travel_minutes) for span in busy))
-    length = timedelta(minutes=length_minutes)
-    found: dict[datetime, Span] = {}
-    for minute in range(0, 24 * 60, grid_minutes):
-        start = london_to_utc(day, minute)
-        if not_before is not None and start < not_before:
-            continue
-        wanted = Span(start, start + length)
-        if any(span.holds(wanted) for span in free):
-            found.setdefault(start, wanted)
-    return tuple(found[start] for start in sorted(found))
+    if length_minutes <= 0:
+        raise ValueError("a visit has a length")
+    hours = merge(london_span(day, start, end) for start, end in working)
+    if not hours:
+        return ()
+    holes = [one.span.padded(one.travel_minutes) for one in engagements if one.span.start < one.span.end]
+    holes.extend(closed)
+    if edge_minutes:
+        edge = timedelta(minutes=edge_minutes)
+        holes += [Span(hours[0].start, hours[0].start + edge), Span(hours[-1].end - edge, hours[-1].end)]
+    length, step = timedelta(minutes=length_minutes), timedelta(minutes=GRID_MINUTES)
+    midnight = london_to_utc(day, 0)
+    found: list[Span] = []
+    for free in subtract(hours, holes):
+        earliest = free.start if not_before is None else max(free.start, not_before)
+        # London is a whole number of hours from UTC, so its quarter hours are counted on from midnight.
+        start = midnight + step * -((midnight - earliest) // step)
+        while start + length <= free.end:
+            found.append(Span(start, start + length))
+            start += step
+    return tuple(found)

@@ -234,11 +234,12 @@ class ActorKind(StrEnum):
 
 
 # What those without a role may do. A program never decides about a family: the system may note that the last check
-# came in and act on a calendar's answer, no more.
+# came in and act on a calendar's answer, no more. A family settles its own visit by its own link, and hands in its own
+# application.
 _KIND_PERMISSIONS: Mapping[ActorKind, frozenset[Permission]] = MappingProxyType(
     {
         ActorKind.STAFF: frozenset(),
-        ActorKind.APPLICANT: frozenset({P.LOG_ENQUIRY}),
+        ActorKind.APPLICANT: frozenset({P.LOG_ENQUIRY, P.BOOK_VISIT, P.RECORD_APPLICATION}),
         ActorKind.REFEREE: frozenset(),
         ActorKind.PUBLIC: frozenset({P.LOG_ENQUIRY}),
         ActorKind.SYSTEM: frozenset({P.LOG_ENQUIRY, P.BOOK_VISIT, P.RECORD_CHECK, P.RUN_CHECKS}),

@@ -6,10 +6,10 @@ Kept as a few words of ours with commas between them ("morning,weekend"), by the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, time, timedelta
 
-LONDON = ZoneInfo("Europe/London")
+from crm.rules.intervals import LONDON, Span, london_span
+
 NOON, FIVE = time(12), time(17)
 
 QUIET_WORDS = {
@@ -19,6 +19,8 @@ QUIET_WORDS = {
     "weekend": "At the weekend",
 }
 QUIET_SHORT = {"morning": "mornings", "afternoon": "afternoons", "evening": "evenings", "weekend": "weekends"}
+HOURS_OF_PART = {"morning": (0, 12 * 60), "afternoon": (12 * 60, 17 * 60), "evening": (17 * 60, 24 * 60)}
+"""Minutes past midnight."""
 
 
 def read_quiet(kept: str | None) -> tuple[str, ...]:
@@ -50,6 +52,14 @@ def is_quiet(kept: str | None, at: datetime) -> bool:
         return True
     clock = local.time()
     return ("morning" if clock < NOON else "afternoon" if clock < FIVE else "evening") in parts
+
+
+def quiet_spans(kept: str | None, day: date) -> tuple[Span, ...]:
+    """The times of one London day in which somebody asked to be left in peace."""
+    parts = read_quiet(kept)
+    if "weekend" in parts and day.weekday() >= 5:
+        return (london_span(day, 0, 24 * 60),)
+    return tuple(london_span(day, *HOURS_OF_PART[part]) for part in parts if part in HOURS_OF_PART)
 
 
 def next_welcome(kept: str | None, at: datetime) -> datetime:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 
-from crm.rules.quiet_times import LONDON, next_welcome
+from crm.rules.intervals import LONDON
+from crm.rules.quiet_times import next_welcome
 
 A_DAY = 24 * 60
 LOOKED_AHEAD = 20

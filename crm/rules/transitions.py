@@ -34,10 +34,6 @@ class MoveNotOpen(Refusal):
     """The move can't be made as things stand."""
 
 
-class MoveOvertaken(Refusal):
-    """Somebody else moved the household on since this person looked."""
-
-
 class ReasonMissing(Refusal):
     """The move needs a reason, and none that can be kept was given."""
 
@@ -1075,6 +1071,7 @@ CLOCKS_STARTED_ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
         "qd_response": "the sending of the written notice of a qualifying determination, from the date of the notice",
         "no_access_letter": "the second visit at which nobody was in",
+        "visit_sign_off": "a visit report being sent to a manager",
         "event_follow_up": "an event with people to follow up",
         "check_chase": "a check being asked for",
         "dbs_chase": "a DBS certificate being applied for",

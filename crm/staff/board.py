@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Date,
     Integer,
@@ -197,32 +198,47 @@ def scope_of(actor: Actor) -> Scope:
     return _scope(actor.roles)
 
 
+class Branch(NamedTuple):
+    """Some of the cases of a place, and where to look for them: among all cases, or among those picked already."""
+
+    source: Any
+    wanted: ColumnElement[bool]
+
+
 @lru_cache(maxsize=2048)
-def _branches(scope: Scope, place: str, whose: str) -> tuple[ColumnElement[bool], ...]:
-    """The conditions that together pick what somebody sees of a place: no case in two, each on its own index."""
+def _branches(scope: Scope, place: str, whose: str) -> tuple[Branch, ...]:
+    """What together makes up what somebody sees of a place: no case in two, each on its own index."""
+    everywhere = Case.__table__
     # A case at a place of the board is open: what has ended stands elsewhere. Asking again would cost the index.
     at = _CASE.place == our_word(place)
     if whose == "due":
         at = and_(at, _CASE.next_action_due_on <= _TODAY)
-    mine = and_(at, _CASE.owner_id == _ME)
+    mine = Branch(everywhere, and_(at, _CASE.owner_id == _ME))
     if whose == "mine":
         return (mine,)
     if place in scope.whole:
-        return (at,)
+        return (Branch(everywhere, at),)
     if scope.roles & {Role.PANEL_ADMINISTRATOR, Role.DECISION_MAKER}:
-        return (and_(at, _visible(scope.roles)),)
+        return (Branch(everywhere, and_(at, _visible(scope.roles))),)
+    has_part = _has_part()
+    there = has_part.c.place == our_word(place)
+    if whose == "due":
+        there = and_(there, has_part.c.next_action_due_on <= _TODAY)
+    return (mine, Branch(has_part, there))
+
+
+@lru_cache(maxsize=1)
+def _has_part() -> CTE:
+    """The few cases that somebody has a part in and does not own, picked once for all places: they are looked up one by
+    one from the parts, however many stand at a place."""
     parts = select(_PART.case_id).where(
         _PART.user_id == _ME,
         _PART.role.in_([our_word(role) for role in AssignmentRole if role is not AssignmentRole.OWNER]),
         _PART.from_on <= _TODAY,
         or_(_PART.until_on.is_(None), _PART.until_on >= _TODAY),
     )
-    # The few cases that somebody has a part in are looked up one by one. Compared as it is, the place would have SQLite
-    # read every case that stands there and ask of each whether it is among them.
-    there = func.coalesce(_CASE.place, our_word("nowhere")) == our_word(place)
-    if whose == "due":
-        there = and_(there, _CASE.next_action_due_on <= _TODAY)
-    return (mine, and_(there, _CASE.owner_id != _ME, _CASE.id.in_(parts)))
+    theirs = select(*_COLUMNS).where(_CASE.id.in_(parts), _CASE.owner_id != _ME)
+    return theirs.cte("has_part").prefix_with("MATERIALIZED")
 
 
 def _visible(roles: frozenset[Role]) -> ColumnElement[bool]:
@@ -252,11 +268,12 @@ _COLUMNS = (
 )
 
 
-def _first(condition: ColumnElement[bool], limit: int) -> Select[Any]:
+def _first(branch: Branch, limit: int) -> Select[Any]:
+    columns = branch.source.c
     inner = (
-        select(*_COLUMNS)
-        .where(condition)
-        .order_by(_CASE.next_action_due_on, _CASE.id)
+        select(*(columns[column.name] for column in _COLUMNS))
+        .where(branch.wanted)
+        .order_by(columns.next_action_due_on, columns.id)
         .limit(no_more_than(limit))
         .subquery()
     )
@@ -277,9 +294,9 @@ def _with_names(parts: list[Select[Any]]) -> Select[Any]:
 def _cards(scope: Scope, whose: str) -> Select[Any]:
     return _with_names(
         [
-            _first(condition, _shown(place.name))
+            _first(branch, _shown(place.name))
             for place in BOARD_PLACES
-            for condition in _branches(scope, place.name, whose)
+            for branch in _branches(scope, place.name, whose)
         ]
     )
 
@@ -288,10 +305,10 @@ def _cards(scope: Scope, whose: str) -> Select[Any]:
 def _counts(scope: Scope, whose: str) -> Select[Any]:
     columns = []
     for place in BOARD_PLACES:
-        for number, condition in enumerate(_branches(scope, place.name, whose)):
-            columns.append(capped_count(Case.__table__, condition).label(f"c_{place.name}_{number}"))
-            over = and_(condition, _CASE.next_action_due_on < _TODAY)
-            columns.append(capped_count(Case.__table__, over).label(f"o_{place.name}_{number}"))
+        for number, (source, wanted) in enumerate(_branches(scope, place.name, whose)):
+            columns.append(capped_count(source, wanted).label(f"c_{place.name}_{number}"))
+            over = and_(wanted, source.c.next_action_due_on < _TODAY)
+            columns.append(capped_count(source, over).label(f"o_{place.name}_{number}"))
     return select(*columns)
 
 
@@ -304,14 +321,12 @@ def capped_count(table: Any, condition: ColumnElement[bool]) -> Any:
 @lru_cache(maxsize=512)
 def _list(scope: Scope, place: str, whose: str, goes_on: bool) -> Select[Any]:
     parts = []
-    for condition in _branches(scope, place, whose):
+    for branch in _branches(scope, place, whose):
         if goes_on:
-            later = or_(
-                _CASE.next_action_due_on > _AFTER_DUE,
-                and_(_CASE.next_action_due_on == _AFTER_DUE, _CASE.id > _AFTER_ID),
-            )
-            condition = and_(condition, _CASE.next_action_due_on >= _AFTER_DUE, later)
-        parts.append(_first(condition, LIST_PAGE + 1))
+            due_on, number = branch.source.c.next_action_due_on, branch.source.c.id
+            later = or_(due_on > _AFTER_DUE, and_(due_on == _AFTER_DUE, number > _AFTER_ID))
+            branch = Branch(branch.source, and_(branch.wanted, due_on >= _AFTER_DUE, later))
+        parts.append(_first(branch, LIST_PAGE + 1))
     return _with_names(parts)
 
 

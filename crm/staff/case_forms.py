@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField
+from wtforms import BooleanField
 from wtforms.validators import ValidationError
 
 from crm.cases import keys
@@ -13,6 +13,7 @@ from crm.cases.models import OTHER_NAME_WORDS, ROLE_WORDS, PersonRole
 from crm.delivery.posting import DISPATCH_METHODS
 from crm.rules.permissions import Sensitivity
 from crm.rules.quiet_times import QUIET_WORDS
+from crm.web.choice_fields import RadioField, SelectField, SelectMultipleField
 from crm.web.forms import BaseForm, DateField, EmailField, LongTextField, Needed, Optional, PhoneField, TextField
 
 NOTE_KINDS = (("note", "Note"), ("contact", "Call or message"))

@@ -425,7 +425,7 @@ def _visits(case: Case) -> list[VisitShown]:
 def _with_officers(visits: list[VisitShown]) -> tuple[VisitShown, ...]:
     if not visits:
         return ()
-    names: dict[int, list[str]] = {}
+    names: dict[int | None, list[str]] = {}
     for visit_id, name in db.session.execute(
         select(VisitOfficer.visit_id, User.name)
         .join(User, User.id == VisitOfficer.officer_id)

@@ -134,6 +134,7 @@ def _overview(reference: str, form: NoteForm) -> Response:
         head=case_head(found, today=today, rulebook=rulebook, running=page.running),
         page=page,
         owner_id=found.owner_id,
+        is_open=found.is_open,
         may_take=may_take(found, actor),
         takes_courses=why_no_place(found.stages, may_choose_early=actor.has(Permission.DECIDE_TO_ASSESS)) is None,
         tries=_tries(found, page, actor, today=today),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from wtforms import IntegerField, SelectField
+from wtforms import IntegerField
 
+from crm.web.choice_fields import SelectField
 from crm.web.forms import BaseForm, Between, DateField, Needed, Optional
 
 NOBODY = 0

@@ -21,7 +21,7 @@ from crm.clock import now_utc, today_in_london
 from crm.delivery import Channel, OutboundMessage, posting
 from crm.delivery import queries as outbox
 from crm.delivery.failures import failure_words
-from crm.delivery.letters import LETTERS
+from crm.delivery.letters import LETTERS, Audience
 from crm.delivery.models import CHANNEL_WORDS, STATUS_MARKS, STATUS_WORDS
 from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal
@@ -63,6 +63,10 @@ def _letter(reference: str, letter_id: int) -> tuple[Case, OutboundMessage]:
     if letter is None:
         raise NoSuchLetter("We can’t find that letter among this household’s.")
     kind = LETTERS.get(letter.kind)
+    if kind is not None and kind.audience is Audience.REFEREE and kind.must_say:
+        raise KeptClosely("This letter holds a referee’s own link, which is for them alone, so nobody here reads it.")
+    if kind is not None and kind.asked_for:
+        raise KeptClosely("This letter holds a code that its reader asked for, so nobody here reads it.")
     if (kind is None or kind.contains_sensitive) and not is_on_case(current_actor(), found, today=today_in_london()):
         raise KeptClosely("This letter is shown to those who work with this household.")
     return found, letter

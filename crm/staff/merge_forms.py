@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from wtforms import HiddenField, SelectField
+from wtforms import HiddenField
 
+from crm.web.choice_fields import SelectField
 from crm.web.forms import BaseForm, LongTextField, Needed, TextField
 
 

@@ -71,6 +71,7 @@ CLOCK_PAGES: Mapping[str, MovePage] = MappingProxyType(
         "no_access_letter": MovePage("visits.case_visits", label="Open visits"),
         # First the report is written, then it is signed off: the visit shows which of the two is next.
         "visit_outcome": MovePage("visits.case_visits", label="Open visits"),
+        "visit_sign_off": MovePage("visits.sign_off", "visits.case_visits", "Read the report"),
         "application_expected": MovePage("enquiries.record_contact", label="Log the call"),
         "recontact": MovePage("enquiries.record_contact", label="Log the call"),
         "panel_recommendation": MovePage("assessments.overview", label="Open"),

@@ -11,9 +11,9 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Date, Integer, Select, and_, bindparam, func, literal, or_, select, union_all
+from sqlalchemy import CompoundSelect, Date, Integer, Select, and_, bindparam, func, literal, or_, select, union_all
 
-from crm.access.models import StaffLeave, User
+from crm.access.models import User
 from crm.assessments.course_models import PrepCourse
 from crm.cases.models import (
     APPLICANT_ROLES,
@@ -30,11 +30,13 @@ from crm.cases.models import (
 from crm.cases.queries import care_words
 from crm.clock import LONDON
 from crm.db import db, no_more_than, our_word, read, unseal
+from crm.enquiries.queries import untouched_count_of_owner, untouched_since
 from crm.rules import deadlines
 from crm.rules.permissions import Actor, Permission, Role
 from crm.rules.rulebook import Rulebook
-from crm.staff.board import COUNT_STOPS_AT, capped_count, capped_words
+from crm.staff.board import COUNT_STOPS_AT, capped_words
 from crm.staff.move_pages import CLOCK_PAGES, MovePage
+from crm.staff.wanted import Away
 
 ROWS_READ = 101
 CASES_READ = ROWS_READ
@@ -125,6 +127,15 @@ class Covering:
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    """How the team stands: who has something over its date, the most first, and how many households nobody has touched
+    for long (a hundred of each owner at most are counted)."""
+
+    rows: tuple[TeamRow, ...]
+    untouched: int
+
+
+@dataclass(frozen=True, slots=True)
 class MyDay:
     """All that the page shows of cases and tasks."""
 
@@ -141,12 +152,12 @@ class MyDay:
 
 
 def my_day(actor: Actor, *, today: date, rulebook: Rulebook) -> MyDay:
-    """One person's day. Five queries, however much there is."""
+    """One person's day. Four queries, however much there is."""
     horizon, week_label = end_of_week(today)
     clocks = read(_clocks(), {"me": actor.user_id, "today": today, "horizon": horizon}).all()
-    tasks = read(_tasks(), {"me": actor.user_id, "horizon": horizon}).all()
     begins = datetime.combine(today, time(), tzinfo=LONDON)
-    done = read(_done(), {"me": actor.user_id, "begins": begins}).all()
+    both = read(_tasks(), {"me": actor.user_id, "horizon": horizon, "begins": begins}).all()
+    tasks, done = [row for row in both if row.done_at is None], [row for row in both if row.done_at is not None]
     say = _Sayer(today=today, rulebook=rulebook)
     due: list[tuple[date, bool, Any]] = [
         (row.due_on, True, row) for row in clocks if row.turn == "service" and row.due_on <= horizon
@@ -188,15 +199,17 @@ def end_of_week(today: date) -> tuple[date, str]:
     return today + timedelta(days=FRIDAY + 7 - today.weekday()), "Next week"
 
 
-def overdue_count(actor: Actor, *, today: date) -> int:
-    """How many of somebody's cases have something over its date: the figure beside "My day" in the bar."""
-    return db.session.scalar(_overdue(), {"me": actor.user_id, "today": today}) or 0
+def team_of(*, today: date, rulebook: Rulebook) -> Team:
+    """How everybody who works here stands. One query.
 
-
-def team_overdue(*, today: date) -> list[TeamRow]:
-    """Each member of staff who has cases with something over its date, the most first. One query."""
-    rows = read(_team(), {"today": today}).all()
-    return sorted((TeamRow(row.name, row.over) for row in rows if row.over), key=lambda one: (-one.over, one.name))
+    Somebody switched off may own households still: that is just what must not be forgotten.
+    """
+    rows = read(_team(), {"today": today, "untouched_since": untouched_since(today, rulebook)}).all()
+    late = (TeamRow(row.name, row.over) for row in rows if row.active and row.over)
+    return Team(
+        rows=tuple(sorted(late, key=lambda one: (-one.over, one.name))),
+        untouched=sum(row.untouched for row in rows),
+    )
 
 
 def clocks_of_role(actor: Actor, *, today: date, rulebook: Rulebook) -> dict[str, tuple[DueRow, ...]]:
@@ -219,11 +232,10 @@ def clocks_of_role(actor: Actor, *, today: date, rulebook: Rulebook) -> dict[str
     }
 
 
-def covering(actor: Actor, *, today: date, rulebook: Rulebook) -> tuple[Covering, ...]:
-    """For whom this person minds things today, and what falls due on their households this week. One query, and one
-    more for each who is away."""
+def covering(away: Iterable[Away], *, today: date, rulebook: Rulebook) -> tuple[Covering, ...]:
+    """For whom somebody minds things today, and what falls due on their households this week. One query for each who
+    is away."""
     horizon, _ = end_of_week(today)
-    away = read(_AWAY, {"me": actor.user_id, "today": today}).all() if actor.user_id is not None else []
     say = _Sayer(today=today, rulebook=rulebook)
     found = []
     for row in away:
@@ -320,44 +332,38 @@ _SHOWN = _shown_clocks()
 
 
 @lru_cache(maxsize=1)
-def _tasks() -> Select[Any]:
-    return (
-        select(
-            _TASK.id,
-            _TASK.title,
-            _TASK.due_on,
-            _CASE.reference,
-            _HOME.name.label("names"),
-            _COURSE.id.label("course_id"),
-        )
+def _tasks() -> CompoundSelect[Any]:
+    """Somebody's tasks: what is due, the nearest first, and then what was done today, the latest first."""
+    columns = (
+        _TASK.id,
+        _TASK.title,
+        _TASK.due_on,
+        _TASK.done_at,
+        _CASE.reference,
+        _HOME.name.label("names"),
+        _COURSE.id.label("course_id"),
+    )
+    tasks = (
+        select(*columns)
         .select_from(Task.__table__)
         .outerjoin(Case.__table__, _CASE.id == _TASK.case_id)
         .outerjoin(Household.__table__, _HOME.id == _CASE.household_id)
         .outerjoin(PrepCourse.__table__, _COURSE.register_task_id == _TASK.id)
-        .where(_TASK.assigned_to_id == _ME, _TASK.done_at.is_(None), _TASK.due_on <= _HORIZON)
+        .where(_TASK.assigned_to_id == _ME)
+    )
+    due = (
+        tasks.where(_TASK.done_at.is_(None), _TASK.due_on <= _HORIZON)
         .order_by(_TASK.due_on, _TASK.id)
         .limit(no_more_than(ROWS_READ))
+        .subquery("due")
     )
-
-
-@lru_cache(maxsize=1)
-def _done() -> Select[Any]:
-    return (
-        select(_TASK.id, _TASK.title, _TASK.done_at, _HOME.name.label("names"))
-        .select_from(Task.__table__)
-        .outerjoin(Case.__table__, _CASE.id == _TASK.case_id)
-        .outerjoin(Household.__table__, _HOME.id == _CASE.household_id)
-        .where(_TASK.done_by_id == _ME, _TASK.assigned_to_id == _ME, _TASK.done_at >= bindparam("begins"))
+    done = (
+        tasks.where(_TASK.done_by_id == _ME, _TASK.done_at >= bindparam("begins"))
         .order_by(_TASK.done_at.desc(), _TASK.id.desc())
         .limit(no_more_than(DONE_SHOWN))
+        .subquery("done")
     )
-
-
-@lru_cache(maxsize=1)
-def _overdue() -> Any:
-    return select(
-        capped_count(Case.__table__, and_(_CASE.owner_id == _ME, _CASE.is_open, _CASE.next_action_due_on < _TODAY))
-    )
+    return union_all(select(*due.c), select(*done.c))
 
 
 @lru_cache(maxsize=1)
@@ -366,22 +372,12 @@ def _team() -> Any:
     some = select(literal(1).label("one")).select_from(Case.__table__).where(over).correlate(User.__table__)
     some = some.limit(no_more_than(COUNT_STOPS_AT + 1))
     counted = select(func.count()).select_from(some.subquery()).correlate(User.__table__)
-    return select(_USER.name, counted.scalar_subquery().label("over")).where(_USER.active)
-
-
-_LEAVE = StaffLeave.__table__.c
-_AWAY = (
-    select(_LEAVE.user_id, _USER.name, _LEAVE.last_on)
-    .join(User.__table__, _USER.id == _LEAVE.user_id)
-    .where(
-        _LEAVE.cover_id == _ME,
-        _LEAVE.first_on <= _TODAY,
-        _LEAVE.last_on >= _TODAY,
-        _LEAVE.withdrawn_at.is_(None),
+    return select(
+        _USER.name,
+        _USER.active,
+        counted.scalar_subquery().label("over"),
+        untouched_count_of_owner().label("untouched"),
     )
-    .order_by(_LEAVE.last_on, _LEAVE.id)
-    .limit(no_more_than(8))
-)
 
 
 @lru_cache(maxsize=1)

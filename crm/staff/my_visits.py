@@ -1,4 +1,4 @@
-"""Where somebody is going, what they have to write, what a manager has to sign, and what a panel member has to read."""
+"""Where somebody is going, what they have to write, and what a panel member has to read."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, func, or_, select, true
 
-from crm.access.models import User
 from crm.assessments.models import (
-    REPORT_SECTIONS,
-    AssessmentReport,
     PanelItem,
     PanelMeeting,
     PanelMember,
-    ReportKind,
-    ReportSection,
 )
 from crm.cases.models import AssignmentRole, Case, CaseAssignment, Deadline, Household, Track
 from crm.clock import LONDON, london_date
@@ -43,6 +38,9 @@ class MyVisit:
     ends_at: datetime
     on: date
     is_over: bool
+    """Whether it can be written up: its time is over, or it was recorded."""
+    has_a_door: bool
+    """Whether somebody may still have to check in or out: a home, and nobody has said what happened there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +51,6 @@ class MyVisits:
     tomorrow: tuple[MyVisit, ...]
     tomorrow_on: date
     next: MyVisit | None
-
-
-@dataclass(frozen=True, slots=True)
-class ToSign:
-    """A visit report that waits for a manager."""
-
-    visit_id: int
-    reference: str
-    names: str
-    submitted_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ToCountersign:
-    """An assessment report that is whole and waits for a manager who did not write it."""
-
-    reference: str
-    names: str
-    written_by: str
-    changed_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +102,7 @@ _VISITS = (
         _VISIT.id,
         _VISIT.purpose,
         _VISIT.place,
+        _VISIT.status,
         _VISIT.starts_at,
         _VISIT.ends_at,
         _CASE.reference,
@@ -156,20 +135,9 @@ def _visit(row: Any, now: datetime) -> MyVisit:
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         on=london_date(row.starts_at),
-        is_over=row.ends_at < now,
+        is_over=row.ends_at < now or row.status == VisitStatus.DONE,
+        has_a_door=row.place == Place.HOME and row.status == VisitStatus.BOOKED,
     )
-
-
-def reports_to_sign() -> tuple[ToSign, ...]:
-    """Visit reports that were handed in and wait for a manager, the oldest first. One query."""
-    rows = read(_TO_SIGN)
-    return tuple(ToSign(row.visit_id, row.reference, row.names, row.submitted_at) for row in rows)
-
-
-def reports_to_countersign(actor: Actor) -> tuple[ToCountersign, ...]:
-    """Whole assessment reports that somebody else wrote, the oldest first. One query."""
-    rows = read(_TO_COUNTERSIGN, {"me": actor.user_id})
-    return tuple(ToCountersign(row.reference, row.names, row.written_by, row.changed_on) for row in rows)
 
 
 def to_write(actor: Actor, *, today: date) -> ToWrite:
@@ -187,41 +155,6 @@ def agenda_of(actor: Actor, *, today: date) -> tuple[Agenda, ...]:
 
 
 _REPORT = VisitReport.__table__.c
-_TO_SIGN = (
-    select(_REPORT.visit_id, _REPORT.submitted_at, _CASE.reference, _HOME.name.label("names"))
-    .select_from(VisitReport.__table__)
-    .join(Visit.__table__, _VISIT.id == _REPORT.visit_id)
-    .join(Case.__table__, _CASE.id == _VISIT.case_id)
-    .join(Household.__table__, _HOME.id == _CASE.household_id)
-    .where(_REPORT.submitted_at.is_not(None), _REPORT.signed_off_at.is_(None))
-    .order_by(_REPORT.submitted_at, _REPORT.id)
-    .limit(no_more_than(REPORTS_SHOWN + 1))
-)
-
-_WRITTEN, _SECTION, _USER = AssessmentReport.__table__.c, ReportSection.__table__.c, User.__table__.c
-_SECTIONS = select(func.count(_SECTION.id)).where(_SECTION.report_id == _WRITTEN.id, _SECTION.text_sealed.is_not(None))
-_TO_COUNTERSIGN = (
-    select(_CASE.reference, _HOME.name.label("names"), _USER.name.label("written_by"), _WRITTEN.changed_on)
-    .select_from(AssessmentReport.__table__)
-    .join(Case.__table__, _CASE.id == _WRITTEN.case_id)
-    .join(Household.__table__, _HOME.id == _CASE.household_id)
-    .join(User.__table__, _USER.id == _WRITTEN.written_by_id)
-    .where(
-        _CASE.place == "in_assessment",
-        _WRITTEN.countersigned_on.is_(None),
-        _WRITTEN.written_by_id != bindparam("me"),
-        or_(
-            and_(_WRITTEN.kind == ReportKind.FULL, _SECTIONS.scalar_subquery() == len(REPORT_SECTIONS)),
-            and_(
-                _WRITTEN.kind == ReportKind.BRIEF,
-                _SECTIONS.where(_SECTION.name == "suitability").scalar_subquery() == 1,
-            ),
-        ),
-    )
-    .order_by(_WRITTEN.changed_on, _WRITTEN.id)
-    .limit(no_more_than(REPORTS_SHOWN + 1))
-)
-
 _PART, _TRACK, _CLOCK = CaseAssignment.__table__.c, Track.__table__.c, Deadline.__table__.c
 _ASSESSING = (
     select(_CASE.reference, _HOME.name.label("names"), _CLOCK.due_on.label("report_by"))
@@ -238,9 +171,7 @@ _ASSESSING = (
     )
     .outerjoin(
         Deadline.__table__,
-        and_(
-            _CLOCK.case_id == _CASE.id, _CLOCK.rule == our_word("stage_two_target"), _CLOCK.stopped_on.is_(None)
-        ),
+        and_(_CLOCK.case_id == _CASE.id, _CLOCK.rule == our_word("stage_two_target"), _CLOCK.stopped_on.is_(None)),
     )
     .where(
         _PART.user_id == bindparam("me"),

@@ -12,7 +12,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import select
 
-from crm import policy
 from crm.audit import record
 from crm.calendars import invitations
 from crm.cases import assignment, summary, timeline
@@ -27,7 +26,7 @@ from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 from crm.rules.stages import EnquiryStage, TrackName
 from crm.rules.transitions import Evidence
-from crm.visits import overlap, telling
+from crm.visits import overlap, roads, telling
 from crm.visits.attendance import NotTheirVisit
 from crm.visits.booking import VisitNotBookable, cancel_visit, chosen_officers, fits, officer_names
 from crm.visits.models import PURPOSE_WORDS, Place, Purpose, Visit, VisitOfficer, VisitStatus
@@ -179,15 +178,16 @@ def _keep(visit: Visit, officer_ids: tuple[int, ...], *, actor: Actor, today: da
         with db.session.begin_nested():
             db.session.add(visit)
             db.session.flush()
+            roads.free_run_out_holds(officer_ids, now=visit.booked_at)
             for officer_id in officer_ids:
-                _free_the_road_before(visit, officer_id)
+                roads.free_the_road_before(officer_id, visit.starts_at)
                 db.session.add(
                     VisitOfficer(
                         visit_id=visit.id,
                         officer_id=officer_id,
                         starts_at=visit.starts_at,
                         ends_at=visit.ends_at,
-                        blocked_until_at=_road_ends(visit, officer_id),
+                        blocked_until_at=roads.road_ends(officer_id, visit.ends_at),
                         holds=True,
                     )
                 )
@@ -227,29 +227,3 @@ def _clash(visit: Visit, officer_ids: tuple[int, ...], *, actor: Actor, today: d
         f"{officer_names([row.officer_id])[0]} {verb} another visit then: {when}{where}. Check the date and the times.",
         field="held_on",
     )
-
-
-def _free_the_road_before(visit: Visit, officer_id: int) -> None:
-    db.session.execute(
-        sa.update(VisitOfficer)
-        .where(
-            VisitOfficer.officer_id == officer_id,
-            VisitOfficer.holds,
-            VisitOfficer.ends_at <= visit.starts_at,
-            VisitOfficer.blocked_until_at > visit.starts_at,
-        )
-        .values(blocked_until_at=visit.starts_at)
-    )
-
-
-def _road_ends(visit: Visit, officer_id: int) -> datetime:
-    usual = visit.ends_at + timedelta(minutes=policy.service().travel_minutes)
-    following = db.session.scalar(
-        select(sa.func.min(VisitOfficer.starts_at)).where(
-            VisitOfficer.officer_id == officer_id,
-            VisitOfficer.holds,
-            VisitOfficer.starts_at >= visit.ends_at,
-            VisitOfficer.starts_at < usual,
-        )
-    )
-    return following or usual

@@ -15,7 +15,7 @@ from crm.rules.permissions import Actor, Permission, Role, Sensitivity, require
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 from crm.rules.stages import TrackName
-from crm.visits import queries, telling
+from crm.visits import queries, telling, watching
 from crm.visits.booking import claim_visit, free_officers
 from crm.visits.models import Visit, VisitStatus
 from crm.visits.telling import Occasion
@@ -85,6 +85,8 @@ def record_visit(
         occurred_at=now,
     )
     _record("visit.held", visit, actor=actor, now=now)
+    if held_until_at <= now:  # who writes it down from inside is not out yet
+        watching.note_recorded(visit, actor=actor, now=now)
     if _moves(visit, case):
         change_stage(case, "record_visit", actor=actor, now=now, today=today, rulebook=rulebook, effective_on=held_on)
     else:
@@ -103,8 +105,10 @@ def record_no_access(
     rulebook: Rulebook,
     seen: int | None = None,
     write_to_household: bool = True,
+    was_refused: bool = False,
 ) -> Visit:
-    """Record that nobody was in. The first time another date is due; the second time the household is to be written to.
+    """Record that nobody was in, or that they did not let us in (``was_refused``). The first time another date is due;
+    the second time the household is to be written to. Whoever was refused rings: no letter says that we found nobody.
 
     Both clocks count from the day of the visit, however late it is written down. After the second a manager closes
     the enquiry or lets it go on: a program never does. Raises NotTheirVisit, VisitStillToCome, VisitIsOver.
@@ -118,15 +122,17 @@ def record_no_access(
     _settle(visit, VisitStatus.NO_ACCESS, note=note, now=now)
     missed = queries.missed_visits(case)
     again = missed >= MISSED_BEFORE_LETTER
+    what = "Not let in" if was_refused else "Nobody in"
     timeline.add(
         case,
         kind="visit",
-        title=f"Nobody in: {day(visit.starts_at)}, {clock_time(visit.starts_at)}{', the second time' if again else ''}",
+        title=f"{what}: {day(visit.starts_at)}, {clock_time(visit.starts_at)}{', the second time' if again else ''}",
         detail=note or None,
         actor=actor,
         occurred_at=now,
     )
-    _record("visit.no_access", visit, actor=actor, now=now, detail={"missed": missed})
+    _record("visit.no_access", visit, actor=actor, now=now, detail={"missed": missed, "refused": was_refused})
+    watching.note_recorded(visit, actor=actor, now=now)
     if _moves(visit, case):
         change_stage(
             case, "visit_fell_through", actor=actor, now=now, today=today, rulebook=rulebook, effective_on=missed_on
@@ -134,7 +140,25 @@ def record_no_access(
         if again:
             clocks.stop(case, ("rebook_visit",), on=today, how="ended")
             clocks.start(case, "no_access_letter", counted_from=missed_on, rulebook=rulebook)
-    if write_to_household:
+    elif case.owner_id is not None:
+        add_task(
+            title=f"Offer another date: {what.lower()} on {day(visit.starts_at)}",
+            assigned_to_id=case.owner_id,
+            due_on=rulebook.due_on("rebook_visit", missed_on),
+            actor=actor,
+            now=now,
+            case=case,
+        )
+    if was_refused and case.owner_id is not None:
+        add_task(
+            title=f"They did not let us in on {day(visit.starts_at)}. Ring them and find out why",
+            assigned_to_id=case.owner_id,
+            due_on=today,
+            actor=actor,
+            now=now,
+            case=case,
+        )
+    if write_to_household and not was_refused:
         ring_by = rulebook.due_on("no_access_letter", missed_on) if again else None
         telling.tell_missed(
             visit,
@@ -179,6 +203,7 @@ def record_abandoned(
         occurred_at=now,
     )
     _record("visit.abandoned", visit, actor=actor, now=now)
+    watching.note_recorded(visit, actor=actor, now=now)
     if case.owner_id is not None:
         add_task(
             title="A visit was left because it was not safe. Talk to the officer and decide what is next",

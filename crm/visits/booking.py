@@ -6,13 +6,12 @@ who book the same officers for different households from waiting for each other 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import select, update
 
-from crm import policy
 from crm.access.queries import names_of, staff_who_may
 from crm.audit import record
 from crm.calendars import invitations
@@ -23,15 +22,16 @@ from crm.cases.tasks import add_task
 from crm.clock import london_date
 from crm.db import db, rows_changed
 from crm.delivery.wording import and_list, clock_time, day
-from crm.rules.intervals import Span
-from crm.rules.permissions import Actor, Permission, require
+from crm.rules.intervals import Span, london_span
+from crm.rules.permissions import Actor, ActorKind, Permission, require
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 from crm.rules.stages import TrackName
 from crm.rules.transitions import Evidence
-from crm.visits import overlap, telling
-from crm.visits.availability import Diaries, Slot, nearest_slots, read_diaries
-from crm.visits.models import PURPOSE_WORDS, Place, Purpose, Visit, VisitOfficer, VisitStatus
+from crm.rules.travel import Basis, Estimate
+from crm.visits import home_notes, offers, overlap, roads, telling
+from crm.visits.availability import Diaries, Slot, Wanted, nearest_slots, read_diaries, wanted_by
+from crm.visits.models import PURPOSE_WORDS, Place, Purpose, Visit, VisitHold, VisitOfficer, VisitStatus
 from crm.visits.telling import Occasion
 
 MOST_OFFICERS = 2
@@ -101,24 +101,32 @@ def book_visit(
     rulebook: Rulebook,
     seen: int | None = None,
     note: str | None = None,
+    hold: VisitHold | None = None,
+    uids: Mapping[int, str] | None = None,
 ) -> Visit:
     """Book a visit, tell everybody, and move the enquiry on where it waited for this.
 
     1. Check that this kind of visit fits where the household stands, and look once whether the officers are free: most
        of those who come too late stop here, before they have made anybody wait.
-    2. Move the enquiry, or claim the case: a second booking of the same household stops here.
+    2. Move the enquiry, or claim the case: a second booking of the same household stops here. So does one officer
+       where nobody is to be alone.
     3. Hold the officers' calendars, in the order of their ids, and see again that all are free.
     4. Write the visit; the database has the last word on overlaps.
     5. Open the case to the officers, write the story, send the invitations.
 
-    ``seen`` is the version of the case that the person looked at. Raises VisitNotBookable, MoveNotOpen, CaseHasMovedOn,
-    or SlotTaken with the nearest free times.
+    ``seen`` is the version of the case that the person looked at; ``hold`` is a time kept for them that this uses up;
+    ``uids`` is an officer to the UID of the event in their own calendar that it was booked with. Raises
+    VisitNotBookable, MoveNotOpen, CaseHasMovedOn, NotAlone, or SlotTaken with the nearest free times.
     """
     require(actor, Permission.BOOK_VISIT)
     chosen = chosen_officers(officer_ids)
     moves_enquiry = fits(case, purpose)
     ends_at = starts_at + timedelta(minutes=length_minutes)
-    _see_that_they_are_free(chosen, starts_at=starts_at, ends_at=ends_at, now=now, today=today, but_for_visit=None)
+    wanted = wanted_by(case, length_minutes=length_minutes, place=place, minds_quiet=False)
+    if hold is not None:
+        db.session.delete(hold)
+        db.session.flush()
+    see_that_they_are_free(chosen, starts_at=starts_at, wanted=wanted, now=now, today=today)
     if moves_enquiry:
         change_stage(
             case,
@@ -132,8 +140,10 @@ def book_visit(
         )
     else:
         claim_version(case, seen)
+    home_notes.check_enough_go(case, place=place, officers=len(chosen))
     invitations.hold_calendars(chosen, now=now)
-    _see_that_they_are_free(chosen, starts_at=starts_at, ends_at=ends_at, now=now, today=today, but_for_visit=None)
+    roads.free_run_out_holds(chosen, now=now)
+    see_that_they_are_free(chosen, starts_at=starts_at, wanted=wanted, now=now, today=today)
     visit = Visit(
         case_id=case.id,
         purpose=purpose,
@@ -146,10 +156,10 @@ def book_visit(
         booked_by_id=actor.user_id,
     )
     visit.note = (note or "").strip() or None
-    with _refused_when_taken(chosen, starts_at, length_minutes, now=now, today=today):
+    with refused_when_taken(chosen, starts_at, wanted, now=now, today=today):
         db.session.add(visit)
         db.session.flush()
-        _put_officers(visit, chosen)
+        put_officers(visit, chosen)
     for officer_id in chosen:
         assignment.assign(
             case, user_id=officer_id, role=AssignmentRole.VISITING_OFFICER, actor=actor, now=now, today=today
@@ -158,12 +168,12 @@ def book_visit(
     timeline.add(
         case,
         kind="visit",
-        title=f"{PURPOSE_WORDS[purpose]} booked: {day(starts_at)}, {clock_time(starts_at)}, {names}",
+        title=f"{PURPOSE_WORDS[purpose]} {_by(actor, 'booked')}: {day(starts_at)}, {clock_time(starts_at)}, {names}",
         actor=actor,
         occurred_at=now,
     )
     _record("visit.booked", visit, actor=actor, now=now, detail={"purpose": purpose, "officers": list(chosen)})
-    telling.tell_booked(visit, case, Occasion(actor=actor, now=now, today=today, rulebook=rulebook))
+    telling.tell_booked(visit, case, Occasion(actor=actor, now=now, today=today, rulebook=rulebook), uids=uids)
     summary.refresh(case, today=today, rulebook=rulebook)
     return visit
 
@@ -193,17 +203,20 @@ def move_visit(
     before = visit.officer_ids
     claim_version(case, None)
     claim_visit(visit, seen)
+    home_notes.check_enough_go(case, place=visit.place, officers=len(chosen))
     if (visit.starts_at, visit.ends_at, before) == (starts_at, ends_at, chosen):
         summary.refresh(case, today=today, rulebook=rulebook)
         return visit
     invitations.hold_calendars({*before, *chosen}, now=now)
-    _see_that_they_are_free(chosen, starts_at=starts_at, ends_at=ends_at, now=now, today=today, but_for_visit=visit.id)
+    roads.free_run_out_holds(chosen, now=now)
+    wanted = wanted_by(case, length_minutes=length_minutes, place=visit.place, minds_quiet=False)
+    see_that_they_are_free(chosen, starts_at=starts_at, wanted=wanted, now=now, today=today, but_for_visit=visit.id)
     old_starts_at = visit.starts_at
-    with _refused_when_taken(chosen, starts_at, length_minutes, now=now, today=today, but_for_visit=visit.id):
+    with refused_when_taken(chosen, starts_at, wanted, now=now, today=today, but_for_visit=visit.id):
         visit.starts_at, visit.ends_at = starts_at, ends_at
         visit.sequence += 1
         visit.moved_at = now
-        _put_officers(visit, chosen)
+        put_officers(visit, chosen)
     for officer_id in chosen:
         assignment.assign(
             case, user_id=officer_id, role=AssignmentRole.VISITING_OFFICER, actor=actor, now=now, today=today
@@ -212,7 +225,10 @@ def move_visit(
     timeline.add(
         case,
         kind="visit",
-        title=f"Visit moved to {day(starts_at)}, {clock_time(starts_at)}, {and_list(officer_names(chosen))}",
+        title=(
+            f"Visit {_by(actor, 'moved')} to {day(starts_at)}, {clock_time(starts_at)}, "
+            f"{and_list(officer_names(chosen))}"
+        ),
         detail=reason,
         actor=actor,
         occurred_at=now,
@@ -272,8 +288,13 @@ def cancel_visits(
 ) -> None:
     """Call off every booked visit of a case whose journey has ended or paused. An effect of the moves that end it.
 
-    Whatever ended it tells the household in its own letter; here their calendars are cleared.
+    Whatever ended it tells the household in its own letter; here their calendars are cleared, and times held for them
+    are given back.
     """
+    for hold in db.session.scalars(select(VisitHold).where(VisitHold.case_id == case.id).order_by(VisitHold.id)):
+        db.session.delete(hold)
+    db.session.flush()
+    offers.withdraw_all(case, now=now)
     booked = db.session.scalars(
         select(Visit).where(Visit.case_id == case.id, Visit.status == VisitStatus.BOOKED).order_by(Visit.id)
     ).all()
@@ -288,6 +309,11 @@ def cancel_visits(
             tell_household=True,
             occasion=Occasion(actor=actor, now=now, today=today, rulebook=rulebook),
         )
+
+
+def _by(actor: Actor, done: str) -> str:
+    """ "booked", or "booked by the household itself" where it did so by its own link."""
+    return f"{done} by the household itself" if actor.kind == ActorKind.APPLICANT else done
 
 
 def hand_over_visits(*, from_user_id: int, to_user_id: int, actor: Actor, now: datetime, today: date) -> int:
@@ -361,7 +387,7 @@ def _call_off(
     timeline.add(
         case,
         kind="visit",
-        title=f"Visit called off: {day(visit.starts_at)}, {clock_time(visit.starts_at)}",
+        title=f"Visit {_by(occasion.actor, 'called off')}: {day(visit.starts_at)}, {clock_time(visit.starts_at)}",
         detail=reason,
         actor=occasion.actor,
         occurred_at=occasion.now,
@@ -404,70 +430,77 @@ def chosen_officers(officer_ids: Iterable[int]) -> tuple[int, ...]:
     return chosen
 
 
-def _see_that_they_are_free(
+def see_that_they_are_free(
     officer_ids: tuple[int, ...],
     *,
     starts_at: datetime,
-    ends_at: datetime,
+    wanted: Wanted,
     now: datetime,
     today: date,
-    but_for_visit: int | None,
+    but_for_visit: int | None = None,
 ) -> None:
     """Look at the diaries as they are now. Raises SlotTaken, saying why; certain only while the calendars are held."""
-    length = int((ends_at - starts_at).total_seconds() // 60)
     if starts_at <= now:
         raise VisitNotBookable("That time has passed. Choose a later one.", field="starts_at")
     on = london_date(starts_at)
-    diaries = read_diaries(officer_ids, first_day=on, last_day=on, but_for_visit=but_for_visit)
+    diaries = read_diaries(officer_ids, first_day=on, last_day=on, wanted=wanted, now=now, but_for_visit=but_for_visit)
     for officer_id in officer_ids:
-        why = _why_not_free(diaries, officer_id, starts_at=starts_at, length_minutes=length, on=on)
+        why = _why_not_free(diaries, officer_id, starts_at=starts_at, on=on)
         if why is not None:
             raise SlotTaken(
                 f"{officer_names([officer_id])[0]} {why}",
                 nearest_slots(
-                    officer_ids,
-                    to=starts_at,
-                    length_minutes=length,
-                    now=now,
-                    today=today,
-                    but_for_visit=but_for_visit,
+                    officer_ids, to=starts_at, wanted=wanted, now=now, today=today, but_for_visit=but_for_visit
                 ),
             )
 
 
-def _why_not_free(
-    diaries: Diaries, officer_id: int, *, starts_at: datetime, length_minutes: int, on: date
-) -> str | None:
-    free = diaries.free_on(officer_id, on, length_minutes=length_minutes, not_before=None)
+def _why_not_free(diaries: Diaries, officer_id: int, *, starts_at: datetime, on: date) -> str | None:
+    free = diaries.free_on(officer_id, on, not_before=None)
     if any(span.start == starts_at for span in free):
         return None
-    ends_at = starts_at + timedelta(minutes=length_minutes)
-    wanted = Span(starts_at, ends_at).padded(diaries.travel_minutes)
-    if any(wanted.overlaps(span) for span in diaries.visits.get(officer_id, ())):
-        return "has another visit then, with the time to get there."
+    wanted = Span(starts_at, starts_at + timedelta(minutes=diaries.wanted.length_minutes))
+    here = diaries.stop(officer_id)
+    for one in diaries.engaged.get(officer_id, ()):
+        road = diaries.road(officer_id, one.stop, here)
+        if wanted.padded(road.minutes).overlaps(one.span):
+            what = "a time held for another household" if one.visit_id is None else "another visit"
+            if wanted.overlaps(one.span):
+                return f"has {what} then."
+            return f"has {what} then, with the time to get there: {_say_road(road)}."
     if diaries.is_full(officer_id, on):
         return "has as many visits as they take on that day."
-    if any(wanted.overlaps(span) for span in diaries.busy.get(officer_id, ())):
+    if any(wanted.padded(one.travel_minutes).overlaps(one.span) for one in diaries.engagements(officer_id)):
         return "is not free then."
     if not diaries.works_on(officer_id, on):
         return "does not work that day."
+    edge = diaries.edge(officer_id)
+    if edge.minutes and any(
+        london_span(on, start, end).holds(wanted) for start, end in diaries.works_on(officer_id, on)
+    ):
+        return f"can’t be there then within their hours: their day begins and ends {_say_road(edge)} away."
     return "can’t start a visit then."
 
 
-class _refused_when_taken:  # noqa: N801  (used as a statement)
-    """A savepoint round the writing of a visit: an overlap that only the database saw becomes SlotTaken."""
+def _say_road(road: Estimate) -> str:
+    """ "25 minutes", and whether that is only assumed."""
+    return f"{road.minutes} minutes{', which is assumed' if road.basis == Basis.ASSUMED else ''}"
+
+
+class refused_when_taken:  # noqa: N801  (used as a statement)
+    """A savepoint round the writing of a visit or hold: an overlap that only the database saw becomes SlotTaken."""
 
     def __init__(
         self,
         officer_ids: tuple[int, ...],
         starts_at: datetime,
-        length_minutes: int,
+        wanted: Wanted,
         *,
         now: datetime,
         today: date,
         but_for_visit: int | None = None,
     ) -> None:
-        self.officer_ids, self.starts_at, self.length_minutes = officer_ids, starts_at, length_minutes
+        self.officer_ids, self.starts_at, self.wanted = officer_ids, starts_at, wanted
         self.now, self.today, self.but_for_visit = now, today, but_for_visit
 
     def __enter__(self) -> None:
@@ -484,7 +517,7 @@ class _refused_when_taken:  # noqa: N801  (used as a statement)
                 nearest_slots(
                     self.officer_ids,
                     to=self.starts_at,
-                    length_minutes=self.length_minutes,
+                    wanted=self.wanted,
                     now=self.now,
                     today=self.today,
                     but_for_visit=self.but_for_visit,
@@ -492,19 +525,22 @@ class _refused_when_taken:  # noqa: N801  (used as a statement)
             ) from fault
 
 
-def _put_officers(visit: Visit, officer_ids: tuple[int, ...]) -> None:
-    """Give a visit exactly these officers at its time, one statement each in the order of their ids."""
+def put_officers(visit: Visit | VisitHold, officer_ids: tuple[int, ...]) -> None:
+    """Give a visit or hold exactly these officers at its time, one statement each in the order of their ids."""
     existing = {row.officer_id: row for row in visit.officers}
     for officer_id in set(existing) - set(officer_ids):
         visit.officers.remove(existing[officer_id])
     db.session.flush()
+    own = visit.id if isinstance(visit, Visit) else None
     for officer_id in officer_ids:
+        roads.free_the_road_before(officer_id, visit.starts_at)
+        blocked_until_at = roads.road_ends(officer_id, visit.ends_at, but_for_visit=own)
         row = existing.get(officer_id)
         if row is None:
-            row = VisitOfficer(visit_id=visit.id, officer_id=officer_id, holds=True)
+            row = VisitOfficer(officer_id=officer_id, holds=True)
             visit.officers.append(row)
         row.starts_at, row.ends_at = visit.starts_at, visit.ends_at
-        row.blocked_until_at = visit.ends_at + timedelta(minutes=policy.service().travel_minutes)
+        row.blocked_until_at = blocked_until_at
         db.session.flush()
     db.session.expire(visit, ["officers"])
 

@@ -9,13 +9,15 @@ from sqlalchemy import delete, select
 
 from crm.access.leave import withdraw_leave
 from crm.access.models import StaffLeave
-from crm.access.queries import leave_ahead
+from crm.access.queries import leave_ahead, user_with
 from crm.audit import record
+from crm.cases import keys
 from crm.clock import london_date
 from crm.db import db
 from crm.rules.intervals import london_to_utc
 from crm.rules.permissions import Actor
 from crm.rules.refusal import Refusal
+from crm.rules.travel import TravelBy
 from crm.visits.models import BusyKind, BusyTime, OfficerDiary, WorkingHours
 
 
@@ -45,10 +47,7 @@ def set_hours(
             if start < last:
                 raise HoursNotClear("Two spans of the same day overlap.", field=f"from_{weekday}")
             last = end
-    diary = db.session.get(OfficerDiary, user_id)
-    if diary is None:
-        diary = OfficerDiary(user_id=user_id)
-        db.session.add(diary)
+    diary = _diary_of(user_id)
     diary.has_own_hours, diary.visits_a_day = True, visits_a_day
     db.session.execute(delete(WorkingHours).where(WorkingHours.user_id == user_id))
     for weekday, day_spans in spans.items():
@@ -56,6 +55,38 @@ def set_hours(
             db.session.add(WorkingHours(user_id=user_id, weekday=weekday, from_minutes=start, until_minutes=end))
     db.session.flush()
     record("hours.set", actor=actor, at=now, subject=f"user:{user_id}")
+
+
+def set_travel(user_id: int, *, base_postcode: str, travels_by: TravelBy, actor: Actor, now: datetime) -> None:
+    """Say where an officer's day begins and ends (a postcode, its first half, or nothing), and how they get about.
+
+    Raises HoursNotClear for what is no postcode.
+    """
+    written = base_postcode.strip().upper()
+    if written and keys.district(written) is None:
+        raise HoursNotClear(
+            "Check the postcode: it looks like BR1 3AA. The first part is enough.", field="base_postcode"
+        )
+    _diary_of(user_id).travels_by = travels_by
+    user_with(user_id).base_postcode = written or None
+    db.session.flush()
+    record("travel.set", actor=actor, at=now, subject=f"user:{user_id}", detail={"by": str(travels_by)})
+
+
+def set_found_by(user_id: int, *, mobile: str, car: str, actor: Actor, now: datetime) -> None:
+    """Say how an officer is found when nobody has heard of them on a visit: by their mobile, and by their car."""
+    user_with(user_id).mobile = mobile.strip() or None
+    _diary_of(user_id).car = " ".join(car.upper().split()) or None
+    db.session.flush()
+    record("found_by.set", actor=actor, at=now, subject=f"user:{user_id}")
+
+
+def _diary_of(user_id: int) -> OfficerDiary:
+    diary = db.session.get(OfficerDiary, user_id)
+    if diary is None:
+        diary = OfficerDiary(user_id=user_id)
+        db.session.add(diary)
+    return diary
 
 
 def add_time_away(

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, event, text
+from sqlalchemy import (
+    CheckConstraint,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    event,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from crm.db import Base, EncryptedText, RowKey, UTCDateTime, one_of
+from crm.calendars.itip import Answer
+from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
+from crm.delivery.models import Channel
+from crm.rules.travel import TravelBy
 from crm.visits import overlap
 
 
@@ -28,6 +44,15 @@ PURPOSE_WORDS = {
     Purpose.STAGE_TWO_SESSION: "Stage 2 session",
     Purpose.RE_VISIT: "Further visit",
 }
+
+
+BRING = {
+    Purpose.FIRST_VISIT: ("Your badge", "The information pack", "A charged phone", "A pen for the checklist"),
+    Purpose.SECOND_OPINION: ("Your badge", "The first visit report", "A charged phone"),
+    Purpose.STAGE_TWO_SESSION: ("Your badge", "The assessment plan", "Notes of the last session", "A charged phone"),
+    Purpose.RE_VISIT: ("Your badge", "What was left open the last time", "A charged phone"),
+}
+"""What the officers take along."""
 
 
 class Place(StrEnum):
@@ -86,7 +111,7 @@ OUTCOME_WORDS_OF_SESSION = {
     Outcome.NOT_NOW: "Pause: something has to change first",
     Outcome.DECLINE: "Stop, and talk to them about it",
 }
-"""The same answers where the enquiry does not wait for the visit, as after an application. Nothing follows of it."""
+"""The same answers where the enquiry does not wait for the visit, as after an application. What follows is a task."""
 
 
 class BusyKind(StrEnum):
@@ -104,8 +129,14 @@ class OfficerDiary(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"), primary_key=True)
     has_own_hours: Mapped[bool] = mapped_column(default=False)
     visits_a_day: Mapped[int | None] = mapped_column(Integer)
+    travels_by: Mapped[str] = mapped_column(String(8), default=TravelBy.CAR, server_default=TravelBy.CAR)
+    car: Mapped[str | None] = mapped_column(String(12))
+    """Its registration, for whoever looks for an officer who is not heard of."""
 
-    __table_args__ = (CheckConstraint("visits_a_day BETWEEN 1 AND 12", name="visits_a_day_is_sane"),)
+    __table_args__ = (
+        CheckConstraint("visits_a_day BETWEEN 1 AND 12", name="visits_a_day_is_sane"),
+        one_of("travels_by", TravelBy),
+    )
 
 
 class WorkingHours(Base):
@@ -145,6 +176,44 @@ class BusyTime(Base):
         one_of("kind", BusyKind),
         CheckConstraint("ends_at > starts_at", name="ends_after_it_starts"),
         Index("ix_busy_time_user", "user_id", "starts_at"),
+    )
+
+
+class PostcodeDistrict(Base):
+    """The centre of a postcode district, from an open directory that the service loads: see ``districts.py``."""
+
+    __tablename__ = "postcode_district"
+
+    district: Mapped[str] = mapped_column(KeyText(4), primary_key=True)
+    latitude: Mapped[float] = mapped_column(Float)
+    longitude: Mapped[float] = mapped_column(Float)
+    postcodes: Mapped[int] = mapped_column(Integer, default=1)
+    """Of how many postcodes it is the middle; 1 where a directory gave the district itself."""
+
+    __table_args__ = (
+        CheckConstraint("latitude BETWEEN 49 AND 61 AND longitude BETWEEN -9 AND 2", name="centre_is_in_the_uk"),
+        CheckConstraint("postcodes > 0", name="of_some_postcodes"),
+    )
+
+
+class TravelSaid(Base):
+    """How long it really took between two districts, as the officer who last said so did it. There and back are one."""
+
+    __tablename__ = "travel_said"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    one: Mapped[str] = mapped_column(KeyText(4))
+    other: Mapped[str] = mapped_column(KeyText(4))
+    travels_by: Mapped[str] = mapped_column(String(8))
+    minutes: Mapped[int] = mapped_column(Integer)
+    said_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    said_by_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+
+    __table_args__ = (
+        UniqueConstraint("one", "other", "travels_by"),
+        CheckConstraint("one <= other", name="once_a_pair"),
+        CheckConstraint("minutes BETWEEN 1 AND 480", name="minutes_are_sane"),
+        one_of("travels_by", TravelBy),
     )
 
 
@@ -237,8 +306,124 @@ class Visit(RowKey, Base):
         return int((self.ends_at - self.starts_at).total_seconds() // 60)
 
 
+class VisitHold(Base):
+    """A time kept for a household while they decide. It takes its officers' time as a visit does, until it runs out;
+    once it became a visit, was let go or ran out, it is gone."""
+
+    __tablename__ = "visit_hold"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    place: Mapped[str] = mapped_column(String(8))
+    starts_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    runs_out_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+    officers: Mapped[list[VisitOfficer]] = relationship(
+        back_populates="hold", order_by="VisitOfficer.officer_id", cascade="all, delete-orphan"
+    )
+
+    __table_args__ = (
+        one_of("purpose", Purpose),
+        one_of("place", Place),
+        CheckConstraint("ends_at > starts_at", name="ends_after_it_starts"),
+        CheckConstraint("runs_out_at > made_at AND runs_out_at <= starts_at", name="runs_out_in_time"),
+    )
+
+    @property
+    def officer_ids(self) -> tuple[int, ...]:
+        return tuple(row.officer_id for row in self.officers)
+
+    @property
+    def length_minutes(self) -> int:
+        return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
+
+class VisitOffer(RowKey, Base):
+    """What a household may settle itself about one visit, by links of its own: its time, another time, that it is off,
+    or that none of our times suits. Every visit that a household was told of has one; one without a visit waits for
+    them to choose."""
+
+    __tablename__ = "visit_offer"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    place: Mapped[str] = mapped_column(String(8))
+    length_minutes: Mapped[int] = mapped_column(Integer)
+    officer_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+    second_officer_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    """Who goes too, where two go together: a time is on offer only when both are free."""
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    is_asked: Mapped[bool] = mapped_column(default=False)
+    """Whether they were asked to choose a time; otherwise the link came with a visit that one of us had booked."""
+    is_open: Mapped[bool] = mapped_column(default=True)
+    """False once it was withdrawn, or the household was merged into another: its links open nothing any more."""
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    """Until when a time can be chosen. A visit that is booked can be seen until it begins."""
+    times_sent: Mapped[int] = mapped_column(Integer, default=0)
+    chase_on: Mapped[date | None] = mapped_column(Date)
+    """The day on which the owner is told that nothing was chosen; None once told, or where nothing is waited for."""
+    visit_id: Mapped[int | None] = mapped_column(ForeignKey("visit.id"), unique=True)
+    chosen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When they last chose a time themselves."""
+    asked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When they last asked for other times."""
+    asked_sealed: Mapped[str | None] = mapped_column(Text)
+    asked = EncryptedText("asked_sealed")
+    """What would suit them, in words."""
+    declined_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When they said that they want no visit for now."""
+
+    __table_args__ = (
+        one_of("purpose", Purpose),
+        one_of("place", Place),
+        CheckConstraint("length_minutes BETWEEN 15 AND 480", name="length_is_sane"),
+        CheckConstraint("second_officer_id <> officer_id", name="second_is_another"),
+        CheckConstraint("ends_at > made_at", name="ends_after_it_was_made"),
+        Index(
+            "ix_visit_offer_chase",
+            "chase_on",
+            sqlite_where=text("chase_on IS NOT NULL"),
+            postgresql_where=text("chase_on IS NOT NULL"),
+        ),
+    )
+
+    @property
+    def officer_ids(self) -> tuple[int, ...]:
+        return tuple(sorted(one for one in (self.officer_id, self.second_officer_id) if one is not None))
+
+
+class VisitLink(Base):
+    """One person's secret link to what their household may settle about a visit.
+
+    The link itself is not kept: it is made again from the serial and a key that is not in the database, so that every
+    letter about the visit carries the same one, and it is found by its digest.
+    """
+
+    __tablename__ = "visit_link"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    offer_id: Mapped[int] = mapped_column(ForeignKey("visit_offer.id"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    serial: Mapped[str] = mapped_column(String(32))
+    token_digest: Mapped[str] = mapped_column(KeyText(64), unique=True)
+    channel: Mapped[str] = mapped_column(String(8))
+    address_key: Mapped[str] = mapped_column(KeyText(32))
+    """Keyed digest of the address or number it went to: once that is not theirs any more, it opens nothing."""
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When a newer one took its place, or it was withdrawn."""
+
+    __table_args__ = (one_of("channel", Channel),)
+
+
 class VisitOfficer(Base):
-    """One officer's part in a visit, and the time it takes out of their day.
+    """One officer's part in a visit, or in a time held for one, and what it takes out of their day.
 
     The blocked span is padded with travel on one side only: two visits each padded on both would keep twice the gap.
     """
@@ -246,21 +431,62 @@ class VisitOfficer(Base):
     __tablename__ = "visit_officer"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    visit_id: Mapped[int] = mapped_column(ForeignKey("visit.id"))
+    visit_id: Mapped[int | None] = mapped_column(ForeignKey("visit.id"))
+    hold_id: Mapped[int | None] = mapped_column(ForeignKey("visit_hold.id"), index=True)
     officer_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
     starts_at: Mapped[datetime] = mapped_column(UTCDateTime)
     ends_at: Mapped[datetime] = mapped_column(UTCDateTime)
     blocked_until_at: Mapped[datetime] = mapped_column(UTCDateTime)
     """The end of the visit and the travel after it."""
     holds: Mapped[bool] = mapped_column(default=True)
-    """False once the visit was called off or missed: the time is free again."""
+    """False once the visit was called off or missed, or the hold has run out: the time is free again."""
 
-    visit: Mapped[Visit] = relationship(back_populates="officers")
+    visit: Mapped[Visit | None] = relationship(back_populates="officers")
+    hold: Mapped[VisitHold | None] = relationship(back_populates="officers")
 
     __table_args__ = (
         UniqueConstraint("visit_id", "officer_id"),
+        CheckConstraint("(visit_id IS NULL) <> (hold_id IS NULL)", name="is_of_a_visit_or_a_hold"),
         CheckConstraint("ends_at > starts_at AND blocked_until_at >= ends_at", name="blocked_to_the_end"),
         Index("ix_visit_officer_day", "officer_id", "starts_at"),
+    )
+
+
+class VisitAnswer(RowKey, Base):
+    """What somebody who was invited to a visit said last, in their calendar or by mail.
+
+    It changes nothing by itself. One said of an earlier time of the visit (``sequence``) is an answer no more.
+    """
+
+    __tablename__ = "visit_answer"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    visit_id: Mapped[int] = mapped_column(ForeignKey("visit.id"), index=True)
+    calendar_object_id: Mapped[int] = mapped_column(ForeignKey("calendar_object.id"), unique=True)
+    """The event that was answered: it says who they are."""
+    answer: Mapped[str] = mapped_column(String(10))
+    sequence: Mapped[int] = mapped_column(Integer)
+    """Of the invitation that it answers."""
+    stamp_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    """When their program says that they answered: of two, the later counts, in whichever order they come."""
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    proposed_from_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    proposed_until_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """The time that they ask for instead."""
+    is_proven: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Of an officer: whether it is certain that they said it themselves."""
+    words_sealed: Mapped[str | None] = mapped_column(Text)
+    words = EncryptedText("words_sealed")
+    settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When a person did something about it."""
+    settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+
+    __table_args__ = (
+        one_of("answer", Answer),
+        CheckConstraint("(answer = 'counter') = (proposed_from_at IS NOT NULL)", name="counter_proposes"),
+        CheckConstraint("(proposed_from_at IS NULL) = (proposed_until_at IS NULL)", name="proposes_from_and_until"),
+        CheckConstraint("proposed_until_at > proposed_from_at", name="proposes_a_while"),
+        CheckConstraint("sequence >= 0", name="sequence_counts_up"),
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import selectinload
 
 from crm.access.models import User
 from crm.access.queries import names_of, staff_who_may
+from crm.calendars.busy_calendars import Reading, readings_of
 from crm.calendars.invitations import objects_of_visit
 from crm.cases import queries as case_queries
 from crm.cases.models import Case, Deadline, Household, Person, StageChange
@@ -20,19 +21,33 @@ from crm.db import db
 from crm.delivery import MessageStatus, OutboundMessage
 from crm.delivery.letters import LETTERS
 from crm.delivery.models import STATUS_WORDS
-from crm.rules.intervals import london_to_utc
-from crm.rules.permissions import Actor, Permission
+from crm.rules.intervals import Span, intersect, london_span, london_to_utc
+from crm.rules.permissions import Actor, Permission, Role
 from crm.rules.refusal import Refusal
 from crm.rules.transitions import Evidence
+from crm.rules.travel import Basis, Estimate, Stop, TravelBy
 from crm.visits.availability import (
-    EARLIEST_NOTICE,
     SLOTS_APART,
     Diaries,
+    Engaged,
     Slot,
+    Wanted,
+    earliest,
     free_slots,
     read_diaries,
+    wanted_by,
 )
-from crm.visits.models import BusyKind, BusyTime, Visit, VisitOfficer, VisitReport, VisitStatus
+from crm.visits.day_models import VisitWatch
+from crm.visits.models import (
+    BusyKind,
+    BusyTime,
+    OfficerDiary,
+    Visit,
+    VisitHold,
+    VisitOfficer,
+    VisitReport,
+    VisitStatus,
+)
 from crm.visits.telling import area_of
 
 
@@ -57,6 +72,25 @@ def visit_for(actor: Actor, visit_id: int, *, today: date) -> tuple[Visit, Case]
         )
     ).first()
     if row is None:
+        raise VisitNotFound
+    return row[0], row[1]
+
+
+def watched_visit(actor: Actor, visit_id: int) -> tuple[Visit, Case]:
+    """A visit and its case, for one who goes, looks out for those who go, or is a manager. Raises VisitNotFound.
+
+    A buddy need not be able to open the case: the page shows what they need of it, and no more.
+    """
+    row = db.session.execute(
+        select(Visit, Case, VisitWatch.buddy_id)
+        .join(Case, Case.id == Visit.case_id)
+        .outerjoin(VisitWatch, VisitWatch.visit_id == Visit.id)
+        .where(Visit.id == visit_id)
+        .options(selectinload(Visit.officers), selectinload(Case.household).selectinload(Household.people))
+    ).first()
+    if row is None or actor.user_id is None:
+        raise VisitNotFound
+    if actor.user_id not in (*row[0].officer_ids, row.buddy_id) and Role.MANAGER not in actor.roles:
         raise VisitNotFound
     return row[0], row[1]
 
@@ -116,6 +150,16 @@ def evidence_for(case: Case, today: date) -> dict[str, object]:
         "visit_signed_off": row.signed_off_at is not None,
     }
     return {name: value for name, value in known.items() if name in Evidence.__dataclass_fields__}
+
+
+def cars_of(officer_ids: Iterable[int]) -> dict[int, str]:
+    """The registrations of the cars of those who gave one."""
+    rows = db.session.execute(
+        select(OfficerDiary.user_id, OfficerDiary.car)
+        .where(OfficerDiary.user_id.in_(list(officer_ids)), OfficerDiary.car.is_not(None))
+        .order_by(OfficerDiary.user_id)
+    )
+    return {row.user_id: row.car for row in rows}
 
 
 def visiting_officers() -> list[User]:
@@ -283,16 +327,37 @@ def _lines(visit_ids: object) -> list[VisitLine]:
 
 @dataclass(frozen=True)
 class Block:
-    """One thing in a day of the week: a visit, the drive to it, busy time, leave, or a free time to choose."""
+    """One thing in a day of the week: a visit, the way to it, a time held or busy, leave, or a free time to choose."""
 
     kind: str
-    """visit, travel, busy, leave or free."""
+    """visit, hold, travel, busy, leave or free."""
     starts_at: datetime
     ends_at: datetime
     visit: VisitLine | None = None
+    hold: HeldLine | None = None
     is_named: bool = False
     """Whether the person looking may open the household, so that its name may be shown."""
     is_clash: bool = False
+    minutes: int = 0
+    """How long the way takes."""
+    is_assumed: bool = False
+    """Whether that is only assumed, because one end of it is not known."""
+    gap: int | None = None
+    """The minutes there are for it, where they are fewer."""
+    is_all_day: bool = False
+
+
+@dataclass(frozen=True)
+class HeldLine:
+    """A time held for a household."""
+
+    hold_id: int
+    case_id: int
+    reference: str
+    household: str
+    starts_at: datetime
+    ends_at: datetime
+    runs_out_at: datetime
 
 
 @dataclass
@@ -313,6 +378,8 @@ class OfficerWeek:
     name: str
     days: list[DayOfWeek]
     visits: int
+    reading: Reading | None = None
+    """How it stands with the calendars of their own, where they gave any."""
 
 
 WEEK_SLOTS_APART = 150
@@ -324,7 +391,7 @@ def week_of(
     officers: Iterable[User],
     first_day: date,
     days: int,
-    length_minutes: int,
+    wanted: Wanted,
     now: datetime,
     today: date,
 ) -> list[OfficerWeek]:
@@ -333,7 +400,7 @@ def week_of(
     ids = [user.id for user in staff]
     last_day = first_day + timedelta(days=days - 1)
     begin, end = london_to_utc(first_day, 0), london_to_utc(last_day, 24 * 60)
-    diaries = read_diaries(ids, first_day=first_day, last_day=last_day)
+    diaries = read_diaries(ids, first_day=first_day, last_day=last_day, wanted=wanted, now=now)
     parts = db.session.execute(
         select(VisitOfficer.officer_id, VisitOfficer.visit_id)
         .join(Visit, Visit.id == VisitOfficer.visit_id)
@@ -346,85 +413,167 @@ def week_of(
     ).all()
     visit_ids = {part.visit_id for part in parts}
     lines = {line.visit_id: line for line in _lines(visit_ids)} if visit_ids else {}
+    held = _held_lines({one.hold_id for those in diaries.engaged.values() for one in those if one.hold_id})
+    case_ids = {line.case_id for line in lines.values()} | {line.case_id for line in held.values()}
     named = (
         set(
             db.session.scalars(
-                select(Case.id).where(
-                    Case.id.in_({line.case_id for line in lines.values()}),
-                    case_queries.visible_cases(actor, today=today),
-                )
+                select(Case.id).where(Case.id.in_(case_ids), case_queries.visible_cases(actor, today=today))
             )
         )
-        if lines
+        if case_ids
         else set()
     )
     visits_by: dict[tuple[int, date], list[VisitLine]] = defaultdict(list)
     for part in parts:
         line = lines[part.visit_id]
         visits_by[part.officer_id, london_date(line.starts_at)].append(line)
-    busy: dict[int, list[BusyTime]] = defaultdict(list)
+    taken: dict[int, list[tuple[str, Span]]] = defaultdict(list)
     for row in db.session.scalars(
         select(BusyTime)
         .where(BusyTime.user_id.in_(ids), BusyTime.starts_at < end, BusyTime.ends_at > begin)
         .order_by(BusyTime.starts_at)
     ):
-        busy[row.user_id].append(row)
+        taken[row.user_id].append((row.kind, Span(row.starts_at, row.ends_at)))
+    readings = readings_of(ids, now=now)
+    soonest = earliest(now)
     found = []
     for user in staff:
         row_days = []
         for day in diaries.days():
+            whole = london_span(day, 0, 24 * 60)
             made = DayOfWeek(on=day, works=bool(diaries.works_on(user.id, day)))
-            day_begin, day_end = london_to_utc(day, 0), london_to_utc(day, 24 * 60)
-            taken = [one for one in busy[user.id] if one.starts_at < day_end and one.ends_at > day_begin]
-            made.is_away = any(
-                one.kind == BusyKind.LEAVE and one.starts_at <= day_begin and one.ends_at >= day_end for one in taken
-            )
+            said = [(kind, span) for kind, span in taken[user.id] if span.overlaps(whole)]
+            made.is_away = any(kind == BusyKind.LEAVE and span.holds(whole) for kind, span in said)
+            busy = [(kind, cut) for kind, span in said for cut in intersect([span], [whole])]
+            busy += [(BusyKind.BUSY, span) for span in _busy_at_work(diaries, user.id, day)]
             visits = sorted(visits_by[user.id, day], key=lambda line: line.starts_at)
-            made.blocks = _blocks(made, visits, taken, named, (day_begin, day_end), diaries.travel_minutes)
+            holds = [
+                held[one.hold_id]
+                for one in diaries.engaged.get(user.id, ())
+                if one.hold_id in held and london_date(one.span.start) == day
+            ]
+            made.blocks = _blocks(made, visits, busy, named)
+            made.blocks += [
+                Block("hold", one.starts_at, one.ends_at, hold=one, is_named=one.case_id in named) for one in holds
+            ]
+            made.blocks += _ways(diaries, user.id, day)
             if day >= today and not made.is_away:
-                made.blocks += _free_blocks(diaries, user.id, day, length_minutes, now)
+                made.blocks += _free_blocks(diaries, user.id, day, soonest)
             made.blocks.sort(key=lambda block: (block.starts_at, block.kind != "travel"))
             row_days.append(made)
         count = sum(1 for day in row_days for block in day.blocks if block.kind == "visit")
-        found.append(OfficerWeek(user.id, user.name, row_days, count))
+        found.append(OfficerWeek(user.id, user.name, row_days, count, readings.get(user.id)))
     return found
 
 
-def _blocks(
-    day: DayOfWeek,
-    visits: list[VisitLine],
-    taken: list[BusyTime],
-    named: set[int],
-    bounds: tuple[datetime, datetime],
-    travel_minutes: int,
-) -> list[Block]:
+def _held_lines(hold_ids: set[int]) -> dict[int | None, HeldLine]:
+    if not hold_ids:
+        return {}
+    rows = db.session.execute(
+        select(VisitHold, Case.reference, Household.name)
+        .join(Case, Case.id == VisitHold.case_id)
+        .join(Household, Household.id == Case.household_id)
+        .where(VisitHold.id.in_(hold_ids))
+    )
+    return {
+        hold.id: HeldLine(hold.id, hold.case_id, reference, household, hold.starts_at, hold.ends_at, hold.runs_out_at)
+        for hold, reference, household in rows
+    }
+
+
+def _busy_at_work(diaries: Diaries, officer_id: int, day: date) -> tuple[Span, ...]:
+    """What an officer's own calendars take out of the hours they work: their evenings are nobody's business."""
+    hours = [london_span(day, start, end) for start, end in diaries.works_on(officer_id, day)]
+    return intersect(hours, diaries.by_calendar.get(officer_id, ()))
+
+
+def _blocks(day: DayOfWeek, visits: list[VisitLine], busy: list[tuple[str, Span]], named: set[int]) -> list[Block]:
     blocks: list[Block] = []
     if not day.is_away:
-        for one in taken:
-            start, end = max(one.starts_at, bounds[0]), min(one.ends_at, bounds[1])
-            blocks.append(Block(one.kind, start, end))
-    previous: VisitLine | None = None
+        for kind, span in busy:
+            blocks.append(Block(kind, span.start, span.end, is_all_day=span.minutes >= 8 * 60))
     for line in visits:
-        holds = line.status in (VisitStatus.BOOKED, VisitStatus.DONE)
         is_clash = line.status == VisitStatus.BOOKED and (
-            day.is_away or any(one.starts_at < line.ends_at and line.starts_at < one.ends_at for one in taken)
+            day.is_away
+            or any(
+                span.start < line.ends_at
+                and line.starts_at < span.end
+                # A visit that was put into their own calendar comes back from there as a busy time.
+                and (span.start, span.end) != (line.starts_at, line.ends_at)
+                for _, span in busy
+            )
         )
-        if previous is not None and holds:
-            blocks.append(Block("travel", line.starts_at - timedelta(minutes=travel_minutes), line.starts_at))
         blocks.append(
             Block("visit", line.starts_at, line.ends_at, visit=line, is_named=line.case_id in named, is_clash=is_clash)
         )
-        previous = line if holds else previous
     return blocks
 
 
-def _free_blocks(diaries: Diaries, user_id: int, day: date, length_minutes: int, now: datetime) -> list[Block]:
-    spans = diaries.free_on(user_id, day, length_minutes=length_minutes, not_before=now + EARLIEST_NOTICE)
+def _ways(diaries: Diaries, officer_id: int, day: date) -> list[Block]:
+    """The way to each visit of a day: from the one before it, or from where the officer's day begins."""
+    desk = diaries.desks[officer_id]
+    before: Engaged | None = None
+    found = []
+    for one in diaries.engaged.get(officer_id, ()):
+        if london_date(one.span.start) != day:
+            continue
+        start: Stop | None = before.stop if before is not None else desk if desk.district else None
+        if start is not None:
+            road = diaries.road(officer_id, start, one.stop)
+            gap = None if before is None else Span(before.span.end, max(before.span.end, one.span.start)).minutes
+            if road.minutes and (before is not None or road.basis != Basis.ASSUMED):
+                found.append(
+                    Block(
+                        "travel",
+                        one.span.start - timedelta(minutes=road.minutes),
+                        one.span.start,
+                        minutes=road.minutes,
+                        is_assumed=road.basis == Basis.ASSUMED,
+                        gap=gap if gap is not None and gap < road.minutes else None,
+                    )
+                )
+        before = one
+    return found
+
+
+def _free_blocks(diaries: Diaries, user_id: int, day: date, soonest: datetime) -> list[Block]:
     kept: list[Block] = []
-    for span in spans:
+    for span in diaries.free_on(user_id, day, not_before=soonest):
         if not kept or span.start >= kept[-1].starts_at + timedelta(minutes=WEEK_SLOTS_APART):
             kept.append(Block("free", span.start, span.end))
     return kept
+
+
+@dataclass(frozen=True)
+class Way:
+    """The way of one officer to a visit: between which districts, how, and how long we think that it takes."""
+
+    one: str | None
+    other: str | None
+    by: TravelBy
+    road: Estimate
+    is_from_desk: bool
+
+
+def way_to(visit: Visit, case: Case, officer_id: int, *, now: datetime) -> Way:
+    """The way that an officer comes to a visit: from the one before it on that day, else from where the day begins."""
+    on = london_date(visit.starts_at)
+    wanted = wanted_by(case, length_minutes=visit.length_minutes, place=visit.place)
+    diaries = read_diaries([officer_id], first_day=on, last_day=on, wanted=wanted, now=now, but_for_visit=visit.id)
+    before = [
+        one
+        for one in diaries.engaged.get(officer_id, ())
+        if one.span.end <= visit.starts_at and london_date(one.span.start) == on
+    ]
+    start, there = (before[-1].stop if before else diaries.desks[officer_id]), diaries.stop(officer_id)
+    return Way(
+        one=start.district,
+        other=there.district,
+        by=diaries.travels_by[officer_id],
+        road=diaries.road(officer_id, start, there),
+        is_from_desk=not before,
+    )
 
 
 def slots_to_choose(
@@ -432,7 +581,7 @@ def slots_to_choose(
     *,
     first_day: date,
     days: int,
-    length_minutes: int,
+    wanted: Wanted,
     now: datetime,
     today: date,
     but_for_visit: int | None = None,
@@ -440,23 +589,28 @@ def slots_to_choose(
     """Free times that a person may choose from, thinned out so that they can be read."""
     start = max(first_day, today)
     diaries = read_diaries(
-        officer_ids, first_day=start, last_day=start + timedelta(days=days - 1), but_for_visit=but_for_visit
+        officer_ids,
+        first_day=start,
+        last_day=start + timedelta(days=days - 1),
+        wanted=wanted,
+        now=now,
+        but_for_visit=but_for_visit,
     )
-    return free_slots(diaries, length_minutes=length_minutes, now=now, apart_minutes=SLOTS_APART)
+    return free_slots(diaries, not_before=earliest(now), apart_minutes=SLOTS_APART)
 
 
 def is_free(
     officer_ids: Iterable[int],
     *,
     at: datetime,
-    length_minutes: int,
+    wanted: Wanted,
     now: datetime,
     but_for_visit: int | None = None,
 ) -> list[Slot]:
     """One exact time, when these officers are all free then; otherwise nothing."""
     on = london_date(at)
-    diaries = read_diaries(officer_ids, first_day=on, last_day=on, but_for_visit=but_for_visit)
-    return [slot for slot in free_slots(diaries, length_minutes=length_minutes, now=now) if slot.starts_at == at]
+    diaries = read_diaries(officer_ids, first_day=on, last_day=on, wanted=wanted, now=now, but_for_visit=but_for_visit)
+    return [slot for slot in free_slots(diaries, not_before=earliest(now)) if slot.starts_at == at]
 
 
 def times_away(user_id: int, *, now: datetime) -> list[BusyTime]:

@@ -8,8 +8,11 @@ from crm.audit import record
 from crm.cases import clocks, summary, timeline
 from crm.cases.change_stage import change_stage, claim_version
 from crm.cases.models import Case
+from crm.cases.tasks import add_task
 from crm.clock import london_date
 from crm.db import db
+from crm.delivery.post_room import post_room
+from crm.delivery.wording import day
 from crm.rules.permissions import Actor, Permission, require
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
@@ -17,6 +20,13 @@ from crm.rules.stages import TrackName
 from crm.rules.transitions import Evidence
 from crm.visits.models import Outcome, Visit, VisitReport
 from crm.visits.report import claim_report
+
+SIGN_OFF = "visit_sign_off"
+_WHAT_FOLLOWS: dict[str, str] = {
+    Outcome.SECOND_VISIT: "Book another visit",
+    Outcome.NOT_NOW: "Talk to them about the pause, and what has to change",
+    Outcome.DECLINE: "Talk to them about stopping",
+}
 
 
 class NotReadyToSignOff(Refusal):
@@ -87,8 +97,10 @@ def sign_off_visit(
         subject=f"visit:{visit.id}",
         detail={"outcome": outcome, "recommended": report.recommendation},
     )
+    clocks.stop(case, (SIGN_OFF,), on=today, subject=f"visit:{visit.id}")
     if not moves:
         claim_version(case, None)
+        _ask_for_what_follows(visit, case, report, actor=actor, now=now, today=today, rulebook=rulebook)
         summary.refresh(case, today=today, rulebook=rulebook)
         return report
     _make_move(
@@ -106,8 +118,32 @@ def sign_off_visit(
     return report
 
 
+def _ask_for_what_follows(
+    visit: Visit, case: Case, report: VisitReport, *, actor: Actor, now: datetime, today: date, rulebook: Rulebook
+) -> None:
+    """No move follows of a visit that the enquiry does not wait for, so what is to be done is a task of the owner's."""
+    words = _WHAT_FOLLOWS.get(report.outcome or "")
+    if words is not None and case.owner_id is not None:
+        add_task(
+            title=f"{words}: decided on the visit of {day(visit.starts_at)}",
+            assigned_to_id=case.owner_id,
+            due_on=rulebook.due_on("rebook_visit", today),
+            actor=actor,
+            now=now,
+            case=case,
+        )
+
+
 def send_back(
-    visit: Visit, case: Case, *, why: str, actor: Actor, now: datetime, seen: int | None = None
+    visit: Visit,
+    case: Case,
+    *,
+    why: str,
+    actor: Actor,
+    now: datetime,
+    today: date,
+    rulebook: Rulebook,
+    seen: int | None = None,
 ) -> VisitReport:
     """Ask the writer to go on with the report. Raises DecisionIncomplete without a word on what is missing."""
     require(actor, Permission.SIGN_OFF_VISIT)
@@ -127,6 +163,9 @@ def send_back(
         occurred_at=now,
     )
     record("visit.report_sent_back", actor=actor, at=now, case_id=visit.case_id, subject=f"visit:{visit.id}")
+    clocks.stop(case, (SIGN_OFF,), on=today, how="ended", subject=f"visit:{visit.id}")
+    claim_version(case, None)
+    summary.refresh(case, today=today, rulebook=rulebook)
     return report
 
 
@@ -171,7 +210,7 @@ def _make_move(
             today=today,
             rulebook=rulebook,
             evidence=evidence,
-            letter_context={"apply_by": apply_by},
+            letter_context={"apply_by": apply_by, "application_url": f"{post_room().base_url}/my/sign-in"},
         )
     elif report.outcome == Outcome.NOT_NOW and recontact_on is not None:
         change_stage(

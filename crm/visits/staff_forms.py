@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField
+from wtforms import BooleanField, FileField
 from wtforms.validators import ValidationError
 
 from crm.rules.reasons import NOT_NOW_REASONS
+from crm.rules.travel import TRAVEL_BY_WORDS, TravelBy
 from crm.visits.availability import LENGTHS
 from crm.visits.models import PLACE_WORDS, PURPOSE_WORDS, BusyKind, Outcome, Place, Purpose
 from crm.visits.questions import SAFETY_WORDS, Part, SafetyState
+from crm.web.choice_fields import RadioField, SelectField, SelectMultipleField
 from crm.web.filters import length
-from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional, TextField, TimeField
+from crm.web.forms import BaseForm, DateField, LongTextField, Needed, Optional, PhoneField, TextField, TimeField
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SLOT_FORMAT = "%Y%m%dT%H%MZ"
@@ -63,6 +65,23 @@ class BookVisitForm(SlotForm):
     note = LongTextField("For the officers", longest=1000)
 
 
+class OfferForm(BaseForm):
+    """What a household may choose a time for."""
+
+    purpose = RadioField(
+        "What it is for",
+        [Needed("Choose what the visit is for")],
+        choices=[(one, PURPOSE_WORDS[one]) for one in Purpose],
+    )
+    place = RadioField("Where", [Needed("Choose where you meet")], choices=[(one, PLACE_WORDS[one]) for one in Place])
+    length = SelectField("How long", coerce=int, choices=[(one, length(one)) for one in LENGTHS])
+    officers = SelectMultipleField("Who goes", coerce=int)
+
+    def validate_officers(self, field: Any) -> None:
+        if not field.data:
+            raise ValidationError("Choose who will visit")
+
+
 class PastVisitForm(BaseForm):
     """A visit that was made without being booked. What happened is asked for, never filled in beforehand."""
 
@@ -99,7 +118,11 @@ class NoAccessForm(BaseForm):
     what = RadioField(
         "What happened?",
         [Needed("Choose what happened")],
-        choices=[("no_access", "Nobody was in"), ("unsafe", "I left because it was not safe")],
+        choices=[
+            ("no_access", "Nobody was in"),
+            ("refused", "They did not let me in"),
+            ("unsafe", "I left because it was not safe"),
+        ],
     )
     note = LongTextField("What you saw and did", longest=2000)
     write = BooleanField("Write to them that we came", default=True)
@@ -123,6 +146,7 @@ def part_form(part: Part, outcome_words: Mapping[Outcome, str]) -> type[BaseForm
             validate_choice=True,
         )
         fields[f"{item.key}_todo"] = LongTextField("What needs doing?", longest=500)
+        fields[f"{item.key}_photo"] = FileField("Add a photo")
         fields[f"{item.key}_by"] = DateField("By when?", whole="the date to do it by", earliest=2020, latest=2100)
     if part.key == "recommendation":
         fields["recommendation"] = RadioField(
@@ -148,6 +172,10 @@ class SendBackForm(BaseForm):
 
 class HoursForm(BaseForm):
     visits_a_day = SelectField("Most visits a day", coerce=int, choices=[(one, str(one)) for one in range(1, 7)])
+    base_postcode = TextField("Where my day begins and ends", longest=8)
+    travels_by = RadioField("How I get about", choices=list(TRAVEL_BY_WORDS.items()), default=TravelBy.CAR)
+    mobile = PhoneField("My mobile", [Optional()])
+    car = TextField("My car’s registration", longest=12)
 
     def spans(self) -> dict[int, list[tuple[int, int]]]:
         """Weekday to its span of work in minutes past midnight; a day without times is off."""
@@ -188,3 +216,9 @@ class TimeAwayForm(BaseForm):
     last_day = DateField("Last day", whole="the last day", earliest=2020, latest=2100)
     from_time = TimeField("From", [Optional()])
     until_time = TimeField("Until", [Optional()])
+
+
+class DeviceForm(BaseForm):
+    """A device or program that is to have a password of its own."""
+
+    name = TextField("What is the device called?", [Needed("Say what the device is called")], longest=60)

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, request, url_for
+from flask import Blueprint, Response, current_app, g, make_response, request, url_for
 
 from crm import policy
 from crm.access.guards import current_actor, requires
 from crm.access.leave import note_leave
+from crm.access.models import User
 from crm.access.queries import names_of, user_with
 from crm.calendars import feeds
 from crm.cases.models import Case
 from crm.cases.queries import CaseHead, case_for, case_head, is_on_case
 from crm.clock import LONDON, london, now_utc, today_in_london
-from crm.db import db
+from crm.db import db, end_read
+from crm.policy.profile import VisitType
 from crm.rules.permissions import Actor, Permission, Role
+from crm.rules.quiet_times import say_quiet
 from crm.rules.refusal import Refusal
 from crm.rules.stages import TrackName
-from crm.visits import afterwards, attendance, booking, hours, queries, report, sign_off
+from crm.rules.travel import TravelBy
+from crm.visits import (
+    afterwards,
+    answers,
+    attendance,
+    booking,
+    choosing,
+    from_calendar,
+    holds,
+    hours,
+    offers,
+    phones,
+    photos,
+    queries,
+    report,
+    sign_off,
+)
 from crm.visits import staff_forms as forms
-from crm.visits.availability import LENGTHS, Slot, read_diaries
+from crm.visits.availability import LENGTHS, Slot, Wanted, read_diaries, wanted_by
+from crm.visits.calendar_views import calendar_page
 from crm.visits.models import (
     PLACE_WORDS,
     PURPOSE_WORDS,
@@ -36,19 +58,25 @@ from crm.visits.models import (
     VisitStatus,
 )
 from crm.visits.questions import LAST_PART, PART, PARTS, SAFETY_WORDS, Part, SafetyState
-from crm.web.filters import clock_time, day, day_short, names
+from crm.web.filters import clock_time, day, day_short, length, names
 from crm.web.forms import BaseForm
 from crm.web.notices import tell
 from crm.web.pages import render, see_other
 from crm.web.sightings import records_view, saw
+from crm.web.uploads import accepts_upload
 from crm.web.writes import writes
 
 bp = Blueprint("visits", __name__)
 
 VISITS = (Permission.BOOK_VISIT, Permission.RECORD_VISIT)
+CHECKS_OUT_WITHIN = timedelta(hours=1)
+"""After the end of a visit: until then its page leads to checking out, and later to what happened."""
 STILL_STANDS = "none"
 WEEK_DAYS = 6
+HOURS_SHOWN = range(8, 21)
+"""Of a day, in the week of one officer; what is outside of them stands at the edge."""
 SLOT_DAYS = 7
+OFFERS_SHOWN = 3
 STATE_OF = {
     VisitStatus.BOOKED: "waiting",
     VisitStatus.DONE: "ok",
@@ -103,14 +131,15 @@ def week() -> Page:
         chosen = last_day
     officers = queries.visiting_officers()
     only_mine = request.args.get("who") == "me" and any(user.id == here.actor.user_id for user in officers)
+    by_hour = _officer_by_hour(officers, here) if request.args.get("view") == "hours" else None
     household = _household_in_hand(here)
-    length = _length_of(request.args.get("length"))
+    minutes = _length_of(request.args.get("length"))
     rows = queries.week_of(
         here.actor,
-        officers=[user for user in officers if not only_mine or user.id == here.actor.user_id],
+        officers=[by_hour] if by_hour else [one for one in officers if not only_mine or one.id == here.actor.user_id],
         first_day=first_day,
         days=WEEK_DAYS,
-        length_minutes=length,
+        wanted=wanted_by(household, length_minutes=minutes) if household else Wanted(length_minutes=minutes),
         now=here.now,
         today=here.today,
     )
@@ -120,6 +149,8 @@ def week() -> Page:
             ("case", household.reference if household else None),
             ("who", "me" if only_mine else None),
             ("length", request.args.get("length")),
+            ("view", "hours" if by_hour else None),
+            ("officer", by_hour.id if by_hour else None),
         )
         if value
     }
@@ -140,7 +171,7 @@ def week() -> Page:
         makes_visits=any(user.id == here.actor.user_id for user in officers),
         visits=sum(row.visits for row in rows),
         clashes=[(row.name, one.on) for row in rows for one in row.days for block in one.blocks if block.is_clash],
-        travel_minutes=policy.service().travel_minutes,
+        to_settle=from_calendar.to_settle(here.actor, today=here.today),
         to_record=queries.visits_to_record(here.actor.user_id or 0, now=here.now),
         to_write=queries.reports_to_write(here.actor.user_id or 0),
         to_sign=queries.reports_to_sign_off(here.actor),
@@ -150,7 +181,28 @@ def week() -> Page:
         statuses=STATUS_WORDS,
         state_of=STATE_OF,
         slot_value=forms.slot_value,
+        officers=officers,
+        by_hour=by_hour,
+        hours=HOURS_SHOWN,
+        quarters=_quarters,
     )
+
+
+def _officer_by_hour(officers: list[User], here: Present) -> User | None:
+    """Whose week is shown by the hour: whom the address names, else one's own, else the first there is."""
+    able = {user.id: user for user in officers}
+    asked = able.get(request.args.get("officer", type=int) or 0)
+    return asked or able.get(here.actor.user_id or 0) or next(iter(officers), None)
+
+
+def _quarters(block: queries.Block) -> tuple[int, int]:
+    """On which quarter of an hour of the hours shown a block begins, and how many it takes."""
+    begin, end = (london(at) for at in (block.starts_at, block.ends_at))
+    whole = (HOURS_SHOWN[-1] + 1 - HOURS_SHOWN[0]) * 4
+    first = (begin.hour - HOURS_SHOWN[0]) * 4 + begin.minute // 15
+    last = (end.hour - HOURS_SHOWN[0]) * 4 + -(-end.minute // 15) if end.date() == begin.date() else whole
+    first = min(max(first, 0), whole - 1)
+    return first, min(max(last, first + 1), whole) - first
 
 
 @bp.get("/visits/new")
@@ -181,16 +233,22 @@ def choose_household() -> Page:
 def book(reference: str) -> Page:
     here = _present()
     case = case_for(here.actor, reference, today=here.today)
+    kinds = fitting_kinds(case)
+    number = request.args.get("kind", type=int) or 0
+    kind = kinds[number - 1] if 0 < number <= len(kinds) else None
     form = forms.BookVisitForm(seen=str(case.version))
+    _offerlengths(form)
     form.officers.choices = [(user.id, user.name) for user in queries.visiting_officers()]
     if not form.is_sent:
-        form.purpose.choices = _fitting_purposes(case)
-        form.purpose.data = _likely_purpose(case)
-        form.place.data = Place.HOME
-        _prefill(form, here, usual=[here.actor.user_id, case.owner_id])
+        form.purpose.choices = fitting_purposes(case)
+        _prefill(form, here, usual=[here.actor.user_id, case.owner_id], kind=kind)
+        form.purpose.data = kind.purpose if kind else likely_purpose(case)
+        form.place.data = kind.place if kind else Place.HOME
     status = None
     if form.is_sent_and_right():
         try:
+            if request.form.get("do") == "hold":
+                return _hold(form, case, here)
             visit = booking.book_visit(
                 case,
                 purpose=Purpose(form.purpose.data),
@@ -215,10 +273,28 @@ def book(reference: str) -> Page:
             head=here.head(case),
             case=case,
             form=form,
-            **_times(form, here),
+            types=kinds,
+            chosen_type=number if kind else None,
+            hold_hours=policy.service().hold_hours,
+            **_times(form, here, case, place=form.place.data),
         ),
         status or form.status,
     )
+
+
+def _hold(form: forms.BookVisitForm, case: Case, here: Present) -> Page:
+    held = holds.hold_slot(
+        case,
+        purpose=Purpose(form.purpose.data),
+        place=Place(form.place.data),
+        starts_at=form.chosen_start,
+        length_minutes=form.length.data,
+        officer_ids=form.officers.data,
+        seen=_seen(form),
+        **here.given,
+    )
+    tell(f"{day(held.starts_at)}, {clock_time(held.starts_at)} is held for them until {holds.say_end(held)}.")
+    return see_other(url_for("visits.case_visits", reference=case.reference))
 
 
 @bp.route("/visits/<int:visit_id>/move", methods=["GET", "POST"])
@@ -229,6 +305,7 @@ def move_visit(visit_id: int) -> Page:
     visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
     _refuse_when_over(visit)
     form = forms.MoveVisitForm(seen=str(visit.version))
+    _offerlengths(form, visit.length_minutes)
     form.officers.choices = [(user.id, user.name) for user in queries.visiting_officers()]
     if not form.is_sent:
         form.length.data = visit.length_minutes
@@ -264,7 +341,7 @@ def move_visit(visit_id: int) -> Page:
             visit=visit,
             form=form,
             officers=booking.officer_names(visit.officer_ids),
-            **_times(form, here, but_for_visit=visit.id),
+            **_times(form, here, case, place=visit.place, but_for_visit=visit.id),
         ),
         status or form.status,
     )
@@ -337,7 +414,7 @@ def record_past_visit(reference: str) -> Page:
         # An officer records their own visits alone; for a manager, who writes down anybody's, nobody is chosen.
         goes = Role.OFFICER in here.actor.roles and Role.MANAGER not in here.actor.roles
         form.officers.data = [here.actor.user_id] if goes else []
-        form.purpose.data = _likely_purpose(case)
+        form.purpose.data = likely_purpose(case)
     status = None
     if form.is_sent_and_right():
         try:
@@ -362,7 +439,7 @@ def record_past_visit(reference: str) -> Page:
                 return see_other(url_for("visits.record_report", visit_id=visit.id, part=1))
             tell(f"The visit is kept. {names(booking.officer_names(visit.officer_ids))} will write it up.")
             return see_other(url_for("visits.show", visit_id=visit.id))
-    form.purpose.choices = _fitting_purposes(case)
+    form.purpose.choices = fitting_purposes(case)
     return (
         render(
             "visits/record_past_visit.html",
@@ -397,9 +474,12 @@ def show(visit_id: int) -> Page:
         officers=booking.officer_names(visit.officer_ids),
         people=[person for person in case.household.people if person.left_household_on is None],
         letters=queries.letters_about(visit),
+        guests=answers.guests_of(visit),
+        now=here.now,
         booked_by=names_of([visit.booked_by_id]).get(visit.booked_by_id or 0),
         may_record=attendance.may_record(visit, here.actor),
         has_begun=here.now >= visit.starts_at - attendance.EARLY,
+        is_past=here.now >= visit.ends_at + CHECKS_OUT_WITHIN,
         report=written,
         reads_report=_reads_report(here, case, visit),
         may_sign=written is not None
@@ -410,6 +490,10 @@ def show(visit_id: int) -> Page:
         signed_by=names_of([written.signed_off_by_id]).get(written.signed_off_by_id or 0) if written else None,
         parts_done=sum(report.is_part_done(written, part.number) for part in PARTS),
         parts=len(PARTS),
+        own_link=offers.offer_shown_of(visit, now=here.now),
+        changes_until=choosing.changes_until(visit),
+        may_change=choosing.may_change(visit, now=here.now),
+        aside=phones.aside_of(visit) if attendance.may_record(visit, here.actor) else [],
         **_words(),
     )
 
@@ -420,7 +504,8 @@ def case_visits(reference: str) -> Page:
     here = _present()
     case = case_for(here.actor, reference, today=here.today)
     visits = queries.visits_of(case)
-    officers = names_of({one for visit in visits for one in visit.officer_ids})
+    held = holds.holds_of(case, now=here.now)
+    officers = names_of({one for visit in [*visits, *held] for one in visit.officer_ids})
     return render(
         "visits/case_visits.html",
         here="visits",
@@ -428,11 +513,13 @@ def case_visits(reference: str) -> Page:
         case=case,
         coming=[visit for visit in reversed(visits) if visit.is_booked],
         past=[visit for visit in visits if not visit.is_booked],
+        held=held,
         officers=officers,
         now=here.now,
         may_book=here.actor.has(Permission.BOOK_VISIT) and case.is_open,
         may_record_past=here.actor.has(Permission.RECORD_VISIT) and case.is_open,
         missed=queries.missed_visits(case),
+        asked=offers.offers_of(case, now=here.now)[:OFFERS_SHOWN],
         **_words(),
     )
 
@@ -461,9 +548,11 @@ def no_access(visit_id: int) -> Page:
                     note=form.note.data,
                     seen=_seen(form),
                     write_to_household=form.write.data,
+                    was_refused=form.what.data == "refused",
                     **here.given,
                 )
-                said = f"Kept that nobody was in. {_next_words(case)}"
+                what = "you were not let in" if form.what.data == "refused" else "nobody was in"
+                said = f"Kept that {what}. {_next_words(case)}"
         except Refusal as refusal:
             _start_again(form, refusal, here, case.reference)
             status = refusal.status
@@ -487,9 +576,27 @@ def no_access(visit_id: int) -> Page:
 # --- The report -------------------------------------------------------------------------------------------------------
 
 
+def takes_photos(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Draw the photos of a form anew before its transaction begins: that is slow, and would keep all others waiting."""
+
+    @functools.wraps(view)
+    def inside(**given: Any) -> Any:
+        g.photos_taken = {}
+        if request.method == "POST":
+            end_read()
+            boxes = (request.files.get(f"{item.key}_photo") for part in PARTS for item in part.items)
+            handed_in = {str(box.name): box.read() for box in boxes if box is not None and box.filename}
+            g.photos_taken = photos.take_each(handed_in)
+        return view(**given)
+
+    return inside
+
+
 @bp.route("/visits/<int:visit_id>/report", methods=["GET", "POST"])
 @requires(Permission.RECORD_VISIT)
+@accepts_upload(megabytes=25)
 @records_view("visit_report")
+@takes_photos
 @writes
 def record_report(visit_id: int) -> Page:
     """Write a visit up, a part a page. The first page, while the visit is still booked, says that it went ahead."""
@@ -497,9 +604,9 @@ def record_report(visit_id: int) -> Page:
     visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
     saw(case_id=case.id, subject=f"visit:{visit.id}", kinds=("health", "offence"))
     attendance.check_may_record(visit, here.actor)
-    if visit.is_booked:
+    if not report.can_be_written(visit) and visit.is_booked:
         return _went_ahead(here, visit, case)
-    if visit.status != VisitStatus.DONE:
+    if not report.can_be_written(visit):
         raise report.ReportNotWritable(f"There is nothing to write up. {booking.say_visit(visit)}")
     written = visit.report
     if written is not None and written.submitted_at is not None:
@@ -519,9 +626,8 @@ def record_report(visit_id: int) -> Page:
                     recommendation=Outcome(form["recommendation"].data) if form["recommendation"].data else None,
                     reasons=form["reasons"].data,
                     assessment=form["assessment"].data,
-                    actor=here.actor,
-                    now=here.now,
                     seen=_seen(form),
+                    **here.given,
                 )
                 tell("Report sent. A manager reads it and decides what comes next.")
                 return see_other(url_for("visits.show", visit_id=visit.id))
@@ -541,11 +647,20 @@ def record_report(visit_id: int) -> Page:
                 now=here.now,
                 seen=_seen(form),
             )
+            removed = request.form.get("remove", type=int)
+            if removed is not None:
+                photos.remove_photo(visit, removed, actor=here.actor, now=here.now)
+            for item in part.items:
+                taken = g.photos_taken.get(f"{item.key}_photo")
+                if taken is not None:
+                    photos.add_photo(visit, item.key, taken, actor=here.actor, now=here.now)
         except Refusal as refusal:
             _start_again(form, refusal, here, case.reference)
             status = refusal.status
             visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
         else:
+            if removed is not None or request.form.get("do") == "stay":
+                return see_other(url_for("visits.record_report", visit_id=visit.id, part=part.number))
             if part.number == LAST_PART:
                 tell("Kept. Send it when you are ready.")
                 return see_other(url_for("visits.show", visit_id=visit.id))
@@ -564,6 +679,7 @@ def record_report(visit_id: int) -> Page:
             done=[one.number for one in PARTS if report.is_part_done(visit.report, one.number)],
             people=_given_names(case),
             to_do=SafetyState.TO_DO,
+            photos=photos.photos_of(visit) if part.items else {},
         ),
         status or form.status,
     )
@@ -606,6 +722,25 @@ def _read_report(here: Present, visit: Visit, case: Case) -> Page:
     )
 
 
+@bp.get("/visits/<int:visit_id>/photos/<int:photo_id>")
+@requires(any_of=(*VISITS, Permission.WRITE_ASSESSMENT, Permission.SIGN_OFF_VISIT))
+@records_view("visit_photo")
+@writes
+def photo(visit_id: int, photo_id: int) -> Page:
+    """One picture, for whoever may read the report."""
+    here = _present()
+    visit, case = queries.visit_for(here.actor, visit_id, today=here.today)
+    if not (_reads_report(here, case, visit) or attendance.may_record(visit, here.actor)):
+        raise queries.VisitNotFound  # whoever may not read the report is not told whether there is a photo
+    _photo, stored = photos.photo_of(visit, photo_id)
+    saw(case_id=case.id, subject=f"visit:{visit.id}")
+    response = make_response(stored.content or b"")
+    response.headers["Content-Type"] = stored.media
+    response.headers["Content-Disposition"] = "inline; filename=photo"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
 @bp.route("/visits/<int:visit_id>/sign-off", methods=["GET", "POST"], endpoint="sign_off")
 @requires(Permission.SIGN_OFF_VISIT)
 @records_view("visit_report")
@@ -627,9 +762,7 @@ def sign_off_page(visit_id: int) -> Page:
     if chosen.is_sent_and_right():
         try:
             if sends_back:
-                sign_off.send_back(
-                    visit, case, why=back.decision.data, actor=here.actor, now=here.now, seen=_seen(back)
-                )
+                sign_off.send_back(visit, case, why=back.decision.data, seen=_seen(back), **here.given)
                 tell("Sent back. Its writer sees your note on the timeline.")
             else:
                 sign_off.sign_off_visit(
@@ -682,27 +815,16 @@ def _nothing_to_sign(visit: Visit) -> Response:
 @requires(Permission.RECORD_VISIT)
 @writes
 def my_calendar() -> Page:
-    """The officer's feed. Its address is shown once, on the answer to the form that made it."""
+    """The officer's own calendar: the account for its program, and the feed. The feed's address is shown once, on the
+    answer to the form that made it."""
     here = _present()
     form = BaseForm()
-    user_id = here.actor.user_id or 0
     address = None
     if form.is_sent_and_right():
-        token = feeds.make_address(user_id=user_id, actor=here.actor, now=here.now)
+        token = feeds.make_address(user_id=here.actor.user_id or 0, actor=here.actor, now=here.now)
         base = current_app.extensions["crm_settings"].base_url
         address = f"{base}{url_for('calendars.feed', token=token)}"
-    response = make_response(
-        render(
-            "visits/my_calendar.html",
-            here="visits",
-            form=form,
-            running=feeds.address_of(user_id),
-            address=address,
-            webcal=address.replace("https://", "webcal://").replace("http://", "webcal://") if address else None,
-        )
-    )
-    response.headers["Referrer-Policy"] = "no-referrer" if address else "same-origin"
-    return response
+    return calendar_page(form, address=address)
 
 
 @bp.post("/account/calendar/end")
@@ -728,6 +850,20 @@ def my_hours() -> Page:
         try:
             hours.set_hours(
                 user_id, spans=form.spans(), visits_a_day=form.visits_a_day.data, actor=here.actor, now=here.now
+            )
+            hours.set_travel(
+                user_id,
+                base_postcode=form.base_postcode.data or "",
+                travels_by=TravelBy(form.travels_by.data),
+                actor=here.actor,
+                now=here.now,
+            )
+            hours.set_found_by(
+                user_id,
+                mobile=form.mobile.data or "",
+                car=form.car.data or "",
+                actor=here.actor,
+                now=here.now,
             )
         except Refusal as refusal:
             db.session.rollback()
@@ -807,8 +943,14 @@ def _hours_page(here: Present, form: forms.HoursForm, away: forms.TimeAwayForm) 
 
 
 def _fill_hours(form: forms.HoursForm, user_id: int, today: date) -> None:
-    diaries = read_diaries([user_id], first_day=today, last_day=today)
+    diaries = read_diaries(
+        [user_id], first_day=today, last_day=today, wanted=Wanted(length_minutes=LENGTHS[0]), now=now_utc()
+    )
     form.visits_a_day.data = diaries.visits_a_day[user_id]
+    form.base_postcode.data = user_with(user_id).base_postcode or ""
+    form.mobile.data = user_with(user_id).mobile or ""
+    form.travels_by.data = diaries.travels_by[user_id]
+    form.car.data = queries.cars_of([user_id]).get(user_id, "")
     for weekday in range(7):
         spans = diaries.hours[user_id].get(weekday, ())
         if spans:
@@ -843,7 +985,17 @@ def _day_of(text: str | None) -> date | None:
 
 def _length_of(text: str | None) -> int:
     usual = policy.service().visit_minutes
-    return int(text) if text and text.isdigit() and int(text) in LENGTHS else usual
+    return int(text) if text and text.isdigit() and int(text) in lengths() else usual
+
+
+def lengths(*more: int) -> list[int]:
+    """The lengths on offer: the usual ones, those of the service's kinds of visit, and any that is there already."""
+    kinds = (one.minutes for one in policy.service().visit_types)
+    return sorted({*LENGTHS, policy.service().visit_minutes, *kinds, *more})
+
+
+def _offerlengths(form: forms.SlotForm, *more: int) -> None:
+    form.length.choices = [(one, length(one)) for one in lengths(*more)]
 
 
 def _week_words(first_day: date, last_day: date) -> str:
@@ -876,53 +1028,76 @@ def _refuse_when_over(visit: Visit) -> None:
         raise booking.VisitIsOver(f"This visit can’t be changed any more. {booking.say_visit(visit)}")
 
 
-def _fitting_purposes(case: Case) -> list[tuple[str, str]]:
+def fitting_purposes(case: Case) -> list[tuple[str, str]]:
     """The purposes a visit to this household can have now. One sent all the same is refused in words."""
     left_out = Purpose.FIRST_VISIT if case.stages.get(TrackName.APPLICATION) is not None else Purpose.STAGE_TWO_SESSION
     return [(one, PURPOSE_WORDS[one]) for one in Purpose if one is not left_out]
 
 
-def _likely_purpose(case: Case) -> Purpose:
+def likely_purpose(case: Case) -> Purpose:
     if case.stages.get(TrackName.APPLICATION) is not None:
         return Purpose.STAGE_TWO_SESSION
     return Purpose.RE_VISIT if case.stages.get(TrackName.ENQUIRY) == "visited" else Purpose.FIRST_VISIT
 
 
-def _prefill(form: forms.SlotForm, here: Present, *, usual: list[int | None], many: bool = False) -> None:
+def fitting_kinds(case: Case) -> list[VisitType]:
+    """The kinds of visit that the service makes and that fit where this household stands."""
+    purposes = {purpose for purpose, _ in fitting_purposes(case)}
+    return [one for one in policy.service().visit_types if one.purpose in purposes]
+
+
+def _prefill(
+    form: forms.SlotForm,
+    here: Present,
+    *,
+    usual: list[int | None],
+    many: bool = False,
+    kind: VisitType | None = None,
+) -> None:
     """Take up what the link carried: officers, length and a time; otherwise whoever usually goes."""
     able = {officer_id for officer_id, _ in form.officers.choices}
     asked = [one for one in request.args.getlist("officer", type=int) if one in able]
     likely = [one for one in usual if one in able]
     form.officers.data = asked or (likely if many else likely[:1])
+    if kind is not None and "length" not in request.args:
+        form.length.data = kind.minutes
     if "length" in request.args or not form.length.data:
         form.length.data = _length_of(request.args.get("length"))
-    if form.length.data not in LENGTHS:
-        form.length.choices = [*form.length.choices, (form.length.data, f"{form.length.data} minutes")]
     form.starts_at.data = request.args.get("at")
 
 
-def _times(form: forms.SlotForm, here: Present, *, but_for_visit: int | None = None) -> dict[str, Any]:
+def _times(
+    form: forms.SlotForm, here: Present, case: Case, *, place: str | None = None, but_for_visit: int | None = None
+) -> dict[str, Any]:
     """Free times of the chosen officers for a week, by day, and the links to the weeks around it."""
     first_day = max(_day_of(request.args.get("from")) or _first_day(form, here), here.today)
     officers = [one for one in form.officers.data or [] if one in {value for value, _ in form.officers.choices}]
+    minds_quiet = request.args.get("times") != "all"
+    wanted = wanted_by(
+        case, length_minutes=form.length.data or LENGTHS[0], place=place or Place.HOME, minds_quiet=minds_quiet
+    )
     slots: list[Slot] = []
     if officers and form.length.data:
         slots = queries.slots_to_choose(
             officers,
             first_day=first_day,
             days=SLOT_DAYS,
-            length_minutes=form.length.data,
+            wanted=wanted,
             now=here.now,
             today=here.today,
             but_for_visit=but_for_visit,
         )
         chosen = form.chosen_start
         if chosen is not None and not form.starts_at.errors and all(slot.starts_at != chosen for slot in slots):
-            exact = queries.is_free(
-                officers, at=chosen, length_minutes=form.length.data, now=here.now, but_for_visit=but_for_visit
-            )
+            exact = queries.is_free(officers, at=chosen, wanted=wanted, now=here.now, but_for_visit=but_for_visit)
             slots = sorted([*slots, *exact])
-    kept = {"officer": officers, "length": form.length.data}
+    kept = {
+        "officer": officers,
+        "length": form.length.data,
+        "kind": request.args.get("kind"),
+        "times": None if minds_quiet else "all",
+    }
+    asked = wanted_by(case, length_minutes=LENGTHS[0]).quiet
     return {
         "days_of_slots": [(on, list(ones)) for on, ones in groupby(slots, key=lambda slot: slot.on)],
         "first_day": first_day,
@@ -932,6 +1107,9 @@ def _times(form: forms.SlotForm, here: Present, *, but_for_visit: int | None = N
         if first_day > here.today
         else None,
         "later_times": {**kept, "from": (first_day + timedelta(days=SLOT_DAYS)).isoformat()},
+        "all_times": {**kept, "from": first_day.isoformat(), "times": "all" if minds_quiet else None},
+        "minds_quiet": minds_quiet,
+        "quiet_words": [words for words in map(say_quiet, asked) if words],
         "slot_value": forms.slot_value,
         "day_words": day_short,
     }
@@ -998,6 +1176,7 @@ def _report_shown(visit: Visit) -> dict[str, Any]:
         "sections": report.sections_of(written),
         "safety": safety,
         "safety_words": SAFETY_WORDS,
+        "photos": photos.photos_of(visit),
         "safety_by": {key: date.fromisoformat(found["by"]) for key, found in safety.items() if found.get("by")},
         "written_by": who.get(written.written_by_id) if written else None,
         "signed_by": who.get(written.signed_off_by_id or 0) if written else None,

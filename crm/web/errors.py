@@ -189,18 +189,19 @@ def _fault(fault: InternalServerError) -> Response:
 
 
 def _sign_in_needed(needed: SignInNeeded) -> Response:
-    if needed.kind == "staff" and request.endpoint == "access.sign_out":
-        return make_response(redirect(url_for("access.sign_in"), code=303))
+    doors = {"access.sign_out": "access.sign_in", "our_sign_in.sign_out": "our_sign_in.sign_in"}
+    if request.endpoint in doors:
+        return make_response(redirect(url_for(doors[request.endpoint]), code=303))
     if request.method in ("GET", "HEAD", "OPTIONS"):
         if needed.kind == "staff":
             going_to = request.full_path.rstrip("?")
             return make_response(redirect(url_for("access.sign_in", next=going_to), code=303))
-        return page(401, "Open this page from the link we sent you. If it no longer works, ring us and we will help.")
+        return make_response(redirect(url_for("our_sign_in.sign_in", next=request.path), code=303))
     return page(
         401,
         "You were signed out, so nothing has been saved yet. Sign in in another tab, come back to this page, "
         "and send it again. What you typed is kept here.",
-        send_again=needed.kind == "staff",
+        send_again=True,
     )
 
 

@@ -27,9 +27,7 @@ from crm.web import once
 WHOLE_NUMBER_LIMIT = 2_147_483_647
 # Characters that no name or note needs, and that break a database, a header or a log line; and those that turn what
 # stands after them round, so that a page says what nobody wrote. Tabs, line ends, marks of Arabic and Hebrew stay.
-UNWANTED = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
+UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 # What WTForms says by itself, in our words.
 OUR_WORDS = {
@@ -95,17 +93,6 @@ class Optional(Optional_):
 
     def __init__(self) -> None:
         super().__init__(strip_whitespace=True)
-
-
-class NoLongerThan:
-    """At most so many characters."""
-
-    def __init__(self, characters: int) -> None:
-        self.characters = characters
-
-    def __call__(self, form: BaseForm, field: Any) -> None:
-        if isinstance(field.data, str) and len(field.data) > self.characters:
-            raise StopValidation(f"Make this {self.characters:,} characters or fewer; it has {len(field.data):,} now")
 
 
 class Between:

@@ -31,6 +31,12 @@ def area(world: World) -> dict[str, dict[str, Any]]:
     return {"own": {"number": 1}, "missing": {"number": 999}}
 
 
+def visit_type(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        policy.ensure_defaults(now=now_utc())
+    return {"own": {"number": 2}, "missing": {"number": 999}}
+
+
 def promise(world: World) -> dict[str, dict[str, Any]]:
     return {"own": {"clock": "first_contact"}, "missing": {"clock": "no_such_clock"}}
 
@@ -146,6 +152,7 @@ OBJECTS = {
     "website": website,
     "colleague": colleague,
     "area": area,
+    "visit_type": visit_type,
     "promise": promise,
     "wording": wording,
     "holiday": holiday,

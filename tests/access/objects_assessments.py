@@ -1,20 +1,25 @@
 """Households in assessment, on an agenda and before the decision maker, with their checks, people and meetings."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import flask
 from sqlalchemy import select
 
 from crm import policy
-from crm.assessments import course_places, course_planning, course_register, meetings, withdrawal
+from crm.assessments import course_places, course_planning, course_register, meetings, referees, withdrawal
 from crm.assessments.course_planning import CoursePlan, SessionPlan
 from crm.assessments.course_register import Mark
+from crm.assessments.referee_models import Referee
 from crm.cases.models import Case
 from crm.clock import now_utc, today_in_london
 from crm.db import db, transaction
+from crm.portal import signing_in
 from crm.rules.preparation import How
 from tests.access.world import World
-from tests.assessments.journey import PANEL, PRIYA, Journey
+from tests.assessments.journey import PANEL, PRIYA, SAM, Journey
+from tests.factories import Cast
 
 MISSING = "KF-000000"
 
@@ -60,6 +65,7 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
                 "meeting_id": meeting.id,
                 "check_id": journey.checks()[0].id,
                 "person_id": journey.case.household.people[0].id,
+                **_referee(journey),
             }
         journey = _journey(world)
         journey.invited(PRIYA, owner_id=world.cast.officer.id)
@@ -69,10 +75,26 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
             "meeting_id": 999_998,
             "check_id": journey.checks()[0].id,
             "person_id": journey.case.household.people[0].id,
+            **_referee(journey),
         }
         journey.do(withdrawal.withdraw, journey.case, code="AW3", withdrawn_on=today_in_london(), by=world.cast.manager)
-    found["missing"] = {"reference": MISSING, "meeting_id": 999_999, "check_id": 999_999, "person_id": 999_999}
+    found["missing"] = {
+        "reference": MISSING, "meeting_id": 999_999, "check_id": 999_999, "person_id": 999_999, "referee_id": 999_999,
+    }  # fmt: skip
     return found
+
+
+def _referee(journey: Journey) -> dict[str, Any]:
+    """Somebody named, and a place for a referee that nobody has."""
+    first, second = journey.check("referees"), journey.check("referees", number=2)
+    named = journey.do(
+        referees.name_referee,
+        journey.case,
+        first,
+        referees.NewReferee(name="Grace Whitlock", relation="friend", email="grace.whitlock@example.org"),
+        by=journey.cast.manager,
+    )
+    return {"referee_id": named.id, "place_id": second.id}
 
 
 def _some(world: World, *names: str) -> dict[str, dict[str, Any]]:
@@ -81,12 +103,64 @@ def _some(world: World, *names: str) -> dict[str, dict[str, Any]]:
     return {relation: {name: values[name] for name in names} for relation, values in world.made["_listed"].items()}
 
 
+def with_couple(app: flask.Flask, cast: Cast) -> Cast:
+    """The cast with two applicants who are invited to apply, so that there is something of theirs to open."""
+    with app.app_context():
+        journey = Journey(cast, lambda _: now_utc())
+        first, second = journey.invited(PRIYA, SAM, owner_id=cast.officer.id).case.household.people
+        return replace(
+            cast,
+            applicant=replace(cast.applicant, person_id=first.id),
+            partner=replace(cast.partner, person_id=second.id),
+        )
+
+
+def application_part(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"name": "health"}, "missing": {"name": "nothing"}}
+
+
+def sign_in_page(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        token = signing_in.ask_for_code(None, now=now_utc())
+    return {"own": {"token": token}, "missing": {"token": "x" * 43}}
+
+
 def assessed_case(world: World) -> dict[str, dict[str, Any]]:
     return _some(world, "reference")
 
 
 def check_of_case(world: World) -> dict[str, dict[str, Any]]:
     return _some(world, "reference", "check_id")
+
+
+def referee_of_case(world: World) -> dict[str, dict[str, Any]]:
+    return _some(world, "reference", "referee_id")
+
+
+def referee_check_of_case(world: World) -> dict[str, dict[str, Any]]:
+    found = {relation: dict(values) for relation, values in check_of_case(world).items()}
+    for relation, values in found.items():
+        values["check_id"] = world.made["_listed"][relation].get("place_id", values["check_id"])
+    return found
+
+
+def reference_link(world: World) -> dict[str, dict[str, Any]]:
+    """The link of somebody who was asked and has said yes; its pages are asked with the first topic."""
+    with world.app.app_context():
+        journey = _journey(world)
+        journey.invited(PRIYA, owner_id=world.cast.officer.id)
+        journey.applied().assessing()
+        named = db.session.get_one(Referee, _referee(journey)["referee_id"])
+        journey.do(referees.ask_referee, journey.case, named, by=world.cast.officer)
+        assert named.serial is not None
+        token = referees.token_of(named)
+        with transaction():
+            today = today_in_london()
+            referees.choose(
+                referees.opened(token, now=now_utc()), "yes", now=now_utc(), today=today,
+                rulebook=policy.rulebook_on(today),
+            )  # fmt: skip
+    return {"own": {"token": token, "step": "knowing"}, "missing": {"token": "x" * 32, "step": "knowing"}}
 
 
 def assessed_person(world: World) -> dict[str, dict[str, Any]]:
@@ -173,12 +247,17 @@ def prep_course_place(world: World) -> dict[str, dict[str, Any]]:
 
 
 OBJECTS = {
+    "application_part": application_part,
+    "sign_in_page": sign_in_page,
     "prep_course": prep_course,
     "prep_course_ahead": prep_course_ahead,
     "prep_course_place": prep_course_place,
     "assessed_case": assessed_case,
     "check_of_case": check_of_case,
     "assessed_person": assessed_person,
+    "referee_of_case": referee_of_case,
+    "referee_check_of_case": referee_check_of_case,
+    "reference_link": reference_link,
     "panel_meeting": panel_meeting,
     "case_to_decide": case_to_decide,
 }

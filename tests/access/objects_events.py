@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from crm import policy
+from crm.access.envelopes import new_key_pair
 from crm.cases.campaigns import create_campaign
 from crm.cases.open_case import NewPerson
 from crm.clock import now_utc, today_in_london
@@ -18,7 +19,6 @@ from crm.enquiries import drafts, submitting
 from crm.events import kit
 from crm.events.kit_entries import NotTaken, keep_aside
 from crm.events.kit_models import AsideReason, KitAside
-from crm.events.kit_sealing import new_key_pair
 from crm.events.models import EventKind, RecruitmentEvent
 from crm.events.places import NewSignUp, sign_up
 from crm.events.planning import create_event

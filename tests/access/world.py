@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,10 @@ class World:
     app: flask.Flask
     cast: Cast
     made: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    sessions: dict[str, str] = field(default_factory=dict)
+    sessions: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The cookie of each member, and the token that is good for it."""
     rules: dict[str, list[Rule]] = field(default_factory=dict)
+    _cookie_names: dict[Any, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for rule in self.app.url_map.iter_rules():
@@ -37,6 +39,13 @@ class World:
         """Inside the application, in a transaction."""
         with self.app.app_context(), transaction():
             yield
+
+    def cookie_name(self, told_by: Callable[..., str], *kind: Any) -> str:
+        """The same for every request; only inside one does the product tell it."""
+        if (told_by, kind) not in self._cookie_names:
+            with self.app.test_request_context():
+                self._cookie_names[told_by, kind] = told_by(*kind)
+        return self._cookie_names[told_by, kind]
 
     def newest_session_of(self, member: Member) -> int:
         with self.app.app_context():

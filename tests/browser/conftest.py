@@ -2,6 +2,8 @@
 
 `live`         the running service: `live.url`, `live.log`. Rows written through `app` or `session` are in its database.
 `open_page`    `open_page(width=360)` gives a Playwright page whose addresses start at the service
+`network`      stands between browsers and the service: can be cut, or lose answers
+`tablet`       `tablet()` starts a browser with a profile of its own, which can be killed
 `look`         `look(page, "my-day")` at 360 and 1280 px: axe finds nothing, nothing sticks out
 """
 
@@ -10,10 +12,13 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from bench.door import LossyNetwork, Tablet
 from tests.databases import Database
 from tests.eyes import HEIGHTS, look_at, pictures_of
 from tests.service import Service
@@ -95,3 +100,31 @@ def look(request: pytest.FixtureRequest, database: Database) -> Look:
         look_at(page, name, widths=widths, pictures=pictures_of(request.node), with_axe=database.kind == "sqlite")
 
     return at
+
+
+@pytest.fixture
+def network(live: Service) -> Iterator[LossyNetwork]:
+    network = LossyNetwork(lambda: live.port)
+    yield network
+    network.close()
+
+
+@pytest.fixture
+def tablet(chromium: Browser, network: LossyNetwork, tmp_path: Path) -> Iterator[Callable[..., Tablet]]:
+    """``tablet()``: a browser with a profile of its own, killed at the end."""
+    made: list[Tablet] = []
+    # The driver that the other browser tests share: a second one can't be had in the same thread.
+    playwright = chromium.browser_type
+
+    class Driver:
+        chromium = playwright
+
+    def make(**options: Any) -> Tablet:
+        one = Tablet(Driver, tmp_path / f"profile-{len(made)}", network.url, **options)
+        made.append(one)
+        one.open("/sign-in")
+        return one
+
+    yield make
+    for one in made:
+        one.kill()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from bench.door import PIN, LossyNetwork, Tablet, asides_of, found_on_disk, stored_entries
+from bench.door import PIN, asides_of, found_on_disk, stored_entries
 from crm.cases.open_case import NewPerson
 from crm.clock import now_utc
 from crm.db import transaction
@@ -37,13 +35,6 @@ KEEP_AS_TYPED = """async word => {
     await new Promise(done => { write.oncomplete = done })
 }"""
 """The control of the search: what is not sealed is found on the disk, in the very same profile."""
-
-
-@pytest.fixture
-def network(live: Any) -> Iterator[LossyNetwork]:
-    network = LossyNetwork(lambda: live.port)
-    yield network
-    network.close()
 
 
 @pytest.fixture
@@ -77,27 +68,6 @@ def event_id(app: Any, session: Any, cast: Any) -> int:
             add_guest(sign_up, person, position=1, now=now)
     session.remove()
     return event_id
-
-
-@pytest.fixture
-def tablet(chromium: Any, network: LossyNetwork, tmp_path: Path) -> Iterator[Callable[..., Tablet]]:
-    """``tablet()``: a browser with a profile of its own, killed at the end."""
-    made: list[Tablet] = []
-    # The driver that the other browser tests share: a second one can't be had in the same thread.
-    playwright = chromium.browser_type
-
-    class Driver:
-        chromium = playwright
-
-    def make(**options: Any) -> Tablet:
-        one = Tablet(Driver, tmp_path / f"profile-{len(made)}", network.url, **options)
-        made.append(one)
-        one.open("/sign-in")
-        return one
-
-    yield make
-    for one in made:
-        one.kill()
 
 
 def test_ten_entries_survive_kills_and_a_network_that_loses_and_leave_no_trace_on_the_device(
@@ -170,6 +140,27 @@ def test_two_tablets_one_of_them_a_day_fast_and_a_service_that_starts_again(
     assert [name for name, _, _ in stored] == CANARIES[:6]
     apart = [round(late / 3600) for _, _, late in stored]
     assert apart == [0, 26] * 3
+
+
+def test_setting_up_rests_until_its_script_is_there_and_loses_nothing_that_was_typed(open_page, cast, event_id):
+    page = open_page(width=360)
+    held: list[Any] = []
+    page.route("**/door/set_up*.js*", lambda route: held.append(route))
+    page.goto(f"/sign-in?next=/events/{event_id}/kit/device")
+    page.get_by_label("Work email").fill(cast.recruiter.email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("What is this device called?").fill("Blue tablet")
+    for label in ("A PIN for tonight", "The PIN again"):
+        page.get_by_label(label).fill(PIN)
+    set_up = page.get_by_role("button", name="Set it up")
+    expect(set_up).to_be_disabled()
+    page.get_by_label("The PIN again").press("Enter")  # which sends a form whose button does not rest
+    assert page.get_by_label("The PIN again").input_value() == PIN
+    for script in held:
+        script.continue_()
+    set_up.click()
+    page.get_by_label("The PIN of this event").wait_for()
 
 
 # --- What is on the screen --------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
 from tests.databases import Database
-from tests.eyes import look_at
+from tests.eyes import look_at, where_colours_are_compared
 from tests.factories import open_session
 from tests.journeys.clock import LONDON, Clock
 from tests.service import Service
@@ -53,14 +53,43 @@ manager /cases/{new}/letters/preview?kind=tried_to_ring&by=text
 manager /cases/{new}/looked
 manager /cases/{visit_ahead}/visits
 manager /visits
+manager /visits?view=hours
 manager /visits/{visit_ahead.visit_id}
 manager /visits/{visit_written.visit_id}
 manager /visits/{visit_written.visit_id}/sign-off
 manager /visits/{visit_held.visit_id}/report?part=3
+manager /visits/{visit_today.visit_id}/day
+manager /visits/{visit_today.visit_id}/sheet
+manager /visits/{visit_today.visit_id}/watch
+manager /cases/{visit_today}/home-notes
+stranger /visit-kit/
 manager /visits/{visit_held.visit_id}/report?part=8
 manager /visits/new
 officer /account/calendar
+officer /visits/from-calendar
 officer /account/hours
+officer /account/busy-calendars
+manager /cases/{contacted}/visits
+manager /cases/{contacted}/visits/new
+manager /cases/{contacted}/visits/offer
+stranger /visit/{secret.visit}
+stranger /visit/{secret.visit}/confirm?at={time_on_offer}
+stranger /visit/{secret.visit}/cancel
+stranger /visit/{secret.booked_visit}
+stranger /visit/{secret.booked_visit}/times
+stranger /visit/{secret.booked_visit}/cancel
+stranger /reference/{secret.reference}
+stranger /reference/{secret.reference_begun}/children
+stranger /reference/{secret.reference_begun}/check
+stranger /reference/{secret.reference_begun}/later
+stranger /reference/told
+manager /cases/{gathering}/checks/{gathering.place_id}
+manager /cases/{gathering}/checks/{gathering.place_id}/referee
+manager /cases/{gathering}/referees/{gathering.referee_id}
+manager /cases/{gathering}/referees/{gathering.asked_id}
+manager /cases/{gathering}/referees/{gathering.asked_id}/out
+manager /visits/mileage
+officer /visits/{visit_held.visit_id}/travel
 recruiter /enquiries
 recruiter /enquiries/held
 recruiter /enquiries/held/{held_id}
@@ -132,6 +161,9 @@ administrator /admin/checks
 administrator /admin/rules
 administrator /admin/audit
 administrator /admin/settings/areas
+administrator /admin/settings/travel
+administrator /admin/settings/visit-types
+administrator /admin/settings/visit-types/1
 administrator /admin/settings/websites
 administrator /admin/settings/eligibility
 administrator /admin/settings/eligibility/age
@@ -141,6 +173,12 @@ administrator /admin/settings/response
 administrator /admin/settings/wording
 """
 WITH_MISTAKES = """
+stranger /reference/{secret.reference}
+stranger /reference/{secret.reference_begun}/hard
+manager /cases/{gathering}/checks/{gathering.place_id}/referee
+manager /cases/{gathering}/referees/{gathering.referee_id}/interview
+manager /cases/{gathering}/referees/{gathering.referee_id}/account
+stranger /visit/{secret.visit}/other-times
 manager /courses/new
 manager /courses/{course_ahead_id}/copy
 officer /courses/{course_id}/notes/{listed}
@@ -155,6 +193,7 @@ manager /cases/{contacted}/visits/new
 manager /visits/{visit_today.visit_id}/no-access
 manager /visits/{visit_written.visit_id}/sign-off
 officer /account/hours
+officer /account/busy-calendars
 officer /account/leave
 recruiter /enquiries/new
 recruiter /cases/{contacted}/not-now
@@ -227,7 +266,8 @@ def lines(listing: str) -> Iterator[tuple[str, str]]:
 def wrong_with(page: Page, widths: tuple[int, ...]) -> list[str]:
     """What is seen on a page, kept for the end: one run then says it of every page."""
     try:
-        look_at(page, "this page", widths=widths, pictures=None)
+        colours_at = where_colours_are_compared(widths, on="phone")
+        look_at(page, "this page", widths=widths, pictures=None, colours_at=colours_at)
     except AssertionError as fault:
         return [str(fault)]
     return []

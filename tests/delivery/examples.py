@@ -39,6 +39,7 @@ EVENT_PLACE = {
     "ends_at": datetime(2026, 7, 14, 18, 0, tzinfo=UTC),
     "where": "St Aldwyn’s Hall, 2 Canopy Road, Catford",
 }
+WATCH_LINK = "https://kestrel.example.org/visits/7/watch"
 COURSE = {"course_name": "Skills to Foster, autumn", "starts_at": VISIT_AT}
 COURSE_PLAN = {
     **COURSE,
@@ -101,6 +102,12 @@ FIELDS: dict[str, dict[str, Any]] = {
     },
     "not_now": {"reasons": REASONS, "back_on": date(2027, 1, 11)},
     "enquiry_closed": {"reasons": "We tried to ring you three times and could not reach you."},
+    "visit_choose": {
+        "choose_url": "https://kestrel.example.org/visit/abc",
+        "minutes": 90,
+        "officers": ["Sam"],
+        "expires_at": datetime(2026, 7, 22, 17, 22, tzinfo=UTC),
+    },
     "visit_invitation": {
         "starts_at": VISIT_AT,
         "minutes": 120,
@@ -114,6 +121,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         "officers": ["Sam Adeyemi", "Priya Nair"],
         "old_starts_at": OLD_VISIT_AT,
     },
+    "visit_stays": {"starts_at": VISIT_AT, "minutes": 90, "officers": ["Sam Adeyemi"]},
     "visit_cancelled": {"starts_at": VISIT_AT, "reason": "Sam is not well today."},
     "tried_to_ring": {},
     "news_to_many": {},
@@ -136,17 +144,56 @@ FIELDS: dict[str, dict[str, Any]] = {
         "old_starts_at": OLD_VISIT_AT,
         "case_url": "https://kestrel.example.org/cases/KF-7Q3M9X",
     },
+    "officer_visit_stays": {
+        "reference": "KF-7Q3M9X",
+        "starts_at": VISIT_AT,
+        "minutes": 120,
+        "town": "Lewisham",
+        "case_url": "https://kestrel.example.org/cases/KF-7Q3M9X",
+        "why": "Sam Adeyemi has another visit then.",
+        "instead": ["Tuesday 14 July, 4pm"],
+    },
+    "officer_event_booked": {
+        "reference": "KF-7Q3M9X",
+        "starts_at": VISIT_AT,
+        "minutes": 120,
+        "town": "Lewisham",
+        "case_url": "https://kestrel.example.org/cases/KF-7Q3M9X",
+    },
+    "officer_event_refused": {
+        "starts_at": VISIT_AT,
+        "why": "Sam Adeyemi has another visit then.",
+        "instead": ["Tuesday 14 July, 4pm"],
+        "settle_url": "https://kestrel.example.org/visits/from-calendar",
+    },
     "officer_visit_cancelled": {
         "reference": "KF-7Q3M9X",
         "starts_at": VISIT_AT,
         "town": "Lewisham",
         "case_url": "https://kestrel.example.org/cases/KF-7Q3M9X",
     },
+    "lone_buddy": {
+        "officers": ["Sam Adeyemi"],
+        "starts_at": VISIT_AT,
+        "ends_at": VISIT_AT,
+        "watch_url": WATCH_LINK,
+    },
+    "lone_not_in": {"starts_at": VISIT_AT, "watch_url": WATCH_LINK},
+    "lone_not_out": {"ends_at": VISIT_AT, "watch_url": WATCH_LINK},
+    "lone_overdue": {
+        "officers": ["Sam Adeyemi"],
+        "ends_at": VISIT_AT,
+        "call_number": "07700 900812",
+        "watch_url": WATCH_LINK,
+    },
+    "lone_help": {"officers": ["Sam Adeyemi"], "call_number": "07700 900812", "watch_url": WATCH_LINK},
+    "lone_safe": {"officers": ["Sam Adeyemi"], "watch_url": WATCH_LINK},
     "running_late": {
         "over": ["KF-7Q3M9X"],
         "due": ["KF-2M4T8P", "KF-9C1V5R"],
         "queue_url": "https://kestrel.example.org/enquiries?view=new",
     },
+    "portal_code": {"code": "204 816"},
     "invitation_to_apply": {"application_url": LINK, "apply_by": date(2026, 8, 14)},
     "application_acknowledgement": {"received_on": date(2026, 7, 8), "recommendation_by": date(2027, 3, 8)},
     "assessment_plan": {"assessor_name": "Sam Adeyemi"},
@@ -155,6 +202,16 @@ FIELDS: dict[str, dict[str, Any]] = {
         "check_title": "A reference from somebody who knows them",
         "reply_by": date(2026, 7, 29),
     },
+    **{
+        kind: {
+            "applicants": ["Ruth", "Carl"],
+            "reply_url": "https://kestrel.example.org/reference/N3qv0Wc7aJt5nVd2mXh8RkLs1ZyPuB4E",
+            "reply_by": date(2026, 9, 23),
+            "expires_at": datetime(2026, 8, 19, 17, 22, tzinfo=UTC),
+        }
+        for kind in ("reference_request", "reference_reminder")
+    },
+    "reference_thanks": {},
     "stage_one_passed": {"decided_on": date(2026, 9, 4)},
     "stage_one_refusal": {"decided_on": date(2026, 9, 4), "reasons": REASONS},
     "report_shared": {"observations_by": date(2026, 10, 16)},

@@ -50,7 +50,7 @@ def test_only_the_letters_that_cannot_do_without_name_another_person() -> None:
         if kind in EDITED and any(MERGE_FIELDS[name].about is About.OTHER_PERSON for name in letter.known_fields)
     }
 
-    assert naming == {"visit_invitation", "check_request"}
+    assert naming == {"visit_invitation", "check_request", "reference_request", "reference_reminder"}
 
 
 def written(name: str) -> str:
@@ -66,12 +66,17 @@ def test_no_letter_can_print_a_field_that_is_not_its_own(kind: str) -> None:
     everything = {name: f"Canary{n}" for n, name in enumerate(MERGE_FIELDS)}
     everything = {**everything, **context_of(letter, service=SERVICE)}
     for name in MERGE_FIELDS.keys() - letter.known_fields:
-        for place in (written(name), f"{{% if {name} %}}yes{{% endif %}}", f"{{{{ 'a' if {name} else 'b' }}}}"):
-            refusal = refused(letter, replace(own, body=f"{own.body}\n\n{place}\n"))
+        # Behind the letter's own words as somebody would put it; the rest by itself, which takes a tenth of the time.
+        for body in (
+            f"{own.body}\n\n{written(name)}\n",
+            f"{{% if {name} %}}yes{{% endif %}}",
+            f"{{{{ 'a' if {name} else 'b' }}}}",
+        ):
+            refusal = refused(letter, replace(own, body=body))
             assert (refusal.field, name in refusal.message) == ("body", True)
         words = None
         try:
-            sources = replace(own, body=f"{own.body}\n\n{{{{ {name} }}}}\n")
+            sources = replace(own, body=f"{{{{ {name} }}}}")
             words = render.write_words(letter, everything, letter.channels[0], sources=sources)
         except Exception:  # it is not there: that is the point
             continue

@@ -57,6 +57,7 @@ def test_an_invitation_and_a_file_of_ours_may_leave():
         (lambda raw: (raw.replace(b"Training before", b"Your DBS before"), MAYA), "'DBS'"),
         (lambda raw: (raw.replace(b"Training before", b"Your medical before"), MAYA), "'medical'"),
         (lambda raw: (raw.replace(b"<h1 ", b"<img src=3D'x'><h1 ", 1), MAYA), "HTML fetches"),
+        (lambda raw: (raw.replace(b"<h1 ", b"<h1 style=3D'background:url(x)' ", 1), MAYA), "HTML fetches"),
     ],
 )
 def test_a_letter_that_must_not_leave_is_caught(spoil, why):

@@ -17,6 +17,7 @@ from crm.cases.replies import tray
 from crm.delivery import MessageStatus, OutboundMessage
 from crm.demo.people import MOBILES
 from crm.events.sheet_models import SheetLine
+from crm.visits.models import VisitOffer
 
 
 def test_a_small_service_can_be_made_and_nothing_of_it_goes_out(app, session, rounds):
@@ -33,6 +34,8 @@ def test_a_small_service_can_be_made_and_nothing_of_it_goes_out(app, session, ro
     assert reconcile.find_faults(today=now.date()) == []
     places = set(session.scalars(sa.select(Case.place)))
     assert {"new", "contacted", "visited", "received", "with_decision_maker"} <= places
+    choosing = session.scalars(sa.select(VisitOffer).where(VisitOffer.is_asked).order_by(VisitOffer.id)).all()
+    assert [one.asked_at is not None for one in choosing] == [False, False, True]
 
 
 def test_everybody_in_it_is_made_up(app, session):

@@ -138,8 +138,8 @@ def test_the_queue_asks_the_database_the_same_for_3_rows_and_for_30_and_turns_it
     later = client.get(page.text.split('rel="next"')[0].rsplit('href="', 1)[1].split('"')[0].replace("&amp;", "&"))
 
     assert counts[0] == counts[1]
-    assert len(page.page.all("a", class_="ds-name")) == 25
-    assert len(later.page.all("a", class_="ds-name")) == 5
+    assert len(page.page.all("a", class_="ds-name")) == 20
+    assert len(later.page.all("a", class_="ds-name")) == 10
 
 
 # --- Logging ----------------------------------------------------------------------------------------------------------

@@ -1,47 +1,27 @@
-"""A phone at the door, as the server sees it: it seals, signs, counts and sends as the page does in a browser."""
+"""A phone at the door, as the server sees it."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import itertools
 import json
-import os
-import uuid
 from datetime import datetime
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from tests.sealing_device import Entry, SealingDevice, base64_of, milliseconds, point_of, states
 
-Entry = dict[str, Any]
+__all__ = ["Device", "Entry", "base64_of", "digest", "milliseconds", "point_of", "states"]
 
 
-def base64_of(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
+class Device(SealingDevice):
+    """A device of one event."""
 
-
-def point_of(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-
-
-def milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-class Device:
-    """``given`` is what the server answered when it was set up."""
+    mark = "doorstep-door"
+    about = "event"
+    info = b"doorstep door entry 1"
 
     def __init__(self, client: Any, *, proof: str = "ab" * 32) -> None:
-        self.client = client
+        super().__init__(client)
         self.proof = proof
-        self.signing = ec.generate_private_key(ec.SECP256R1())
-        self.given: dict[str, Any] = {}
-        self.counter = itertools.count(1)
 
     def set_up(self, event_id: int, *, clock: datetime, name: str = "Blue tablet") -> Any:
         page = self.client.get(f"/events/{event_id}/kit/device").page
@@ -58,29 +38,7 @@ class Device:
         return answer
 
     def entry(self, at: datetime, *, key: str | None = None, entry_id: str | None = None, **said: Any) -> Entry:
-        """One entry, sealed and signed; ``at`` is what the device's own clock says."""
-        said.setdefault("kind", "walk_in")
-        envelope: Entry = {
-            "v": 1,
-            "event": self.given["event"],
-            "device": self.given["device"],
-            "id": entry_id or str(uuid.uuid4()),
-            "n": next(self.counter),
-            "at": milliseconds(at),
-        }
-        recipient = base64.b64decode(key or self.given["publicKey"])
-        one_time = ec.generate_private_key(ec.SECP256R1())
-        shared = one_time.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), recipient))
-        secret = HKDF(SHA256(), 32, salt=point_of(one_time) + recipient, info=b"doorstep door entry 1").derive(shared)
-        nonce = os.urandom(12)
-        sealed = AESGCM(secret).encrypt(nonce, json.dumps(said).encode(), label_of(envelope).encode())
-        envelope |= {"key": base64_of(point_of(one_time)), "nonce": base64_of(nonce), "sealed": base64_of(sealed)}
-        return self.sign(envelope)
-
-    def sign(self, envelope: Entry) -> Entry:
-        words = "|".join([label_of(envelope), envelope["key"], envelope["nonce"], envelope["sealed"]])
-        r, s = decode_dss_signature(self.signing.sign(words.encode(), ec.ECDSA(SHA256())))
-        return {**envelope, "signature": base64_of(r.to_bytes(32) + s.to_bytes(32))}
+        return super().entry(at, key=key, entry_id=entry_id, **{"kind": "walk_in", **said})
 
     def send(self, *entries: Entry, clock: datetime, waiting: int | None = None, token: str | None = None) -> Any:
         return self.client.post(
@@ -102,14 +60,6 @@ class Device:
 
     def file(self, *entries: Entry) -> bytes:
         return json.dumps({"doorstep": "doorstep door entries", "entries": list(entries)}).encode()
-
-
-def label_of(envelope: Entry) -> str:
-    return "doorstep-door-1|" + "|".join(str(envelope[name]) for name in ("event", "device", "id", "n", "at"))
-
-
-def states(answer: Any) -> list[str]:
-    return [one["state"] for one in answer.get_json()["taken"]]
 
 
 def digest(text: str) -> str:

@@ -174,9 +174,7 @@ def test_who_asked_and_is_only_heard_of_after_the_follow_up_is_in_the_queue_too(
     run(monday)
 
     with transaction():
-        check_in(
-            event, asks.guests[0].id, entry_id="late", happened_at=DURING, actor=cast.recruiter.actor, now=tuesday
-        )
+        check_in(event, asks.guests[0].id, entry_id="late", happened_at=DURING, actor=cast.recruiter.actor, now=tuesday)
         asks.wants_call = True
     with transaction():
         assert after.has_askers(tuesday)

@@ -205,9 +205,7 @@ def test_a_workbook_behind_a_password_is_refused():
         look_into(bytes(raw))
 
 
-@pytest.mark.parametrize(
-    "name", ["a\x00b.csv", "../../etc/passwd", "\u202egnp.csv", "x" * 5000, "'><zqx>.csv"]
-)
+@pytest.mark.parametrize("name", ["a\x00b.csv", "../../etc/passwd", "\u202egnp.csv", "x" * 5000, "'><zqx>.csv"])
 def test_a_sheet_may_be_called_anything(client, cast, session, make_event, name):
     with transaction():
         event_id = make_event().id
@@ -239,7 +237,8 @@ def test_a_number_that_no_row_can_have_is_a_page_that_is_not_there(app, client, 
         with app.test_request_context():
             path = rule.build(values)[1]  # type: ignore[index]
         answer = client.get(path)
-        if answer.status_code not in (403, 404):
+        # 405 where calendar programs may ask anything and are told what they may not.
+        if answer.status_code not in ((403, 404, 405) if path.startswith("/caldav/") else (403, 404)):
             wrong.append(f"{path}: {answer.status_code}")
 
     assert wrong == []

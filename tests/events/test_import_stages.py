@@ -43,9 +43,7 @@ def look(cast, event, *lines, headings=HEADINGS):
 
 
 def load(cast, upload, *, letters=False, now=NOW):
-    sheet_loading.load_now_or_later(
-        upload, sends_letters=letters, actor=cast.recruiter.actor, now=now, today=TODAY
-    )
+    sheet_loading.load_now_or_later(upload, sends_letters=letters, actor=cast.recruiter.actor, now=now, today=TODAY)
     return upload
 
 
@@ -262,9 +260,7 @@ def long_upload(session, cast, make_event):
 def start(cast, upload_id):
     with transaction():
         upload = db.session.get_one(SheetImport, upload_id)
-        sheet_loading.load_now_or_later(
-            upload, sends_letters=False, actor=cast.recruiter.actor, now=NOW, today=TODAY
-        )
+        sheet_loading.load_now_or_later(upload, sends_letters=False, actor=cast.recruiter.actor, now=NOW, today=TODAY)
 
 
 def test_a_long_sheet_is_left_to_the_worker_and_can_be_stopped_gone_on_with_and_undone(session, cast, long_upload):

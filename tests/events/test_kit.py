@@ -467,9 +467,7 @@ def test_a_check_in_taken_back_is_settled_as_one(session, set_up, client, cast):
     device.send(device.entry(at("2026-05-16 10:30"), kind="check_in", guest=guest_id), clock=at(ELEVEN))
     device.send(device.entry(at("2026-05-16 10:40"), kind="undo", guest=guest_id + 1000), clock=at(ELEVEN))
 
-    client.submit(
-        aside_page(client, cast, device, session), button="They are not here after all", guest=str(guest_id)
-    )
+    client.submit(aside_page(client, cast, device, session), button="They are not here after all", guest=str(guest_id))
 
     session.rollback()
     assert session.get(EventGuest, guest_id).attended_at is None

@@ -8,7 +8,9 @@ from email import message_from_bytes, policy
 import pytest
 import sqlalchemy as sa
 
+from crm.cases import replies
 from crm.cases.open_case import NewConsent, NewPerson
+from crm.clock import london_date
 from crm.db import db, transaction
 from crm.delivery import OutboundMessage, UnsendableAddress
 from crm.events import places, planning, publishing
@@ -17,6 +19,7 @@ from crm.events.places import NewSignUp, NoRoom, NoSignUps, PlaceLinkEnded
 from crm.rules.permissions import PUBLIC
 from crm.rules.refusal import Refusal
 from tests.events.conftest import at
+from tests.visits.mail import ics, message
 
 NOW = at("2026-06-20 09:00")
 PLAN = {
@@ -290,3 +293,14 @@ def test_consent_is_kept_for_each_channel_with_its_wording(session, published):
         ("text", False, "2"),
     }
     assert {one.guest_id for one in kept} == {row.guests[0].id}, "nobody agrees for the second adult"
+
+
+def test_a_guests_yes_in_their_calendar_is_no_work_for_anybody_and_a_no_is_read(session, cast, published):
+    with transaction():
+        event = published(capacity=5)
+        uid = sign_up(event, a_person(1)).guests[0].calendar_uid
+    for partstat, outcome in (("ACCEPTED", "automatic"), ("DECLINED", "tray")):
+        calendar = ics("REPLY", uid, attendee="guest1@example.org", partstat=partstat, at=NOW)
+        with transaction():
+            taken = replies.take_in(message(calendar, sender="guest1@example.org"), now=NOW, today=london_date(NOW))
+        assert taken.outcome == outcome

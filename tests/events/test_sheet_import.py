@@ -35,9 +35,7 @@ def look(cast, content, event, filename="sheet.csv"):
 
 def load(cast, content, event, *, letters=True):
     upload = look(cast, content, event)
-    sheet_loading.load_now_or_later(
-        upload, sends_letters=letters, actor=cast.recruiter.actor, now=NOW, today=TODAY
-    )
+    sheet_loading.load_now_or_later(upload, sends_letters=letters, actor=cast.recruiter.actor, now=NOW, today=TODAY)
     return upload
 
 
@@ -148,9 +146,7 @@ def test_a_formula_is_kept_as_text_and_the_file_to_mend_disarms_it(session, cast
     with transaction():
         upload = look(cast, only(sample, 12), make_event())
         rows = mend_file(upload)
-        sheet_loading.load_now_or_later(
-            upload, sends_letters=False, actor=cast.recruiter.actor, now=NOW, today=TODAY
-        )
+        sheet_loading.load_now_or_later(upload, sends_letters=False, actor=cast.recruiter.actor, now=NOW, today=TODAY)
 
     ann = session.scalars(select(Person).where(Person.email_key == "ann@example.org")).one()
     assert ann.given_name == '=HYPERLINK("http://x.test","Ann")'

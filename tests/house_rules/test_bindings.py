@@ -9,6 +9,7 @@ import flask
 import pytest
 
 from crm import app as application
+from crm.calendars import handlers
 from crm.cases.effects import bind_effects, named_effects
 from tests.house_rules.sources import Module, called, modules, planted
 
@@ -41,6 +42,12 @@ def routes(module: Module) -> list[str]:
 
 def test_every_effect_that_a_move_names_is_bound() -> None:
     assert set(application.EFFECTS) == named_effects()
+
+
+def test_everything_that_calendars_name_is_bound() -> None:
+    assert set(application.FROM_CALENDARS) == handlers.NAMED
+    with pytest.raises(LookupError):
+        handlers.bind({"planted": lambda **_: None})
 
 
 def test_an_effect_without_its_function_is_caught() -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.databases import Database
-from tests.eyes import look_at, pictures_of
+from tests.eyes import look_at, pictures_of, where_colours_are_compared
 from tests.journeys.clock import Clock
 from tests.journeys.post import PostBox, post_box
 from tests.journeys.story import Story, make_everybody
@@ -49,7 +49,8 @@ def looks_at(request: pytest.FixtureRequest, database: Database) -> Callable[[Pa
     widths = (360, 1280) if is_first else (360,)
 
     def looks_at(page: Page, name: str) -> None:
-        look_at(page, name, widths=widths, pictures=pictures_of(request.node), with_axe=is_first)
+        pictures, colours_at = pictures_of(request.node), where_colours_are_compared(widths, on="desk")
+        look_at(page, name, widths=widths, pictures=pictures, with_axe=is_first, colours_at=colours_at)
 
     return looks_at
 

@@ -42,11 +42,17 @@ class Person:
         self._arrived()
         return self
 
-    def press(self, words: str, *, within: str | None = None, exact: bool = False, nth: int = 0) -> Person:
-        """Press the button or link that says this."""
+    def press(
+        self, words: str, *, within: str | None = None, exact: bool = False, nth: int = 0, sends_first: bool = False
+    ) -> Person:
+        """Press the button or link that says this. A page that ``sends_first`` what it keeps goes on a moment later."""
         target = self._control(words, within=within, exact=exact, nth=nth)
         self.acts += 1
-        target.click()
+        if sends_first:
+            with self.page.expect_navigation(wait_until="domcontentloaded"):
+                target.click()
+        else:
+            target.click()
         self.page.wait_for_load_state("domcontentloaded")
         self._arrived()
         return self

@@ -133,9 +133,9 @@ def write_report(officer: Staff, first: int = 1) -> None:
             if not box.get_attribute("name").endswith("_todo"):  # type: ignore[union-attr]
                 box.fill("They told it warmly, and both of them had a say.")
         if part < 8:
-            officer.press("Save, next")
+            officer.press("Save, next", sends_first=True)
     officer.chooses("Invite them to apply", "What do you recommend?")
-    officer.press("Send to a manager").sees("Report sent. A manager reads it")
+    officer.press("Send to a manager", sends_first=True).sees("Report sent. A manager reads it")
 
 
 def visit_is_signed_off(story: Story) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from crm import policy
 from crm.audit import AuditEntry
 from crm.db import db, transaction
-from crm.policy import changing
+from crm.policy import changing, reading
 from crm.policy.models import PolicyKind
 from crm.policy.reading import editions_of
 from crm.rules.permissions import Actor, ActorKind, NotPermitted, Role
@@ -247,6 +247,32 @@ def test_a_change_is_seen_by_whoever_asks_next(policied, app):
 
     with app.app_context():
         assert policy.service().hours == "Every day, 8am to 8pm"
+
+
+def test_pages_share_a_policy_for_a_second_and_writers_never(policied, app, monkeypatch):
+    """Another process changes the service's name: a page may show the old one for a second, and nothing is written by
+    it."""
+    clock = [100.0]
+    monkeypatch.setattr(reading, "FRESH_SECONDS", 1.0)
+    monkeypatch.setattr(reading.time, "monotonic", lambda: clock[0])
+
+    def name_on_page():
+        with app.app_context(), app.test_request_context("/"):
+            return policy.service().name
+
+    assert name_on_page() == "Kestrel Fostering"
+    seen = reading._seen[db.engine]
+    with transaction():
+        changing.change_setting(name="name", value="Alder Vale Fostering", actor=ADMIN, now=NOW, today=TODAY)
+    reading._seen[db.engine] = seen  # the other process forgot what it had seen; this one still has it
+
+    clock[0] += 0.9
+    assert name_on_page() == "Kestrel Fostering"
+    with transaction():
+        assert policy.service().name == "Alder Vale Fostering"
+    reading._seen[db.engine] = seen
+    clock[0] += 0.2
+    assert name_on_page() == "Alder Vale Fostering"
 
 
 @pytest.mark.parametrize(

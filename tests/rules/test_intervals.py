@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm.rules.intervals import LONDON, Span, intersect, london_span, london_to_utc, merge, slots, subtract
+from crm.rules.intervals import (
+    LONDON,
+    Engagement,
+    Span,
+    intersect,
+    london_span,
+    london_to_utc,
+    merge,
+    slots,
+    subtract,
+)
 
 DAY = date(2026, 7, 14)
 NINE_TO_FIVE = [(9 * 60, 17 * 60)]
@@ -47,13 +57,13 @@ def test_what_two_officers_share_is_the_common_time():
 
 
 def test_a_free_day_offers_a_start_each_quarter_that_leaves_time_for_the_visit():
-    found = slots(day=DAY, working=NINE_TO_FIVE, busy=[], length_minutes=120)
+    found = slots(day=DAY, working=NINE_TO_FIVE, engagements=[], length_minutes=120)
 
     assert (starts(found)[0], starts(found)[-1], len(found)) == ("09:00", "15:00", 25)
 
 
 def test_travel_is_kept_free_on_both_sides_of_what_is_booked():
-    found = slots(day=DAY, working=NINE_TO_FIVE, busy=[span(12, 13)], length_minutes=60, travel_minutes=30)
+    found = slots(day=DAY, working=NINE_TO_FIVE, engagements=[Engagement(span(12, 13), 30)], length_minutes=60)
 
     assert "10:30" in starts(found)
     assert "10:45" not in starts(found)
@@ -62,7 +72,7 @@ def test_travel_is_kept_free_on_both_sides_of_what_is_booked():
 
 
 def test_nothing_is_offered_before_the_time_given():
-    found = slots(day=DAY, working=NINE_TO_FIVE, busy=[], length_minutes=60, not_before=at(15, 5))
+    found = slots(day=DAY, working=NINE_TO_FIVE, engagements=[], length_minutes=60, not_before=at(15, 5))
 
     assert starts(found) == ["15:15", "15:30", "15:45", "16:00"]
 
@@ -74,7 +84,7 @@ def test_nine_in_the_morning_is_nine_in_summer_and_in_winter():
 
 def test_the_day_the_clocks_go_forward_is_an_hour_short_and_offers_no_hour_that_is_not_there():
     forward = date(2026, 3, 29)
-    found = slots(day=forward, working=[(0, 180)], busy=[], length_minutes=30)
+    found = slots(day=forward, working=[(0, 180)], engagements=[], length_minutes=30)
 
     assert london_span(forward, 0, 1440).minutes == 23 * 60
     assert starts(found) == ["00:00", "00:15", "00:30", "00:45", "02:00", "02:15", "02:30"]
@@ -82,7 +92,7 @@ def test_the_day_the_clocks_go_forward_is_an_hour_short_and_offers_no_hour_that_
 
 def test_the_day_the_clocks_go_back_is_an_hour_longer_and_offers_no_start_twice():
     back = date(2026, 10, 25)
-    found = slots(day=back, working=[(0, 180)], busy=[], length_minutes=30)
+    found = slots(day=back, working=[(0, 180)], engagements=[], length_minutes=30)
 
     assert london_span(back, 0, 1440).minutes == 25 * 60
     assert len({one.start for one in found}) == len(found)
@@ -117,6 +127,7 @@ def test_cutting_out_and_sharing_agree_with_sets_of_minutes(one, other):
 
 @given(some_spans(), st.integers(15, 180), st.integers(0, 60))
 def test_no_slot_touches_what_is_busy_or_the_travel_around_it(busy, length, travel):
-    for slot in slots(day=DAY, working=[(0, 300)], busy=busy, length_minutes=length, travel_minutes=travel):
+    engagements = [Engagement(one, travel) for one in busy]
+    for slot in slots(day=DAY, working=[(0, 300)], engagements=engagements, length_minutes=length):
         assert slot.minutes == length
         assert not any(slot.overlaps(one.padded(travel)) for one in busy if one.minutes)

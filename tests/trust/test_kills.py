@@ -168,25 +168,25 @@ def kill_all_the_time(
     loader = Loader(lambda: running[0].port)
     try:
         for _ in range(kills):
-            wait_for_an_acknowledgement(loader)
+            wait_for_an_acknowledgement(loader, running[0])
             time.sleep(draw.uniform(0, 0.8))
             what = draw.choice(parts)
             kill(running[0], what)
             killed[what] += 1
             if running[0].process.poll() is not None:
                 running[0] = start_again(start_service)
-        wait_for_an_acknowledgement(loader)
+        wait_for_an_acknowledgement(loader, running[0])
     finally:
         loader.finish()
     assert running[0].stop() == 0
     return loader, killed
 
 
-def wait_for_an_acknowledgement(loader: Loader) -> None:
+def wait_for_an_acknowledgement(loader: Loader, service: Service) -> None:
     """The service is back when somebody who enquires now is told so."""
     before, end = len(loader.acknowledged), time.monotonic() + 60
     while len(loader.acknowledged) == before:
-        assert time.monotonic() < end, "nobody's enquiry was taken for a minute"
+        assert time.monotonic() < end, f"nobody's enquiry was taken for a minute:\n{service.log}"
         time.sleep(0.01)
 
 

@@ -160,8 +160,7 @@ class Verbs:
                 recommendation=recommendation,
                 reasons="As we agreed",
                 assessment="Warm and steady",
-                actor=actor,
-                now=now_utc(),
+                **self.given(actor=actor),
             )
 
     def sign_off(self, visit: Visit, outcome: Outcome, *, by: Member | None = None, **changes: Any) -> None:

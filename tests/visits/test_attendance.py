@@ -16,7 +16,7 @@ from crm.visits import attendance, queries, report
 from crm.visits.attendance import NotTheirVisit, VisitStillToCome
 from crm.visits.booking import VisitIsOver
 from crm.visits.models import Outcome, VisitStatus
-from crm.visits.sign_off import DecisionIncomplete, NotReadyToSignOff, OwnReport
+from crm.visits.sign_off import DecisionIncomplete, NotReadyToSignOff, OwnReport, send_back
 from tests.visits.conftest import at
 
 
@@ -323,3 +323,46 @@ def test_a_leavers_booked_visits_become_tasks(verbs):
     assert handed == 2
     titles = db.session.scalars(sa.select(Task.title).where(Task.assigned_to_id == cast.manager.id)).all()
     assert "Find somebody for the visit of Tuesday 14 July, 2pm" in titles
+
+
+def test_whoever_was_not_let_in_writes_no_letter_and_the_owner_rings(verbs, freeze):
+    case = verbs.household()
+    visit = verbs.book(case, "2026-07-14 14:00")
+    freeze("2026-07-14 14:20")
+
+    with transaction():
+        attendance.record_no_access(
+            visit, case, note="Spoke through the door.", was_refused=True, **verbs.given(actor=verbs.cast.officer.actor)
+        )
+
+    assert "visit_no_access" not in kinds()
+    assert clocks_of(case)["rebook_visit"] == date(2026, 7, 21)
+    [task] = db.session.scalars(sa.select(Task))
+    assert (task.title, task.assigned_to_id) == (
+        "They did not let us in on Tuesday 14 July. Ring them and find out why",
+        verbs.cast.recruiter.id,
+    )
+
+
+def test_a_report_that_is_sent_has_a_managers_clock_until_it_is_signed_off_or_sent_back(verbs, visited):
+    case, visit = visited
+
+    assert clocks_of(case)["visit_sign_off"] == date(2026, 7, 16)
+    with transaction():
+        send_back(visit, case, why="Who was there?", **verbs.given(actor=verbs.cast.manager.actor))
+    assert "visit_sign_off" not in clocks_of(case)
+    verbs.write_up(visit)
+    verbs.sign_off(visit, Outcome.SECOND_VISIT)
+    assert "visit_sign_off" not in clocks_of(case)
+
+
+def test_what_a_visit_decides_that_no_enquiry_waits_for_is_a_task(verbs, visited):
+    case, visit = visited
+    with transaction():
+        visit.moves_enquiry = False
+
+    verbs.sign_off(visit, Outcome.DECLINE)
+
+    [task] = db.session.scalars(sa.select(Task))
+    assert task.title == "Talk to them about stopping: decided on the visit of Tuesday 14 July"
+    assert case.is_open

@@ -465,7 +465,7 @@ def test_an_overlap_that_only_the_database_saw_is_still_said_in_words(verbs, mon
     from crm.visits import booking
 
     verbs.book(verbs.household(1), "2026-07-14 14:00")
-    monkeypatch.setattr(booking, "_see_that_they_are_free", lambda *_args, **_kwargs: None)
+    monkeypatch.setattr(booking, "see_that_they_are_free", lambda *_args, **_kwargs: None)
 
     with pytest.raises(SlotTaken, match="Somebody has just booked that time") as refused:
         verbs.book(verbs.household(2), "2026-07-14 14:30")

@@ -6,7 +6,8 @@ Made once for many walks, on Tuesday 14 July 2026 at four in the afternoon.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ import flask
 import sqlalchemy as sa
 
 from crm import policy
-from crm.access import links, people
+from crm.access import app_passwords, links, people
+from crm.access.envelopes import new_key_pair
 from crm.access.leave import note_leave
 from crm.access.models import User
 from crm.assessments import (
@@ -24,6 +26,7 @@ from crm.assessments import (
     course_planning,
     course_register,
     meetings,
+    referees,
     stage_two,
     withdrawal,
 )
@@ -32,8 +35,14 @@ from crm.assessments.course_planning import CoursePlan, SessionPlan
 from crm.assessments.course_register import Mark, Seen
 from crm.assessments.household import NewMember
 from crm.assessments.models import REPORT_SECTIONS
+from crm.assessments.part_models import ApplicationPart
+from crm.assessments.referee_models import Referee
+from crm.assessments.referee_questions import QUESTIONS
+from crm.assessments.referees import NewReferee
 from crm.assessments.terms import Terms
-from crm.calendars import feeds
+from crm.calendars import busy_calendars, feeds
+from crm.calendars.invitations import objects_of_visit
+from crm.calendars.itip import Answer
 from crm.cases import contact, contact_links, replies
 from crm.cases.campaigns import create_campaign
 from crm.cases.facts import state_fact
@@ -46,6 +55,7 @@ from crm.clock import LONDON, now_utc, today_in_london
 from crm.db import db, transaction
 from crm.delivery import Channel as PostChannel
 from crm.delivery import MessageStatus, OutboundMessage
+from crm.delivery.queries import email_parts
 from crm.enquiries import drafts, intake, mailings, submitting, triage
 from crm.enquiries.list_exports import ALONE_UP_TO, ask_for_export
 from crm.enquiries.mailing_readers import people_on_list
@@ -55,7 +65,6 @@ from crm.events import kit
 from crm.events.attendance import check_in, walk_in
 from crm.events.kit_entries import NotTaken, keep_aside
 from crm.events.kit_models import AsideReason, KitAside
-from crm.events.kit_sealing import new_key_pair
 from crm.events.models import EventKind
 from crm.events.places import NewSignUp, cancel_sign_up, sign_up
 from crm.events.planning import create_event
@@ -63,15 +72,21 @@ from crm.events.publishing import publish
 from crm.events.sheet_import import keep_upload, start_loading
 from crm.events.sheet_loading import load_chunk
 from crm.policy import changing
+from crm.portal import signing_in, visit_views
+from crm.rules.application import PARTS
 from crm.rules.permissions import PUBLIC, Sensitivity
 from crm.rules.preparation import How
-from crm.visits import hours
-from crm.visits.models import BusyKind, Visit
+from crm.rules.travel import Centre
+from crm.visits import choosing, holds, hours
+from crm.visits.districts import keep_centres
+from crm.visits.models import BusyKind, Place, Purpose, Visit, VisitAnswer
+from tests.access.objects_visits import lay_aside
 from tests.assessments.journey import Journey
+from tests.calendars.programs import put_event
 from tests.case_factory import make_case
 from tests.factories import Cast, Member, make_cast, make_user
 from tests.journeys.begun import Calendar
-from tests.visits.conftest import Verbs
+from tests.visits.conftest import Verbs, at
 
 TODAY = "2026-07-14"
 NOW = f"{TODAY} 16:00"
@@ -81,7 +96,7 @@ KINDS = ("name", "address", *CLOSELY_HELD, "note")
 """The kinds of thing that a household's words are about."""
 
 
-COUPLES = ("gathering", "listed")
+COUPLES = ("invited", "gathering", "listed")
 
 
 def word(kind: str, household: str) -> str:
@@ -226,6 +241,65 @@ class Builder:
         self.verbs.hold(held)
         self.verbs.hold(written)
         self.verbs.write_up(written)
+        home = self.estate.homes["contacted"]
+        with transaction():
+            hold = holds.hold_slot(
+                db.session.get_one(Case, home.case_id),
+                **self.verbs.given(
+                    purpose=Purpose.FIRST_VISIT, place=Place.HOME, starts_at=at("2026-07-23 14:00"), length_minutes=90,
+                    officer_ids=[self.cast.officer.id], actor=self.cast.officer.actor,
+                ),
+            )  # fmt: skip
+            keep_centres({"BR1": Centre(51.412, 0.022), "SE6": Centre(51.437, -0.016)})
+        home.values["hold_id"] = hold.id
+        with transaction():
+            lay_aside(held, self.cast.officer)
+        self.own_links(home)
+        self.another_time_asked_for()
+
+    def own_links(self, home: Home) -> None:
+        """A household that is asked to choose a time, and one whose invitation has a link to its visit."""
+        case = db.session.get_one(Case, home.case_id)
+        with transaction():
+            offer = choosing.send_offer(
+                case, **self.verbs.given(
+                    purpose=Purpose.FIRST_VISIT, place=Place.HOME, length_minutes=90,
+                    officer_ids=[self.cast.officer.id], actor=self.cast.officer.actor,
+                ),
+            )  # fmt: skip
+            home.values["offer_id"] = offer.id
+            self.estate.secrets["visit"] = self.link_in(case, "visit_choose")
+            ahead = db.session.get_one(Case, self.estate.homes["visit_ahead"].case_id)
+            self.estate.secrets["booked_visit"] = self.link_in(ahead, "visit_invitation")
+            self.estate.things["time_on_offer"] = visit_views.time_value(offer.id, at("2026-07-24 14:00"))
+
+    def link_in(self, case: Case, kind: str) -> str:
+        """The secret of the link to its visit in the newest letter of a kind to a household."""
+        letter = db.session.scalars(
+            sa.select(OutboundMessage)
+            .where(OutboundMessage.case_id == case.id, OutboundMessage.kind == kind)
+            .order_by(OutboundMessage.id.desc())
+        ).first()
+        assert letter is not None
+        found = re.search(r"/visit/([A-Za-z0-9_-]{32})", email_parts(letter).text)
+        assert found is not None
+        return found[1]
+
+    def another_time_asked_for(self) -> None:
+        """The household of the visit ahead asks for another time in their calendar."""
+        values = self.estate.homes["visit_ahead"].values
+        with transaction():
+            visit = db.session.get_one(Visit, values["visit_id"])
+            event = next(one for one in objects_of_visit(visit.id) if one.person_id is not None)
+            asked = VisitAnswer(
+                visit_id=visit.id, calendar_object_id=event.id, answer=Answer.COUNTER, sequence=visit.sequence,
+                stamp_at=now_utc(), received_at=now_utc(), proposed_from_at=visit.starts_at + timedelta(days=1),
+                proposed_until_at=visit.ends_at + timedelta(days=1),
+            )  # fmt: skip
+            asked.words = word("words", "visit_ahead")
+            db.session.add(asked)
+            db.session.flush()
+            values["answer_id"] = asked.id
 
     # --- assessments
 
@@ -264,6 +338,49 @@ class Builder:
             "reference_id": made.check("referee_interviews").id, "adult_id": grown_up.id,
         }  # fmt: skip
 
+    def referee(self, made: Journey, person: str | None = None, number: int = 1, *, asks: bool = True) -> Referee:
+        """Somebody who speaks for an applicant, and was asked."""
+        self.serial += 1
+        new = NewReferee(
+            name=f"Grace Whitlock{self.serial}", relation="friend", email=f"grace{self.serial}@example.org",
+            phone=f"07700 90{self.serial:04d}", known_since=2012,
+        )  # fmt: skip
+        place = made.check("referees", person, number)
+        named: Referee = made.do(referees.name_referee, made.case, place, new, by=self.cast.manager)
+        if asks:
+            made.do(referees.ask_referee, made.case, named, by=self.cast.manager)
+        return named
+
+    def referees(self) -> None:
+        """Of the couple: one who wrote, one whose answers are all there and not sent, one who has opened nothing. And
+        one who is only named."""
+        made = self.journeys["gathering"]
+        owner, partner = (one.given_name for one in made.case.household.people if one.is_applicant)
+        values = self.estate.homes["gathering"].values
+        wrote, begun, asked = (
+            self.referee(made, person, number) for person, number in ((owner, 2), (partner, 1), (partner, 2))
+        )
+        values |= {"referee_id": wrote.id, "asked_id": asked.id, "place_id": made.check("referees", owner).id}
+        for referee in (wrote, begun):
+            answers = {
+                question.key: question.choices[-1][0] if question.choices else word("reference", "gathering")
+                for question in QUESTIONS
+            } | {"known_since": "2012", "share": "no"}
+            with transaction():
+                given = {"now": now_utc(), "today": today_in_london(), "rulebook": made.rulebook}
+                found = referees.opened(referees.token_of(db.session.get_one(Referee, referee.id)), now=now_utc())
+                referees.choose(found, "yes", **given)
+                referees.save_draft(found, answers, step="check", now=now_utc())
+                if referee is wrote:
+                    referees.submit(found, **given)
+        self.estate.secrets |= {
+            "reference": referees.token_of(db.session.get_one(Referee, asked.id)),
+            "reference_begun": referees.token_of(db.session.get_one(Referee, begun.id)),
+        }
+        single = self.journeys["other_gathering"]
+        named = self.referee(single, number=2, asks=False)
+        self.estate.homes["other_gathering"].values["referee_id"] = named.id
+
     def ready(self, key: str, owner: Member | None = None, **more: Any) -> Journey:
         assessor = owner or self.cast.officer
         made = self.in_assessment(key, owner, **more).obtain_all().passed().stage_two(assessor).report(by=assessor)
@@ -272,7 +389,22 @@ class Builder:
     def assessments(self) -> None:
         other = self.cast.other_officer
         self.clock("2026-03-09 10:00")
-        self.journey("invited")
+        couple = [person for person in self.journey("invited").case.household.people if person.is_applicant]
+        self.estate.cast = replace(
+            self.cast,
+            applicant=replace(self.cast.applicant, person_id=couple[0].id),
+            partner=replace(self.cast.partner, person_id=couple[1].id),
+        )
+        # The partner has only to sign.
+        with transaction():
+            for part in PARTS:
+                theirs = {"shared_name": part.name} if part.is_shared else {"person_id": couple[1].id}
+                row = ApplicationPart(
+                    case_id=self.journeys["invited"].case.id, name=part.name, sensitivity=part.sensitivity,
+                    state="done", saved_at=now_utc(), done_at=now_utc(), saved_by_id=couple[1].id, **theirs,
+                )  # fmt: skip
+                row.answers = "{}"
+                db.session.add(row)
         self.journey("applied").applied()
         self.in_assessment("gathering")
         self.in_assessment("other_gathering", other)
@@ -449,6 +581,7 @@ class Builder:
                 user=db.session.get_one(User, invited.id), made_by_id=cast.administrator.id, now=now
             )[1]
             secrets["reset"] = links.new_reset(user=db.session.get_one(User, cast.officer.id), now=now)[1]
+            secrets["sign_in_code"] = signing_in.ask_for_code(None, now=now)
             secrets["feed"] = feeds.make_address(user_id=cast.officer.id, actor=cast.officer.actor, now=now)
             person = self.letter_of("new").person_id
             reader = db.session.get_one(Person, person)
@@ -494,6 +627,14 @@ class Builder:
                 kind=BusyKind.LEAVE, actor=cast.officer.actor, now=now,
             )  # fmt: skip
             things["busy_id"] = busy.id
+            things["calendar_id"] = busy_calendars.add_calendar(
+                cast.officer.id, address="https://calendar.example.org/nadia.ics", actor=cast.officer.actor, now=now
+            ).id
+            device, _ = app_passwords.make_password(
+                user_id=cast.officer.id, name="My phone", actor=cast.officer.actor, now=now
+            )
+            things["device_id"] = device.id
+            things["to_settle_id"] = put_event(cast.officer, "Visit KF-000000").id
             made = create_event(
                 name="The Glades stall", kind=EventKind.STALL, place="The Glades", starts_at=now - timedelta(hours=2),
                 ends_at=now + timedelta(hours=2), actor=cast.recruiter.actor, now=now,
@@ -637,11 +778,13 @@ def build(app: flask.Flask) -> Estate:
             builder.enquiries()
             builder.visits()
             builder.assessments()
+            builder.clock("2026-07-06 10:00")
+            builder.referees()
             builder.panels()
             builder.courses()
             builder.others()
             builder.merges()
-            cast = builder.cast
+            cast = builder.estate.cast
             builder.estate.members = {
                 **cast.everyone,
                 **builder.first.panel,

@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from crm.access.envelopes import new_key_pair
 from crm.events.columns import COLUMN_WORDS
 from crm.events.kit_entries import FILE_MARK
-from crm.events.kit_sealing import new_key_pair
+from crm.visits.questions import ITEMS
 from crm.web.robots import TRAP
 from tests.factories import PASSWORD
 from tests.page import Element, Form
+from tests.samples.pictures import SMALL_PNG
 from tests.walks.estate import SHEET, TODAY
 from tests.walks.finding import Found
 
@@ -63,11 +65,20 @@ EXACTLY: dict[str, dict[str, Any]] = {
     "costs.edit": {f"pounds-{line}": "12.50" for line in range(6)},
     "campaigns.new": {"code": "spring-leaflet"},
     "staff.correct_stage": {"place": "enquiry:contacted"},
-    "assessments.new_course": {**no_session_in(*(f"new{n}" for n in range(2, 8))), "on_new1-year": "2027",
-                               "starts_new1": "10am", "ends_new1": "1pm"},  # fmt: skip
+    "assessments.new_course": {
+        **no_session_in(*(f"new{n}" for n in range(2, 8))),
+        "on_new1-year": "2027",
+        "starts_new1": "10am",
+        "ends_new1": "1pm",
+    },  # fmt: skip
+    "assessments.name_referee": {"known_since": "2012"},
+    "assessments.book_interview": {"on-year": "2027"},
     "assessments.edit_course": no_session_in("new1", "new2"),
     "assessments.copy_course": {"on-year": "2027"},
+    "diary.calendars": {"address": "https://calendar.example.org/mine.ics", "user_name": "", "password": ""},
+    "administration.new_visit_type": {"minutes": "75"},
     "visits.record_past_visit": {"held_from": "7am", "held_until": "8am"},  # before her first visit of the day
+    "visits.record_report": {f"{item}_photo": lambda: (io.BytesIO(SMALL_PNG), "photo.png") for item in ITEMS},
     "kit.load_file": {"file": lambda: (io.BytesIO(KIT_FILE), "blue.door.json")},
     "administration.wording": {"text": "Yes, write to me by email."},
     "administration.letter_wording": {"subject": "What you asked us for"},
@@ -79,6 +90,8 @@ EXACTLY: dict[str, dict[str, Any]] = {
     "imports.sheet_columns": {**dict.fromkeys(COLUMN_WORDS, ""), "name": "0", "phone": "1"},
     "imports.sheet_layout": {"headings_at": "1"},
 }
+# The button that is meant, where it is not the last.
+PRESSED = {"visits.book": {"do": "book"}}
 # What a script on the page puts there.
 BY_SCRIPT = {"kit.set_up": {"signing_key": new_key_pair()[0], "proof": "ab" * 32, "clock": "1780000000000"}}
 BORN_IN = "1980"
@@ -141,7 +154,7 @@ def filled_in_well(found: Found, form: Form) -> dict[str, Any]:
             return already
         return typed_into(control) if is_text(control) else first_answer(control)
 
-    return {**filled(form, write), **BY_SCRIPT.get(found.endpoint, {})}
+    return {**filled(form, write), **BY_SCRIPT.get(found.endpoint, {}), **PRESSED.get(found.endpoint, {})}
 
 
 def typed_into(control: Element) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,8 +12,10 @@ from typing import Any
 import flask
 
 from tests.conftest import PageClient, PageResponse
+from tests.databases import run_folder
 from tests.page import Form, Page
 from tests.walks.estate import Estate
+from tests.walks.undoing import undoing
 
 PAGES = """
 stranger /enquire/postcode
@@ -35,7 +39,24 @@ stranger /enquire/return/{secret.come_back}
 stranger /events/{event_slug}
 stranger /events/my-place/{secret.place}
 stranger /events/my-place/{secret.place_given_up}
+stranger /visit/{secret.visit}/confirm?at={time_on_offer}
+stranger /visit/{secret.visit}/cancel
+stranger /visit/{secret.visit}/other-times
+stranger /reference/{secret.reference}
+stranger /reference/{secret.reference_begun}/knowing
+stranger /reference/{secret.reference_begun}/person
+stranger /reference/{secret.reference_begun}/children
+stranger /reference/{secret.reference_begun}/home
+stranger /reference/{secret.reference_begun}/hard
+stranger /reference/{secret.reference_begun}/support
+stranger /reference/{secret.reference_begun}/worry
+stranger /reference/{secret.reference_begun}/more
+stranger /reference/{secret.reference_begun}/sharing
+stranger /reference/{secret.reference_begun}/check
 stranger /sign-in
+stranger /my/sign-in
+stranger /my/sign-in/handed
+stranger /my/sign-in/code/{secret.sign_in_code}
 stranger /forgotten-password
 stranger /reset-password/{secret.reset}
 stranger /invitation/{secret.invitation}
@@ -45,6 +66,10 @@ manager /team/{colleague}
 officer /account/calendar
 manager /account/calendar
 officer /account/hours
+officer /account/busy-calendars
+officer /visits/mileage
+officer /visits/{visit_held.visit_id}/travel
+officer /visits/from-calendar
 recruiter /enquiries/new
 recruiter /enquiries/export
 recruiter /enquiries/views?view=over
@@ -113,10 +138,17 @@ manager /merges/{asked_merge_id}
 recruiter /merges/{made_merge_id}
 officer /cases/{by_post}/letters/{by_post.letter_id}
 officer /cases/{contacted}/visits/new
+officer /cases/{contacted}/visits
+officer /cases/{contacted}/visits/offer
 officer /cases/{contacted}/visits/made
+officer /visits/{visit_ahead.visit_id}
 officer /visits/{visit_ahead.visit_id}/move
 officer /visits/{visit_ahead.visit_id}/cancel
 officer /visits/{visit_today.visit_id}/no-access
+officer /visits/{visit_held.visit_id}
+officer /visits/{visit_today.visit_id}/day
+manager /visits/{visit_today.visit_id}/watch
+officer /cases/{contacted}/home-notes
 officer /visits/{visit_today.visit_id}/report
 officer /visits/{visit_held.visit_id}/report?part=1
 officer /visits/{visit_held.visit_id}/report?part=2
@@ -128,6 +160,18 @@ officer /visits/{visit_held.visit_id}/report?part=7
 officer /visits/{visit_held.visit_id}/report?part=8
 manager /visits/{visit_written.visit_id}/sign-off
 officer /cases/{invited}/application/new
+officer /cases/{invited}/application
+applicant /my
+applicant /my/list
+applicant /my/part/about
+applicant /my/part/lived
+applicant /my/part/health
+applicant /my/part/record
+applicant /my/part/home
+applicant /my/part/people
+applicant /my/part/referees
+applicant /my/message
+partner /my/sign
 manager /cases/{applied}/assessment/decide-to-assess
 officer /cases/{gathering}/assessment/household
 officer /cases/{gathering}/assessment/household/{gathering.adult_id}/left
@@ -135,6 +179,14 @@ officer /cases/{gathering}/assessment/transfer
 officer /cases/{gathering}/assessment/withdraw
 officer /cases/{gathering}/checks/{gathering.check_id}
 officer /cases/{gathering}/checks/{gathering.dbs_id}
+officer /cases/{gathering}/checks/{gathering.place_id}/referee
+officer /cases/{gathering}/referees/{gathering.asked_id}
+manager /cases/{other_gathering}/referees/{other_gathering.referee_id}
+officer /cases/{gathering}/referees/{gathering.referee_id}
+officer /cases/{gathering}/referees/{gathering.asked_id}/change
+officer /cases/{gathering}/referees/{gathering.asked_id}/out
+officer /cases/{gathering}/referees/{gathering.referee_id}/interview
+officer /cases/{gathering}/referees/{gathering.referee_id}/account
 manager /cases/{stage_one_done}/assessment/stage-one
 manager /cases/{gathering}/assessment/stage-two
 officer /cases/{writing}/assessment/report
@@ -174,6 +226,9 @@ administrator /admin/people/invite
 administrator /admin/settings
 administrator /admin/settings/look
 administrator /admin/settings/visits
+administrator /admin/settings/travel
+administrator /admin/settings/visit-types/new
+administrator /admin/settings/visit-types/1
 administrator /admin/settings/websites
 administrator /admin/settings/areas
 administrator /admin/settings/areas/new
@@ -195,7 +250,7 @@ the walks: put it here."""
 IDS = re.compile(r"_\d+")
 
 
-COOKIES = ("staff", "form", "enquiry")
+COOKIES = ("staff", "applicant", "form", "enquiry")
 
 
 @dataclass
@@ -286,6 +341,7 @@ def filled_in(path: str, estate: Estate) -> str:
 NO_FORM_LEADS_THERE = {
     "administration.preview_letter_wording": "a second button of the form of administration.letter_wording",
     "administration.print_letter_wording": "a third button of the form of administration.letter_wording",
+    "visit_phone.make_ready": "a script of visit_day.day and of visits.record_report, which makes the phone ready",
     "enquire.keep_typed": "a script sends there what stands on a page of enquire.step, while somebody is still at it",
 }
 """Endpoints that take a POST from no form of a page, and who sends it."""
@@ -302,7 +358,24 @@ def posts(app: flask.Flask) -> set[str]:
 
 
 def forms(walker: Walker) -> list[Found]:
-    """One of each form of the product, with somebody who may send it. Raises AssertionError where one is not found."""
+    """One of each form of the product, with somebody who may send it. Raises AssertionError where one is not found.
+
+    They are looked for once in a run, which leaves nothing on the estate. Everybody who may send one is signed in.
+    """
+    kept = run_folder() / "forms-of-the-estate"
+    if not kept.exists():
+        with undoing(walker.app):
+            found = find_forms(Walker(walker.app, walker.estate))
+        draft = kept.with_suffix(f".{os.getpid()}")
+        draft.write_bytes(pickle.dumps(found))
+        draft.rename(kept)
+    found = pickle.loads(kept.read_bytes())
+    for one in found:
+        walker.member(one.member)
+    return found
+
+
+def find_forms(walker: Walker) -> list[Found]:
     found: dict[tuple[str, tuple[str, ...]], Found] = {}
     for line in PAGES.split("\n"):
         if line:

@@ -91,7 +91,7 @@ PAYLOADS = (
     "{{''.__class__.__mro__}}zqx",
     # Markdown, and letters that turn a line round
     "[zqx](javascript:zqx())",
-    "![zqx](x\" onerror=\"zqx())",
+    '![zqx](x" onerror="zqx())',
     "\u202ezqx\u2066zqx",
     # Formulas
     "=1+1",
@@ -167,6 +167,11 @@ def put_everywhere(connection: sa.Connection, shift: int, *, but_not: str = "") 
     """Write payloads over everybody's words; how many cells. The first row of a column gets the one that fits most
     places, the others take turns, beginning with another for each ``shift``. ``but_not`` is a table to leave alone."""
     written = 0
+    person, link = metadata.tables["person"], metadata.tables["visit_link"]
+    referee = metadata.tables["referee"]
+    spoken_for = sa.select(person.c.household_id).where(person.c.id.in_(sa.select(referee.c.person_id)))
+    with_link = sa.or_(person.c.id.in_(sa.select(link.c.person_id)), person.c.household_id.in_(spoken_for))
+    own = connection.execute(sa.select(person.c.id, person.c.email, person.c.phone).where(with_link)).all()
     sealed = {(model.__tablename__, column) for model, column, _ in sealed_columns()}
     for number, (table, column) in enumerate(words_columns()):
         is_sealed = (table.name, column.name) in sealed
@@ -184,6 +189,10 @@ def put_everywhere(connection: sa.Connection, shift: int, *, but_not: str = "") 
             where = sa.and_(*(key == row[place] for place, key in enumerate(keys)))
             connection.execute(sa.update(table).where(where).values({column.name: new}))
             written += 1
+    # A link to a visit ends with the address it was sent to, and one to a referee where the household has that address:
+    # their pages are to be read here.
+    for row in own:
+        connection.execute(sa.update(person).where(person.c.id == row.id).values(email=row.email, phone=row.phone))
     return written
 
 

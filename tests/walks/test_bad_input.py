@@ -27,6 +27,7 @@ SLOWEST_S = 2.0
 DATE_PART = re.compile(r"-(day|month|year)$")
 
 NOTHING_IS_AN_ANSWER = {
+    "our_visit.cancel": "nobody has to say why they call a visit off, or want none",
     "enquire.step": "a question of the public form may be passed over",
     "enquire.later": "a link may be shown instead of sent",
     "enquiries.screening": "a call may end before anything was asked",
@@ -34,8 +35,11 @@ NOTHING_IS_AN_ANSWER = {
     "staff.address": "an address may be taken back",
     "staff.set_limit": "as many enquiries as come is a limit too",
     "visits.record_report": "a part of a report may be kept unfinished; only sending it wants all of it",
+    "visit_day.day": "whoever says nothing of it stays as long as was planned",
+    "visit_day.notes": "there may be nothing to know of a home, or no longer",
     "assessments.transfer": "nothing of another service is known, or no longer",
     "assessments.chase_check": "a reminder needs no words",
+    "reference.step": "there may be nothing else to say",
     "meet.place": "whoever comes alone needs no help and has no question",
     "publishing.cancel": "nobody has to say why an event is off",
     "guests.asked": "somebody may have asked nothing",

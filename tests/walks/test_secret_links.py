@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import flask
 import pytest
 
+from crm import policy
 from crm.access import guards, links, people
 from crm.access.models import User
+from crm.assessments import referees
+from crm.assessments.referee_models import Referee
 from crm.calendars import feeds
 from crm.cases import contact_links
-from crm.clock import now_utc
+from crm.cases.models import Case
+from crm.clock import now_utc, today_in_london
 from crm.db import db, transaction
 from crm.enquiries import drafts
 from crm.events import places
 from crm.events.models import EventSignUp
+from crm.portal import signing_in
+from crm.visits import choosing
+from crm.visits.models import VisitOffer
 from tests.walks.estate import Estate
 from tests.walks.finding import Walker
 from tests.walks.undoing import Rows
@@ -34,6 +42,8 @@ class Link:
     endpoint: str
     path: str
     end: Callable[[Estate], None]
+    more: tuple[str, ...] = ()
+    """Other pages of the same link, asked in a test of their own."""
 
 
 def end_invitation(estate: Estate) -> None:
@@ -63,12 +73,44 @@ def end_come_back(estate: Estate) -> None:
     drafts.make_link(draft, now=now_utc())
 
 
+def end_visit_link(estate: Estate) -> None:
+    offer = db.session.get_one(VisitOffer, estate.homes["contacted"].values["offer_id"])
+    case = db.session.get_one(Case, offer.case_id)
+    choosing.withdraw(offer, case, actor=estate.cast.officer.actor, now=now_utc())
+
+
+def end_reference(estate: Estate) -> None:
+    values = estate.homes["gathering"].values
+    referee = db.session.get_one(Referee, values["asked_id"])
+    today = today_in_london()
+    referees.withdraw_referee(
+        db.session.get_one(Case, referee.case_id), referee, why="replaced", actor=estate.cast.officer.actor,
+        now=now_utc(), today=today, rulebook=policy.rulebook_on(today),
+    )  # fmt: skip
+
+
+def end_code(estate: Estate) -> None:
+    signing_in.forget_ended_before(now_utc() + signing_in.SENT_GOOD_FOR + timedelta(seconds=1))
+
+
 LINKS = {
+    "sign_in_code": Link("our_sign_in.type_code", "/my/sign-in/code/{}", end_code),
     "come_back": Link("enquire.come_back", "/enquire/return/{}", end_come_back),
     "invitation": Link("access.accept_invitation", "/invitation/{}", end_invitation),
     "reset": Link("access.reset_password", "/reset-password/{}", end_reset),
     "feed": Link("calendars.feed", "/feed/{}.ics", end_feed),
     "place": Link("meet.place", "/events/my-place/{}", end_place),
+    # tests/visits/test_own_link.py asks each page of it.
+    "visit": Link(
+        "our_visit.show",
+        "/visit/{}",
+        end_visit_link,
+        more=("our_visit.times", "our_visit.confirm", "our_visit.cancel", "our_visit.other_times", "our_visit.asked"),
+    ),
+    # tests/assessments/test_referees.py asks each page of it.
+    "reference": Link(
+        "reference.start", "/reference/{}", end_reference, more=("reference.step", "reference.check", "reference.later")
+    ),
     "stop": Link("portal.stop", "/stop/{}", end_contact_links),
     "confirm": Link("portal.confirm_email", "/confirm-email/{}", end_contact_links),
 }
@@ -81,12 +123,21 @@ def test_every_secret_link_of_the_product_is_asked(app: flask.Flask) -> None:
         if {"token"} & rule.arguments and "GET" in (rule.methods or ())
     }
 
-    assert with_secret == {link.endpoint for link in LINKS.values()}
+    assert with_secret == {page for link in LINKS.values() for page in (link.endpoint, *link.more)}
     assert {e for e in app.view_functions if (d := guards.declared_for(app, e)) and d.audience == "own_key"} == {
         "calendars.feed",
+        # Asked in tests/calendars/test_caldav.py: a calendar program shows its password in a header.
+        "caldav.root",
+        "caldav.home",
+        "caldav.calendar",
+        "caldav.event",
+        "caldav.change_event",
+        "caldav.elsewhere",
         # Asked in tests/events/test_kit.py: their secret comes in a header, not in the address.
         "kit.names",
         "kit.take_entries",
+        # Likewise, in tests/visits/test_phones.py.
+        "visit_phone.take_entries",
         # A website shows its key in a header: no address of it holds a secret.
         "intake.hand_in",
         "intake.wordings",

@@ -75,7 +75,7 @@ def touched(before: Rows, now: Rows, other: Home) -> list[str]:
     return [
         table
         for table, rows in now.items()
-        if table != "audit_entry"
+        if rows is not before[table]
         and any(is_theirs(table, row) and before[table].get(key) != row for key, row in rows.items())
     ]
 
@@ -93,7 +93,8 @@ def test_another_households_id_in_the_place_of_ones_own_opens_and_changes_nothin
             continue
         page = walker.member("officer").get(found.path).page
         form = found.on(page)
-        data = filled_in_well(found, form)
+        # A file can be read once, and none holds an id.
+        data = {name: value for name, value in filled_in_well(found, form).items() if not isinstance(value, tuple)}
         typed = {e["name"] for e in form.element.walk() if e.tag == "textarea" or e.get("type") == "text"} & set(data)
         for key in OTHERS:
             other = estate.homes[key]
@@ -107,7 +108,10 @@ def test_another_households_id_in_the_place_of_ones_own_opens_and_changes_nothin
                     if answer.status_code >= 500:
                         wrong.append(f"{found}: {address} {answer.status_code}")
                     wrong += [f"{found}: {address} tells {word}" for word in said_of(other, answer.text)]
-                wrong += [f"{found}: changed {table} of {key}" for table in touched(at_first, change.look(), other)]
+                wrong += [
+                    f"{found}: changed {table} of {key}"
+                    for table in touched(at_first, change.look(at_first, but=("audit_entry",)), other)
+                ]
 
     assert wrong == []
     assert tries >= TRIES_AT_LEAST
@@ -176,6 +180,8 @@ def test_what_opens_without_signing_in_is_named_by_a_secret_and_by_no_number(app
         for rule in app.url_map.iter_rules()
         for name in rule.arguments
         if (declared := guards.declared_for(app, rule.endpoint)) is None or declared.audience in ("public", "own_key")
+        # An officer’s calendar has their number in its address, and opens to a password of theirs alone.
+        if not rule.endpoint.startswith("caldav.")
     }
 
     # The slug and the code are of an event that was published, and printed on posters.

@@ -65,6 +65,7 @@ DRAWN_BY_LOT = frozenset(
         ("recruitment_event", "code"),
         ("recruitment_event", "slug"),
         ("attendance_entry", "entry_id"),
+        ("calendar_entry", "name"),
         ("prep_course_certificate", "number"),
     }
 )
@@ -77,9 +78,7 @@ def is_by_lot(table: str, column: str) -> bool:
 def what_changed(change: Change, before: Rows) -> Counter[tuple[str, str, str]]:
     """Each changed row, without what is drawn by lot, so that two sendings of one form can be compared."""
     found: Counter[tuple[str, str, str]] = Counter()
-    for table, rows in change.rows(before).items():
-        if table in BOOKKEEPING:
-            continue
+    for table, rows in change.rows(before, but=BOOKKEEPING).items():
         for old, new in rows:
             how = "new" if old is None else "gone" if new is None else "changed"
             row = {

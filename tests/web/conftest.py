@@ -19,6 +19,7 @@ from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal
 from crm.settings import Settings
 from crm.web import once
+from crm.web.choice_fields import RadioField, SelectField, SelectMultipleField
 from crm.web.forms import (
     BaseForm,
     Between,
@@ -67,9 +68,9 @@ class DeskForm(BaseForm):
     at = TimeField("Time")
     number = wtforms.IntegerField("Number", [Optional(), Between(1, 12)])
     sum = wtforms.DecimalField("Sum", [Optional()])
-    kind = wtforms.SelectField("Kind", choices=[("a", "First"), ("b", "Second")], default="a")
-    room = wtforms.RadioField("Room", [Optional()], choices=[("yes", "Yes"), ("no", "No")])
-    ways = wtforms.SelectMultipleField("Ways", choices=[("call", "Call"), ("text", "Text")])
+    kind = SelectField("Kind", choices=[("a", "First"), ("b", "Second")], default="a")
+    room = RadioField("Room", [Optional()], choices=[("yes", "Yes"), ("no", "No")])
+    ways = SelectMultipleField("Ways", choices=[("call", "Call"), ("text", "Text")])
     agreed = wtforms.BooleanField("Agreed")
     note = LongTextField("Note", longest=200)
 

@@ -2,7 +2,7 @@
 // signal, and the list of names is sealed under the PIN before anything is written.
 
 import { newDeviceKey, newLock, openWith, sealNames } from './lock.js'
-import { newSigningKey, publicHalf } from './sealing.js'
+import { newSigningKey, publicHalf } from '../kept/sealing.js'
 import * as store from './store.js'
 
 const form = document.querySelector('[data-set-up-door]')
@@ -47,14 +47,15 @@ async function checkNothingIsLeft(event) {
 async function keepThePage() {
   const registration = await navigator.serviceWorker.register('/kit/worker.js', { scope: '/kit/' })
   const worker = registration.installing ?? registration.waiting ?? registration.active
-  if (worker.state === 'activated') return
   await new Promise((resolve, reject) => {
-    worker.addEventListener('statechange', () => {
+    const look = () => {
       if (worker.state === 'activated') resolve()
       if (worker.state === 'redundant') {
         reject(new ToPutRight('The page could not be kept on this device. Check that there is signal, then try again.'))
       }
-    })
+    }
+    worker.addEventListener('statechange', look)
+    look()
   })
 }
 
@@ -111,3 +112,5 @@ form.addEventListener('submit', async (event) => {
     button.disabled = false
   }
 })
+// It rests until here: pressed before, it would send the form as it stands, and what was typed would be gone.
+button.disabled = false

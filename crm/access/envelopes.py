@@ -1,4 +1,5 @@
-"""How entries travel: sealed by the page to the event's public key, and signed by the device.
+"""How entries travel from a device that works without signal: sealed by the page to a public key, and signed by the
+device.
 
 ECDH on P-256 with a key made for the one entry, HKDF-SHA256, AES-256-GCM; ECDSA on P-256 over everything. The page can
 seal and can't open: only the server holds the other half. All of it is what browsers have built in (WebCrypto), so that
@@ -32,15 +33,37 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 VERSION = 1
-INFO = b"doorstep door entry 1"
 POINT_BYTES = 65
-LONGEST_SEALED = 12_000
-"""Characters of base64: a note of a thousand letters in any script, and room."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_MS = 4_102_444_800_000  # the year 2100
 LARGEST_COUNTER = 2_147_483_647
 _CLIENT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _DEVICE_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def milliseconds(moment: datetime) -> int:
+    """As a device's clock counts: since 1970."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True)
+class EnvelopeKind:
+    """What sort of entries these are. One of another kind can't be passed off as one: seal and signature hold its
+    name."""
+
+    mark: str
+    about: str
+    """What the number outside the seal is called: of which event, of which visit."""
+    longest_sealed: int
+    """Characters of base64."""
+
+    @property
+    def info(self) -> bytes:
+        return f"{self.mark.replace('-', ' ')} entry {VERSION}".encode()
+
+
+DOOR = EnvelopeKind("doorstep-door", "event", 12_000)  # a note of a thousand letters in any script, and room
+VISIT = EnvelopeKind("doorstep-visit", "visit", 1_000_000)  # a photo that the page has made small
 
 
 class NotAnEnvelope(ValueError):
@@ -59,7 +82,8 @@ class NotOpened(Exception):
 class Envelope:
     """An entry as it travels. What is outside the seal says which it is, and nothing about anybody."""
 
-    event_id: int
+    kind: EnvelopeKind
+    about_id: int
     device_id: str
     client_id: str
     counter: int
@@ -72,8 +96,8 @@ class Envelope:
     @property
     def label(self) -> str:
         """What the seal and the signature are bound to: moved to another label, neither holds."""
-        at = (self.written_at - EPOCH) // timedelta(milliseconds=1)
-        return f"doorstep-door-{VERSION}|{self.event_id}|{self.device_id}|{self.client_id}|{self.counter}|{at}"
+        at = milliseconds(self.written_at)
+        return f"{self.kind.mark}-{VERSION}|{self.about_id}|{self.device_id}|{self.client_id}|{self.counter}|{at}"
 
     @property
     def signed(self) -> bytes:
@@ -85,24 +109,25 @@ class Envelope:
         return hashlib.sha256(self.signed).hexdigest()
 
 
-def read_envelope(raw: Any) -> Envelope:
-    """An envelope from JSON. Raises NotAnEnvelope."""
+def read_envelope(raw: Any, kind: EnvelopeKind) -> Envelope:
+    """An envelope of this kind from JSON. Raises NotAnEnvelope."""
     if not isinstance(raw, Mapping) or raw.get("v") != VERSION:
         raise NotAnEnvelope
-    numbers = [raw.get(name) for name in ("event", "n", "at")]
+    numbers = [raw.get(name) for name in (kind.about, "n", "at")]
     texts = [raw.get(name) for name in ("device", "id", "key", "nonce", "sealed", "signature")]
     if not all(type(number) is int for number in numbers) or not all(
-        isinstance(text, str) and len(text) <= LONGEST_SEALED for text in texts
+        isinstance(text, str) and len(text) <= kind.longest_sealed for text in texts
     ):
         raise NotAnEnvelope
-    event, counter, at = (int(number) for number in numbers if number is not None)
+    about, counter, at = (int(number) for number in numbers if number is not None)
     device, client_id, key, nonce, sealed, signature = (str(text) for text in texts)
-    if not (0 < event <= LARGEST_COUNTER and 0 < counter <= LARGEST_COUNTER and 0 <= at <= LATEST_MS):
+    if not (0 < about <= LARGEST_COUNTER and 0 < counter <= LARGEST_COUNTER and 0 <= at <= LATEST_MS):
         raise NotAnEnvelope
     if not _CLIENT_ID.fullmatch(client_id) or not _DEVICE_ID.fullmatch(device):
         raise NotAnEnvelope
     return Envelope(
-        event_id=event,
+        kind=kind,
+        about_id=about,
         device_id=device,
         client_id=client_id,
         counter=counter,
@@ -151,7 +176,7 @@ def open_envelope(envelope: Envelope, *, private_key: str, public_key: str) -> d
         assert isinstance(private, ec.EllipticCurvePrivateKey)
         shared = private.exchange(ec.ECDH(), _point(envelope.key))
         salt = _bytes(envelope.key) + _bytes(public_key)
-        key = HKDF(algorithm=SHA256(), length=32, salt=salt, info=INFO).derive(shared)
+        key = HKDF(algorithm=SHA256(), length=32, salt=salt, info=envelope.kind.info).derive(shared)
         said = json.loads(AESGCM(key).decrypt(_bytes(envelope.nonce), _bytes(envelope.sealed), envelope.label.encode()))
     except (InvalidTag, ValueError, RecursionError) as fault:
         raise NotOpened from fault

@@ -1,0 +1,1 @@
+"""Files that people hand in: checked, stripped of what they say beside what is seen, and sealed."""
