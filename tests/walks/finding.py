@@ -360,18 +360,19 @@ def posts(app: flask.Flask) -> set[str]:
 def forms(walker: Walker) -> list[Found]:
     """One of each form of the product, with somebody who may send it. Raises AssertionError where one is not found.
 
-    They are looked for once in a run, which leaves nothing on the estate. Everybody who may send one is signed in.
+    They are looked for once in a run, which leaves nothing on the estate. Everybody is signed in first, in one order:
+    a session's number stands in some addresses, and PostgreSQL gives none a second time.
     """
+    for member in dict.fromkeys(line.partition(" ")[0] for line in PAGES.split("\n") if line):
+        walker.member(member)
     kept = run_folder() / "forms-of-the-estate"
     if not kept.exists():
         with undoing(walker.app):
-            found = find_forms(Walker(walker.app, walker.estate))
+            found = find_forms(walker)
         draft = kept.with_suffix(f".{os.getpid()}")
         draft.write_bytes(pickle.dumps(found))
         draft.rename(kept)
-    found = pickle.loads(kept.read_bytes())
-    for one in found:
-        walker.member(one.member)
+    found: list[Found] = pickle.loads(kept.read_bytes())
     return found
 
 

@@ -27,6 +27,7 @@ SLOWEST_S = 2.0
 DATE_PART = re.compile(r"-(day|month|year)$")
 
 NOTHING_IS_AN_ANSWER = {
+    "our_home.part": "a part may be kept half done, by its last button; only calling it done wants all of it",
     "our_visit.cancel": "nobody has to say why they call a visit off, or want none",
     "enquire.step": "a question of the public form may be passed over",
     "enquire.later": "a link may be shown instead of sent",

@@ -56,6 +56,8 @@ def value_for(column: sa.Column[Any], estate: Estate) -> str:
 
 NOT_TAKEN_HERE = {
     "staff.place_message": "it asks for the reference of a household, which stands in no box",
+    "our_sign_in.type_code": "the code is in a letter, and is kept as a digest",
+    "our_sign_in.handed": "the code is shown once to whoever hands it over, and is kept as a digest",
     "administration.restore_letter_wording": "the words on the estate are the product's own",
 }
 """Forms that what stands on their page can't fill in, and why: what they are sent is refused with or without more."""
