@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check night bench lock clean setup setup-test chromium dovecot
+.PHONY: help run test check night bench lock clean setup setup-test chromium dovecot clamav
 
 PORT ?= 8000
 CRM_DATA ?= ./var
@@ -27,13 +27,13 @@ run: setup ## set up, fill a fictional service, and serve it on PORT (8000), dat
 	@export CRM_ENV="$${CRM_ENV:-demo}"; \
 	$(BIN)/crm migrate && $(BIN)/crm demo --if-empty && exec $(BIN)/crm serve
 
-test: setup-test chromium dovecot ## every test, on SQLite and PostgreSQL and in Chromium (up to 15 minutes)
+test: setup-test chromium dovecot clamav ## every test, on SQLite and PostgreSQL and in Chromium (up to 15 minutes)
 	@$(COMPILED_ONCE) CRM_NOTHING_SKIPPED=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: setup-test ## style, types and house rules (seconds)
 	@$(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m pytest -q -p no:xdist tests/house_rules $(ARGS)
 
-night: setup-test chromium dovecot ## the long versions of the tests: thousands of rounds, kills, both databases
+night: setup-test chromium dovecot clamav ## the long versions of the tests: thousands of rounds, kills, both databases
 	@$(COMPILED_ONCE) CRM_TEST_TIER=night CRM_NOTHING_SKIPPED=1 $(BIN)/python -m pytest -n 2 --dist worksteal --timeout=7200 $(ARGS)
 
 bench: setup-test ## the figures, one a line; ONLY=pages for one group, JSON=file to keep them
@@ -90,3 +90,11 @@ dovecot:
 	    echo "Set-up for tests: an IMAP server, from Debian"; \
 	    apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends dovecot-imapd >/dev/null; \
 	  else echo "The tests of the mailbox need an IMAP server. Please run:  sudo apt-get install dovecot-imapd"; exit 1; fi; }
+
+# A real virus scanner for the tests that hand in files: they start it themselves, with signatures of their own.
+clamav:
+	@test -x /usr/sbin/clamd || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Set-up for tests: a virus scanner, from Debian"; \
+	    apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends clamav-daemon >/dev/null; \
+	  else echo "The tests of files need a virus scanner. Please run:  sudo apt-get install clamav-daemon"; exit 1; fi; }

@@ -65,6 +65,7 @@ BLUEPRINTS: tuple[str, ...] = (
     "crm.portal.referee_views:bp",
     "crm.portal.sign_in_views:bp",
     "crm.portal.home_views:bp",
+    "crm.portal.document_views:bp",
     "crm.portal.household_views:bp",
     "crm.administration.views:bp",
     "crm.assessments.views:assessments",

@@ -82,6 +82,8 @@ class Settings:
     """What people text back is handed to `crm mail text`: then a text may say that STOP stops us."""
     texts: str = "off"
     """off, files or http: how text messages leave."""
+    clamd: str | None = None
+    """Where the virus scanner listens, as ``clamd_address`` reads it; None where there is none."""
     cookie_secure: bool = True
     trusted_hosts: tuple[str, ...] = ()
     proxies: int = 0
@@ -139,6 +141,12 @@ class Settings:
             faults.append("CRM_MAIL_SERVER_ID must be the name that your mail server gives in Authentication-Results")
         texts, text_gateway = _texts(env, production, faults)
         text_answers = env.get("CRM_TEXT_ANSWERS", "1" if texts == "files" else "0") == "1"
+        clamd = env.get("CRM_CLAMD") or None
+        if clamd is not None:
+            try:
+                clamd_address(clamd)
+            except ValueError as fault:
+                faults.append(f"CRM_CLAMD {fault}")
         url = urlsplit(base_url)
         hosts = tuple(h.strip() for h in env.get("CRM_TRUSTED_HOSTS", url.hostname or "").split(",") if h.strip())
         proxies = _whole_number(env, "CRM_PROXIES", 0, faults)
@@ -176,6 +184,7 @@ class Settings:
             texts=texts,
             text_gateway=text_gateway,
             text_answers=text_answers,
+            clamd=clamd,
             cookie_secure=production,
             trusted_hosts=hosts if production else (),
             proxies=proxies,
@@ -256,6 +265,22 @@ def _texts(env: Mapping[str, str], production: bool, faults: list[str]) -> tuple
     if not token:
         faults.append("CRM_TEXT_URL is set, so CRM_TEXT_KEY is needed")
     return "http", TextGateway(url=url, token=token, sender=env.get("CRM_TEXT_SENDER", ""))
+
+
+def clamd_address(at: str) -> str | tuple[str, int]:
+    """The path of a socket, from "unix:/path", or a host and a port, from "tcp:host:port" ("tcp:[::1]:3310").
+
+    Raises ValueError, which goes on after the name of the setting.
+    """
+    way, _, where = at.partition(":")
+    if way == "unix" and where.startswith("/") and len(where.encode()) < 108 and "\0" not in where:
+        return where
+    host, _, port = where.rpartition(":")
+    host = host[1:-1] if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", host) else host if ":" not in host else ""
+    is_port = re.fullmatch(r"[0-9]{1,5}", port) is not None and 0 < int(port) < 65_536
+    if way == "tcp" and re.fullmatch(r"[A-Za-z0-9:._-]+", host) and is_port:
+        return host, int(port)
+    raise ValueError("must be unix:/path/of/the/socket or tcp:host:port, of clamd")
 
 
 def _keys(

@@ -9,7 +9,7 @@ from flask import current_app
 
 from crm import policy
 from crm.access import sessions
-from crm.assessments import course_timed, referees
+from crm.assessments import course_timed, document_worker, documents, referees
 from crm.assessments.checks import work_out_after_birthdays
 from crm.audit import chain
 from crm.calendars import busy_worker, caldav_reading, caldav_writing
@@ -166,6 +166,15 @@ def forget_visit_links(now: datetime) -> int:
 def forget_reference_drafts(now: datetime) -> int:
     """Drop what referees wrote and never sent, long after their links ended."""
     return referees.forget_drafts(now=now)
+
+
+def scan_documents(stop: threading.Event) -> None:
+    """Look files through that were handed in, all the time, where there is a scanner."""
+    settings: Settings = current_app.extensions["crm_settings"]
+    if settings.clamd is None:
+        stop.wait()
+    else:
+        document_worker.keep_scanning(settings.clamd, stop, clock=now_utc)
 
 
 def call_off_taken_out(now: datetime) -> int:
@@ -337,6 +346,13 @@ TIMETABLE = Timetable(
             again_when=mailings.CHUNK,
         ),
         Job(
+            name="ask_for_documents_anew",
+            title="Tell owners which documents run out",
+            every=timedelta(hours=6),
+            do=documents.ask_anew,
+            again_when=documents.BATCH,
+        ),
+        Job(
             name="checks_after_birthdays",
             title="Work out checks where somebody has turned 18",
             every=timedelta(hours=6),
@@ -349,5 +365,6 @@ TIMETABLE = Timetable(
         "sheets": go_on_with_sheets,
         "answers": fetch_answers,
         "calendars": read_calendars,
+        "documents": scan_documents,
     },
 )

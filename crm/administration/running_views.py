@@ -12,18 +12,20 @@ from crm import audit, delivery, policy
 from crm.access.guards import current_actor, requires
 from crm.access.queries import names_of
 from crm.administration.views import bp
+from crm.assessments.documents import files_held
 from crm.audit import chain
 from crm.audit import queries as trail
 from crm.audit.event_names import EVENTS, words_for
 from crm.audit.models import AuditEntry
 from crm.cases.models import Case
 from crm.clock import now_utc, today_in_london
-from crm.db import db, transaction
+from crm.db import db, end_read, transaction
 from crm.delivery import queries as outbox
 from crm.delivery.again import try_again
 from crm.delivery.failures import failure_words
 from crm.delivery.letters import LETTERS
 from crm.delivery.models import CHANNEL_WORDS, STATUS_MARKS, STATUS_WORDS, MessageStatus
+from crm.files import scanning
 from crm.jobs import queries as jobs_kept
 from crm.jobs import runner
 from crm.rules.panel import PANEL_EDITIONS
@@ -152,7 +154,27 @@ def jobs() -> str:
                 count=row.last_count if row else None,
             )
         )
-    return render("administration/jobs.html", here="admin", rows=rows, workers=jobs_kept.workers_seen(), now=now)
+    return render(
+        "administration/jobs.html",
+        here="admin",
+        rows=rows,
+        workers=jobs_kept.workers_seen(),
+        now=now,
+        scanner=_scanner(),
+    )
+
+
+def _scanner() -> tuple[str, str, int]:
+    """How the virus scanner stands, and how many files wait for it."""
+    at = current_app.extensions["crm_settings"].clamd
+    held = files_held()
+    if at is None:
+        return "over" if held else "none", "None is set up (CRM_CLAMD)", held
+    end_read()
+    try:
+        return "ok", scanning.version(at), held
+    except scanning.ScannerDown:
+        return "over", "Does not answer", held
 
 
 def _every(seconds: float) -> str:

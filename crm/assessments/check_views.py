@@ -8,7 +8,7 @@ from flask import Response, request
 
 from crm.access.guards import requires
 from crm.access.queries import names_of
-from crm.assessments import checks, queries, referees, stage_one
+from crm.assessments import checks, documents, queries, referees, stage_one
 from crm.assessments.check_forms import AskForm, ChaseForm, CheckForm, StageOneForm
 from crm.assessments.models import CHECK_RESULT_WORDS, Check, CheckResult
 from crm.assessments.overview_views import Looking, case_page, look, seen_of
@@ -16,6 +16,7 @@ from crm.assessments.views import assessments
 from crm.cases.clocks import running_clocks
 from crm.cases.queries import is_on_case
 from crm.rules import transitions
+from crm.rules.documents import STANDING_WORDS
 from crm.rules.permissions import Permission, Sensitivity, may_see, require
 from crm.rules.refusal import Refusal
 from crm.web.filters import day_year
@@ -64,6 +65,10 @@ def _page(
         clock=clock,
         reading=looking.rulebook.say_due(clock.rule, clock.due_on, today=looking.today) if clock else None,
         can_record=looking.actor.has(P.RECORD_CHECK),
+        documents=documents.for_check(looking.case, check.item, check.person_id, today=looking.today)
+        if looking.actor.has(P.RECORD_CHECK)
+        else [],
+        document_words=STANDING_WORDS,
         is_of_referee=check.item in referees.REFEREE_ITEMS,
         referee=referee,
         standing=referees.standing_of(referee, now=looking.now) if referee is not None else None,

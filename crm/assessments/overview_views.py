@@ -12,7 +12,7 @@ from flask import Response, make_response, request
 from crm import policy
 from crm.access.guards import current_actor, requires
 from crm.access.queries import names_of
-from crm.assessments import course_queries, queries, referees
+from crm.assessments import course_queries, documents, queries, referees
 from crm.assessments.forecast import forecast
 from crm.assessments.matrix import matrix_of
 from crm.assessments.models import DECISION_WORDS, RECOMMENDATION_WORDS, DecisionKind, Recommendation
@@ -251,5 +251,16 @@ def overview(reference: str) -> Response:
         referees=[
             (one, referees.standing_of(one, now=looking.now)) for one in referees.referees_of(case) if one.is_in_place
         ],
+        documents=_documents(looking) if looking.actor.has(P.RECORD_CHECK) else [],
         prepared=course_queries.prepared(case, course_queries.preparation_of(case), now=looking.now),
     )
+
+
+def _documents(looking: Looking) -> list[tuple[str, list[documents.DocumentLine]]]:
+    """Whose documents are how far: for each applicant, and the household."""
+    people = {person.id: person.given_name for person in looking.case.household.people}
+    return [
+        (people[person_id] if person_id is not None else "The household", group)
+        for person_id, group in documents.lines_of(looking.case, today=looking.today).items()
+        if group
+    ]

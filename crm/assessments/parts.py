@@ -20,7 +20,7 @@ from crm.assessments.household import AdultOrChild, NewMember, check_age
 from crm.assessments.models import Application
 from crm.assessments.part_models import ApplicationPart
 from crm.assessments.queries import live_people
-from crm.assessments.steps import note
+from crm.assessments.steps import hold, note
 from crm.cases import timeline
 from crm.cases.facts import current_facts, state_fact
 from crm.cases.models import Case, Fact, Person, PersonRole
@@ -185,10 +185,8 @@ def save_part(
 
 
 def _check_theirs(case: Case, person: Person, actor: Actor) -> None:
-    # The two of a household at once, one after the other: neither overwrites the other, and the last to sign is last.
-    # What was read before the wait may be old by now, and is read again.
-    db.session.execute(select(Case.id).where(Case.id == case.id).with_for_update())
-    db.session.expire_all()
+    # The two of a household at once: neither overwrites the other, and the last to sign is last.
+    hold(case)
     if actor.person_id != person.id or person.household_id != case.household_id or not person.is_applicant:
         raise NotTheirsNow("This is for the applicants of this household to fill in.", status=404)
     if not may_fill_in(case):

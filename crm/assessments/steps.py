@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from sqlalchemy import select
+
 from crm.audit import record
 from crm.cases import summary
 from crm.cases.change_stage import claim_version
 from crm.cases.models import Case
+from crm.db import db
 from crm.rules.permissions import Actor, Permission, require
 from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
@@ -37,6 +40,13 @@ def begin_step(
 def end_step(case: Case, *, today: date, rulebook: Rulebook) -> None:
     """Rewrite what the lists show of the case."""
     summary.refresh(case, today=today, rulebook=rulebook)
+
+
+def hold(case: Case) -> None:
+    """Let two who write to one household go one after the other. What was read before the wait may be old by now, and
+    is read again."""
+    db.session.execute(select(Case.id).where(Case.id == case.id).with_for_update())
+    db.session.expire_all()
 
 
 def note(event: str, case: Case, *, actor: Actor, now: datetime, subject: str | None = None, **detail: object) -> None:

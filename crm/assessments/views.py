@@ -13,6 +13,7 @@ from crm.assessments import (  # noqa: E402
     check_views,  # noqa: F401
     course_views,  # noqa: F401
     decision_views,  # noqa: F401
+    document_views,  # noqa: F401
     overview_views,  # noqa: F401
     panel_views,  # noqa: F401
     referee_views,  # noqa: F401

@@ -373,6 +373,13 @@ _CATALOGUE = (
         must_say=("code",),
     ),
     LetterKind(
+        kind="document_wanted",
+        title="A document is wanted",
+        fields=("list_url",),
+        channels=ALL_WAYS,
+        must_say=("list_url",),
+    ),
+    LetterKind(
         kind="invitation_to_apply",
         title="Invitation to apply",
         optional={"application_url": None, "apply_by": None},

@@ -117,6 +117,7 @@ _FIELDS = (
     MergeField("town", "the town, for the officer", about=About.BUSINESS, example="Lewisham"),
     MergeField("case_url", "where the case is, for staff", _L),
     MergeField("application_url", "where the application form is", _L, About.READER),
+    MergeField("list_url", "where the list of their documents is", _L, About.READER),
     MergeField("apply_by", "the day by which to apply", _D),
     MergeField("received_on", "the day the application came", _D),
     MergeField("recommendation_by", "the day by which the panel is to recommend", _D),

@@ -27,6 +27,7 @@ from crm.delivery import Channel, MessageStatus, OutboundMessage
 from crm.demo import people as cast
 from crm.demo.courses import lay_courses
 from crm.demo.districts import BASES, CENTRES
+from crm.demo.handed_in import hand_in_documents, photograph
 from crm.demo.lives import Fate, Life, Team
 from crm.demo.on_the_desk import lay_on_desks
 from crm.demo.own_choice import let_them_choose
@@ -145,6 +146,9 @@ def fill(
         lay_courses(users, now=now, today=today)
     with transaction():
         let_them_choose(users, now=now)
+    photos = photograph()
+    with transaction():
+        hand_in_documents(users, photos, now=now)
     with transaction():
         _write_to_many(users, now=now)
     with transaction():

@@ -20,13 +20,13 @@ class StoredFile(RowKey, Base):
     size: Mapped[int] = mapped_column(Integer)
     """Bytes, as it is given out."""
     digest: Mapped[str] = mapped_column(KeyText(64))
-    """SHA-256 of what was handed in: the same picture sent twice is known again."""
+    """SHA-256 of what was handed in: the same file sent twice is known again."""
     content_sealed: Mapped[bytes] = mapped_column(LargeBinary, nullable=False, deferred=True)
     content = EncryptedBytes("content_sealed")
     added_at: Mapped[datetime] = mapped_column(UTCDateTime)
     added_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
 
     __table_args__ = (
-        one_of("media", ("image/jpeg", "image/png")),
+        one_of("media", ("image/jpeg", "image/png", "application/pdf")),
         CheckConstraint("size > 0", name="holds_something"),
     )

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from crm.rules.refusal import Refusal
+from crm.files.refused import NotAFile
 
 LARGEST_BYTES = 8 * 1024 * 1024
 MOST_PIXELS = 50_000_000
@@ -30,10 +30,8 @@ TOO_LARGE, DAMAGED = 3, 4
 """How the other process ends where it can't draw a picture."""
 
 
-class NotAPicture(Refusal):
+class NotAPicture(NotAFile):
     """What was handed in is no picture that can be kept."""
-
-    default_status = 422
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from datetime import datetime
 from crm.audit import record
 from crm.db import db
 from crm.files.models import StoredFile
-from crm.files.pictures import Picture
 from crm.rules.permissions import Actor
 
 
@@ -17,16 +16,16 @@ def digest_of(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def keep_picture(picture: Picture, *, digest: str, case_id: int | None, actor: Actor, now: datetime) -> StoredFile:
-    """Keep a picture that was drawn anew, sealed. ``digest`` is that of what was handed in."""
+def keep(media: str, content: bytes, *, digest: str, case_id: int | None, actor: Actor, now: datetime) -> StoredFile:
+    """Keep a file that was made anew, sealed. ``digest`` is that of what was handed in."""
     stored = StoredFile(
-        media=picture.media,
-        size=len(picture.content),
+        media=media,
+        size=len(content),
         digest=digest,
         added_at=now,
         added_by_id=actor.user_id,
     )
-    stored.content = picture.content
+    stored.content = content
     db.session.add(stored)
     db.session.flush()
     record("file.kept", actor=actor, at=now, case_id=case_id, subject=f"file:{stored.id}")

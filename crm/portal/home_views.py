@@ -6,7 +6,7 @@ from flask import Blueprint, Response, make_response, request, url_for
 
 from crm.access.guards import current_actor, requires_applicant
 from crm.access.models import SessionKind
-from crm.assessments import parts
+from crm.assessments import documents, parts
 from crm.assessments.parts import NotWhole, SavedMeanwhile, may_fill_in, part_named
 from crm.clock import now_utc, today_in_london
 from crm.policy import wording
@@ -56,6 +56,8 @@ def my_list() -> str:
         partner_signed=partner is not None and parts.has_signed(case, partner),
         may_fill_in=may_fill_in(case),
         undone=parts.undone_for(case, person),
+        to_send=documents.undone_for(case, person, today=mine.today),
+        takes_documents=documents.is_open(case),
     )
 
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from crm.access.models import User
 from crm.access.queries import away_on, names_of
-from crm.assessments import course_queries, parts
+from crm.assessments import course_queries, documents, parts
 from crm.assessments.models import Check
 from crm.assessments.queries import Dossier, dossier_of, waiting_item
 from crm.assessments.stage_two import observations_ends
@@ -142,6 +142,7 @@ def _headline(mine: Me, known: Dossier) -> str:
 
 def _yours(mine: Me, known: Dossier) -> Turn | None:
     things: list[str] = []
+    to_send = documents.undone_for(mine.case, mine.person, today=mine.today)
     if parts.may_fill_in(mine.case):
         undone = parts.undone_for(mine.case, mine.person)
         things += [part.title for part in undone[:3]]
@@ -150,13 +151,17 @@ def _yours(mine: Me, known: Dossier) -> Turn | None:
         count = len(undone)
         if not undone and not parts.has_signed(mine.case, mine.person):
             things, count = ["Sign your application"], 1
+        if to_send:
+            things, count = [*things, f"Send us {many(len(to_send), 'document')}"], count + 1
         return Turn(f"Your turn: {many(count, 'thing')}", tuple(things)) if count else None
     report = known.report
     if report is not None and report.shared_on and report.observations_received_on is None:
         by = observations_ends(report.shared_on, mine.rulebook)[0]
         if by >= mine.today:
-            return Turn("Your turn: 1 thing", (f"Read your report and tell us what you think, by {day(by)}",))
-    return None
+            things.append(f"Read your report and tell us what you think, by {day(by)}")
+    if to_send:
+        things.append(f"Send us {many(len(to_send), 'document')}")
+    return Turn(f"Your turn: {many(len(things), 'thing')}", tuple(things)) if things else None
 
 
 def _turns(mine: Me, known: Dossier) -> tuple[Turn | None, Turn | None]:

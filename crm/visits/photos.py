@@ -12,7 +12,7 @@ from sqlalchemy import select
 from crm.db import db
 from crm.files.models import StoredFile
 from crm.files.pictures import NotAPicture, Picture, redraw
-from crm.files.store import digest_of, drop, keep_picture
+from crm.files.store import digest_of, drop, keep
 from crm.rules.permissions import Actor
 from crm.rules.refusal import Refusal
 from crm.visits.models import Visit
@@ -103,7 +103,8 @@ def add_photo(visit: Visit, item: str, taken: Taken, *, actor: Actor, now: datet
         raise EnoughPhotos(f"{MOST_OF_ONE} photos of one thing are enough. Remove one first.", field=field)
     if taken.picture is None:
         raise NotAPicture(taken.fault.message if taken.fault else "That is no photo.", field=field)
-    stored = keep_picture(taken.picture, digest=taken.digest, case_id=visit.case_id, actor=actor, now=now)
+    picture = taken.picture
+    stored = keep(picture.media, picture.content, digest=taken.digest, case_id=visit.case_id, actor=actor, now=now)
     db.session.add(VisitPhoto(visit_id=visit.id, item=item, file_id=stored.id, added_at=now, added_by_id=actor.user_id))
     db.session.flush()
 

@@ -8,7 +8,16 @@ import flask
 from sqlalchemy import select
 
 from crm import policy
-from crm.assessments import course_places, course_planning, course_register, meetings, referees, withdrawal
+from crm.assessments import (
+    course_places,
+    course_planning,
+    course_register,
+    document_worker,
+    documents,
+    meetings,
+    referees,
+    withdrawal,
+)
 from crm.assessments.course_planning import CoursePlan, SessionPlan
 from crm.assessments.course_register import Mark
 from crm.assessments.referee_models import Referee
@@ -20,6 +29,7 @@ from crm.rules.preparation import How
 from tests.access.world import World
 from tests.assessments.journey import PANEL, PRIYA, SAM, Journey
 from tests.factories import Cast
+from tests.samples.pictures import SMALL_PNG
 
 MISSING = "KF-000000"
 
@@ -66,6 +76,7 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
                 "check_id": journey.checks()[0].id,
                 "person_id": journey.case.household.people[0].id,
                 **_referee(journey),
+                **_document(journey),
             }
         journey = _journey(world)
         journey.invited(PRIYA, owner_id=world.cast.officer.id)
@@ -76,10 +87,12 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
             "check_id": journey.checks()[0].id,
             "person_id": journey.case.household.people[0].id,
             **_referee(journey),
+            **_document(journey),
         }
         journey.do(withdrawal.withdraw, journey.case, code="AW3", withdrawn_on=today_in_london(), by=world.cast.manager)
     found["missing"] = {
         "reference": MISSING, "meeting_id": 999_999, "check_id": 999_999, "person_id": 999_999, "referee_id": 999_999,
+        "key": "x" * 22, "file_key": "x" * 22,
     }  # fmt: skip
     return found
 
@@ -95,6 +108,16 @@ def _referee(journey: Journey) -> dict[str, Any]:
         by=journey.cast.manager,
     )
     return {"referee_id": named.id, "place_id": second.id}
+
+
+def _document(journey: Journey) -> dict[str, Any]:
+    """A photo of a tenancy agreement, taken in by staff and found clean."""
+    line = documents.line_of(journey.case, "home", today=today_in_london())
+    files = documents.take_each([SMALL_PNG])
+    version = journey.do(documents.hand_in, journey.case, line, files, by=journey.cast.manager)
+    while document_worker.scan_next(now_utc(), by=lambda _content: None):
+        pass
+    return {"key": version.document.public_id, "file_key": version.pages[0].public_id}
 
 
 def _some(world: World, *names: str) -> dict[str, dict[str, Any]]:
@@ -113,6 +136,14 @@ def with_couple(app: flask.Flask, cast: Cast) -> Cast:
             applicant=replace(cast.applicant, person_id=first.id),
             partner=replace(cast.partner, person_id=second.id),
         )
+
+
+def own_document(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"key": "home"}, "missing": {"key": "nothing"}}
+
+
+def document_of_case(world: World) -> dict[str, dict[str, Any]]:
+    return _some(world, "reference", "key", "file_key")
 
 
 def application_part(world: World) -> dict[str, dict[str, Any]]:
@@ -248,6 +279,8 @@ def prep_course_place(world: World) -> dict[str, dict[str, Any]]:
 
 OBJECTS = {
     "application_part": application_part,
+    "own_document": own_document,
+    "document_of_case": document_of_case,
     "sign_in_page": sign_in_page,
     "prep_course": prep_course,
     "prep_course_ahead": prep_course_ahead,

@@ -85,6 +85,10 @@ stranger /reference/{secret.reference_begun}/later
 stranger /reference/told
 manager /cases/{gathering}/checks/{gathering.place_id}
 manager /cases/{gathering}/checks/{gathering.place_id}/referee
+manager /cases/{gathering}/documents
+manager /cases/{gathering}/documents/{gathering.document_key}
+applicant /my/documents
+applicant /my/documents/home
 manager /cases/{gathering}/referees/{gathering.referee_id}
 manager /cases/{gathering}/referees/{gathering.asked_id}
 manager /cases/{gathering}/referees/{gathering.asked_id}/out
@@ -176,6 +180,7 @@ WITH_MISTAKES = """
 stranger /reference/{secret.reference}
 stranger /reference/{secret.reference_begun}/hard
 manager /cases/{gathering}/checks/{gathering.place_id}/referee
+applicant /my/documents/other-{applicant_id}
 manager /cases/{gathering}/referees/{gathering.referee_id}/interview
 manager /cases/{gathering}/referees/{gathering.referee_id}/account
 stranger /visit/{secret.visit}/other-times
@@ -286,8 +291,9 @@ def test_every_state_is_fit_to_be_read(app: flask.Flask, estate: Estate, live: S
             if not scripts:
                 context.route("**/*.js*", lambda route: route.abort())
             if member != "stranger":
-                token = open_session(app, estate.members[member], now=now)
-                context.add_cookies([{"name": "staff", "value": token, "url": live.url}])
+                one = estate.members[member]
+                name, token = "staff" if one.is_staff else "applicant", open_session(app, one, now=now)
+                context.add_cookies([{"name": name, "value": token, "url": live.url}])
             page = context.new_page()
             page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
             desks[member, scripts] = page

@@ -15,6 +15,7 @@ from crm.db import db
 from tests.assessments.journey import Journey
 from tests.factories import PASSWORD
 from tests.portal.conftest import OWN, SHARED, codes
+from tests.samples.pictures import jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
@@ -53,6 +54,17 @@ def answer(page: Page, name: str, answers: dict[str, str], *, button: str = "Sav
     page.wait_for_url("**/my/list")
 
 
+def hand_in(page: Page, title: str) -> None:
+    """Send a photo of a document from the list."""
+    page.goto("/my/documents")
+    page.get_by_role("link", name=title).click()
+    photo = {"name": "IMG_0417.jpg", "mimeType": "image/jpeg", "buffer": jpeg()}
+    page.get_by_label("Photos, or a PDF").set_input_files([photo])  # type: ignore[list-item]
+    page.get_by_role("button", name="Send it").click()
+    page.wait_for_url("**/my/documents")
+    expect(page.get_by_text(f"“{title}” has reached us")).to_be_visible()
+
+
 def sign(page: Page, name: str) -> None:
     page.goto("/my/list")
     page.get_by_role("button", name="Read it once more and sign").click()
@@ -86,6 +98,7 @@ def test_two_adults_apply_on_two_phones_at_once_stopped_and_resumed(open_page, s
     answer(priya, "record", {"record_what": "When I was 17"}, button="Save, and come back later")
     priya.context.close()
     answer(sam, "home", SHARED["home"])
+    hand_in(sam, "Mortgage statement or tenancy agreement")
 
     # The next evening, on another phone: what was half done is there.
     priya = open_page(width=PHONE)
@@ -101,6 +114,11 @@ def test_two_adults_apply_on_two_phones_at_once_stopped_and_resumed(open_page, s
     look(priya, "shared-home")
     priya.goto("/my/part/people")
     look(priya, "people")
+    priya.goto("/my/documents")
+    look(priya, "documents")
+    priya.get_by_role("link", name="Mortgage statement or tenancy agreement").click()
+    expect(priya.get_by_text("Sam sent 1 file")).to_be_visible()
+    look(priya, "document-of-both")
     answer(priya, "people", SHARED["people"])
     priya.goto("/my/list")
     look(priya, "list-done")

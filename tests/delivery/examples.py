@@ -194,6 +194,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         "queue_url": "https://kestrel.example.org/enquiries?view=new",
     },
     "portal_code": {"code": "204 816"},
+    "document_wanted": {"list_url": LINK},
     "invitation_to_apply": {"application_url": LINK, "apply_by": date(2026, 8, 14)},
     "application_acknowledgement": {"received_on": date(2026, 7, 8), "recommendation_by": date(2027, 3, 8)},
     "assessment_plan": {"assessor_name": "Sam Adeyemi"},

@@ -65,7 +65,7 @@ def test_two_adults_fill_in_sign_and_the_last_signature_begins_the_eight_months(
     assert people["Priya"].born_on == date(1985, 2, 10)
     assert home.due("panel_recommendation") == date(2026, 11, 6)
     # It stays as it is, and both can read what they wrote.
-    assert "Nothing for you to do just now" in priya.get("/my").page.text
+    assert "Your turn: 1 thing Send us 3 documents" in priya.get("/my").page.text
     assert "Nurse, three nights a week" in priya.get("/my/part/work").page.text
     assert priya.post("/my/part/work", data={}).status_code in (400, 403)
     assert count(Application) == 1

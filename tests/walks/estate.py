@@ -25,6 +25,8 @@ from crm.assessments import (
     course_places,
     course_planning,
     course_register,
+    document_worker,
+    documents,
     meetings,
     referees,
     stage_two,
@@ -86,6 +88,7 @@ from tests.calendars.programs import put_event
 from tests.case_factory import make_case
 from tests.factories import Cast, Member, make_cast, make_user
 from tests.journeys.begun import Calendar
+from tests.samples.pictures import SMALL_PNG
 from tests.visits.conftest import Verbs, at
 
 TODAY = "2026-07-14"
@@ -381,6 +384,28 @@ class Builder:
         named = self.referee(single, number=2, asks=False)
         self.estate.homes["other_gathering"].values["referee_id"] = named.id
 
+    def documents(self, key: str) -> None:
+        """Two of an applicant: one that was sent back and came again, and one that is asked for in words of our own."""
+        made = self.journeys[key]
+        person = next(one for one in made.case.household.people if one.is_applicant)
+        given: dict[str, Any] = {"by": self.cast.manager}
+        for kind in ("identity", "other"):
+            line = documents.line_of(made.case, f"{kind}-{person.id}", today=made.today)
+            words = word("note", key) if kind == "other" else None
+            version = made.do(
+                documents.hand_in, made.case, line, documents.take_each([SMALL_PNG]), words=words, **given
+            )
+            document = version.document
+            made.do(documents.send_back, made.case, document, word("note", key), seen=1, **given)
+            if kind == "identity":
+                again = documents.line_of(made.case, document.public_id, today=made.today)
+                version = made.do(documents.hand_in, made.case, again, documents.take_each([SMALL_PNG]), **given)
+                self.estate.homes[key].values |= {
+                    "document_key": document.public_id, "document_file": version.pages[0].public_id,
+                }  # fmt: skip
+        while document_worker.scan_next(now_utc(), by=lambda _content: None):
+            pass
+
     def ready(self, key: str, owner: Member | None = None, **more: Any) -> Journey:
         assessor = owner or self.cast.officer
         made = self.in_assessment(key, owner, **more).obtain_all().passed().stage_two(assessor).report(by=assessor)
@@ -395,6 +420,7 @@ class Builder:
             applicant=replace(self.cast.applicant, person_id=couple[0].id),
             partner=replace(self.cast.partner, person_id=couple[1].id),
         )
+        self.estate.things["applicant_id"] = couple[0].id
         # The partner has only to sign.
         with transaction():
             for part in PARTS:
@@ -451,6 +477,8 @@ class Builder:
             made = self.ready(key, owner)
             made.listed(meeting)
             self.estate.homes[key].values["meeting_id"] = meeting.id
+        self.documents("gathering")
+        self.documents("other_listed")
         for key, recommendation, more in (
             ("recommended", "suitable", {}),
             ("to_decide", "suitable", {}),

@@ -79,6 +79,10 @@ EXACTLY: dict[str, dict[str, Any]] = {
     "administration.new_visit_type": {"minutes": "75"},
     "visits.record_past_visit": {"held_from": "7am", "held_until": "8am"},  # before her first visit of the day
     "visits.record_report": {f"{item}_photo": lambda: (io.BytesIO(SMALL_PNG), "photo.png") for item in ITEMS},
+    "our_documents.document": {"files": lambda: (io.BytesIO(SMALL_PNG), "photo.png")},
+    "assessments.hand_in_for_them": {"files": lambda: (io.BytesIO(SMALL_PNG), "photo.png")},
+    "assessments.ask_for_document": {"kind": "driving"},
+    "assessments.accept_document": {"ends_on-year": "2031"},
     "kit.load_file": {"file": lambda: (io.BytesIO(KIT_FILE), "blue.door.json")},
     "administration.wording": {"text": "Yes, write to me by email."},
     "administration.letter_wording": {"subject": "What you asked us for"},

@@ -170,8 +170,13 @@ applicant /my/part/record
 applicant /my/part/home
 applicant /my/part/people
 applicant /my/part/referees
+applicant /my/documents/home
+applicant /my/documents/other-{applicant_id}
 applicant /my/message
 partner /my/sign
+officer /cases/{gathering}/documents
+officer /cases/{gathering}/documents/{gathering.document_key}
+officer /cases/{gathering}/documents/other-{gathering.adult_id}
 manager /cases/{applied}/assessment/decide-to-assess
 officer /cases/{gathering}/assessment/household
 officer /cases/{gathering}/assessment/household/{gathering.adult_id}/left

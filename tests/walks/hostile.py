@@ -126,7 +126,8 @@ NOBODYS_COLUMNS = frozenset(
     held_enquiry.signs intake_receipt.body_digest kit_device.signing_key kit_key.public_key
     stage_change.from_stage stage_change.to_stage stage_change.actor_kind stage_change.reason_code track.stage
     enquiry_draft.sent_digest stage_one_check.chase_rule prep_course_session.calendar_uid
-    report_section.name application_part.name stage_one_check.result_sealed mailing.subject mailing.words_sealed
+    report_section.name application_part.name document.kind
+    stage_one_check.result_sealed mailing.subject mailing.words_sealed
     """.split()
 )
 """Columns that hold words of our own lists, digests, keys and seals of the product's own making; and the words of a
