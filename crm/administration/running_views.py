@@ -30,6 +30,7 @@ from crm.jobs import queries as jobs_kept
 from crm.jobs import runner
 from crm.rules.panel import PANEL_EDITIONS
 from crm.rules.permissions import Permission
+from crm.rules.reforms import REFORMS
 from crm.rules.refusal import Refusal
 from crm.rules.transitions import MOVES
 from crm.web.notices import tell
@@ -199,7 +200,7 @@ def checks() -> Response:
 
 
 @bp.get("/admin/rules")
-@requires(Permission.MANAGE_SETTINGS)
+@requires(Permission.TRY_RULES)
 def rules() -> str:
     """Every rule, with its source, its edition, and how certain we are of it."""
     rulebook = policy.rulebook_on(today_in_london())
@@ -212,6 +213,7 @@ def rules() -> str:
         criteria=list(rulebook.criteria),
         retention=list(rulebook.retention.values()),
         panels=PANEL_EDITIONS,
+        reforms=REFORMS,
         moves=MOVES,
         certainty=CERTAINTY_WORDS,
     )

@@ -62,7 +62,7 @@ DOORS: tuple[tuple[str, tuple[Door, ...]], ...] = (
             Door("Words of letters", "/admin/settings/letters", "Edit, preview, put back", Permission.MANAGE_SETTINGS),
             Door("Consent wording", "/admin/settings/wording", "The words people agree to", Permission.MANAGE_SETTINGS),
             Door("Panel", "/admin/settings/panel", "Whether the law asks for one", Permission.MANAGE_SETTINGS),
-            Door("All rules", "/admin/rules", "Each with its source and edition", Permission.MANAGE_SETTINGS),
+            Door("All rules", "/admin/rules", "Each with its source; what may come", Permission.TRY_RULES),
         ),
     ),
     (
@@ -149,6 +149,7 @@ from crm.administration import (  # noqa: E402
     eligibility_views,  # noqa: F401
     letters_views,  # noqa: F401
     people_views,  # noqa: F401
+    reform_views,  # noqa: F401
     running_views,  # noqa: F401
     settings_views,  # noqa: F401
     website_views,  # noqa: F401

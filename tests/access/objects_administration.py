@@ -25,6 +25,10 @@ def colleague(world: World) -> dict[str, dict[str, Any]]:
     return {"own": {"user_id": made.id}, "missing": {"user_id": 999_999}}
 
 
+def reform(world: World) -> dict[str, dict[str, Any]]:
+    return {"own": {"name": "no-panel"}, "missing": {"name": "nothing"}}
+
+
 def area(world: World) -> dict[str, dict[str, Any]]:
     with world.writing():
         policy.ensure_defaults(now=now_utc())
@@ -162,6 +166,7 @@ OBJECTS = {
     "saved_view": saved_view,
     "criterion": criterion,
     "criterion_edition": criterion_edition,
+    "reform": reform,
     "letter_in_outbox": letter_in_outbox,
     "letter_kind": letter_kind,
     "letter_version": letter_version,

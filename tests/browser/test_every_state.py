@@ -170,6 +170,7 @@ administrator /admin/settings/visit-types
 administrator /admin/settings/visit-types/1
 administrator /admin/settings/websites
 administrator /admin/settings/eligibility
+manager /admin/rules/reforms/no-panel
 administrator /admin/settings/eligibility/age
 administrator /admin/settings/eligibility/new
 administrator /admin/settings/eligibility/driving/trial/{rule_version}
