@@ -93,7 +93,7 @@ def list_documents(reference: str) -> Response:
     return _list_page(looking, AskForDocumentForm.of(live_people(looking.case)))
 
 
-@assessments.post("/cases/<reference>/documents/ask")
+@assessments.post("/cases/<reference>/documents")
 @requires(P.RECORD_CHECK)
 @records_view("documents")
 @writes

@@ -262,7 +262,7 @@ def hand_in(
                 sheets=file.pages,
                 scan="waiting",
                 scan_next_at=now,
-            )  # fmt: skip
+            )
         )
     db.session.flush()
     # What was handed in before and nobody has looked at gives way to what came now.

@@ -23,7 +23,6 @@ from crm.files.scanning import ScannerDown
 from crm.portal.signing_in import actor_of
 from crm.rules.documents import KINDS, KINDS_BY_NAME, Standing
 from crm.rules.permissions import Actor
-from tests.assessments.journey import to_assessment
 from tests.portal.conftest import browser_of, people_of
 from tests.samples.pictures import SECRET, jpeg, png
 
@@ -406,17 +405,15 @@ def test_once_the_application_has_ended_nothing_more_is_taken_in(app, home, two,
     assert "Ask for something" not in officer.get(at(home)).page.text
 
 
-def test_a_check_shows_the_documents_that_help_to_verify_it(app, journey):
-    journey.walk(to_assessment)
-    client = app.test_client()
-    client.sign_in(journey.cast.officer)
-    check = journey.check("identity", "Priya")
-    page = client.get(f"/cases/{journey.case.reference}/checks/{check.id}").page
+def test_a_check_shows_the_documents_that_help_to_verify_it(home, officer):
+    home.applied().assessing()
+    check, home_check = home.check("identity", "Priya"), home.check("accommodation")
+    db.session.rollback()
+    page = officer.get(f"/cases/{home.case.reference}/checks/{check.id}").page
     assert "Passport or driving licence" in page.text
     assert "Mortgage statement" not in page.text
-    home_check = journey.check("accommodation")
-    assert "Mortgage statement" in client.get(f"/cases/{journey.case.reference}/checks/{home_check.id}").page.text
-    overview = client.get(f"/cases/{journey.case.reference}/assessment").page
+    assert "Mortgage statement" in officer.get(f"/cases/{home.case.reference}/checks/{home_check.id}").page.text
+    overview = officer.get(f"/cases/{home.case.reference}/assessment").page
     assert "2 with them" in overview.text
 
 
