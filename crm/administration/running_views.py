@@ -165,17 +165,17 @@ def jobs() -> str:
     )
 
 
-def _scanner() -> tuple[str, str, int]:
-    """How the virus scanner stands, and how many files wait for it."""
+def _scanner() -> tuple[str, str, str, int]:
+    """How the virus scanner stands, in a mark, a word and a sentence; and how many files wait for it."""
     at = current_app.extensions["crm_settings"].clamd
     held = files_held()
     if at is None:
-        return "over" if held else "none", "None is set up (CRM_CLAMD)", held
+        return "over" if held else "none", "None", "Set one up with CRM_CLAMD.", held
     end_read()
     try:
-        return "ok", scanning.version(at), held
+        return "ok", "Answers", scanning.version(at), held
     except scanning.ScannerDown:
-        return "over", "Does not answer", held
+        return "over", "No answer", "It is asked again and again.", held
 
 
 def _every(seconds: float) -> str:
