@@ -229,6 +229,27 @@ def test_while_the_scanner_is_down_nothing_opens_and_nothing_is_lost(home, two, 
     assert documents.files_held() == 0
 
 
+def test_a_worker_that_dies_over_a_file_leaves_it_held_and_the_next_one_scans_it(home, two, officer, freeze):
+    class Killed(BaseException):
+        pass
+
+    def dies(_content: bytes) -> str | None:
+        raise Killed
+
+    send(two[0], key_of(home))
+    db.session.rollback()
+    with pytest.raises(Killed):
+        document_worker.scan_next(now_utc(), by=dies)
+    document = the_document()
+    page = document.last.pages[0]
+    assert page.scan == "waiting"
+    assert officer.get(f"{at(home, document)}/files/{page.public_id}").status_code == 404
+    assert not document_worker.has_files_to_scan(now_utc())  # the dead one's claim holds for a while
+    freeze("2026-03-02 20:06")
+    scan_all(clean)
+    assert the_document().last.pages[0].scan == "clean"
+
+
 def test_a_file_in_which_something_was_found_is_gone_and_the_right_people_hear_of_it(home, two, officer):
     send(two[0], key_of(home), photo(1), photo(2))
     scan_all(harmful)
