@@ -266,7 +266,7 @@ def test_a_file_in_which_something_was_found_is_gone_and_the_right_people_hear_o
     assert FINDING not in officer.get(at(home, document)).page.text
 
 
-def test_what_is_sent_back_is_gone_and_the_letter_says_neither_what_nor_why(home, two, officer):
+def test_what_is_sent_back_is_gone_and_the_letter_says_neither_what_nor_why(home, two, officer, freeze):
     send(two[0], key_of(home))
     scan_all()
     document = the_document()
@@ -278,6 +278,7 @@ def test_what_is_sent_back_is_gone_and_the_letter_says_neither_what_nor_why(home
     again = officer.submit(colleagues, button="Send it back", why="Once more")
     assert "looked at it already" in again.page.text
     assert "XqCornerWord is cut off" in two[0].get(f"/my/documents/{document.public_id}").page.text
+    freeze("2026-03-02 20:10")
     asked = officer.get(at(home)).page
     assert officer.submit(
         asked, button="Put it on their list", kind="driving", whose=str(people_of(home.case)["Priya"].id), words=""
