@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask import Flask, g, has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -337,6 +338,13 @@ def forget_of_page(name: str) -> None:
 def rows_changed(result: sa.Result[Any]) -> int:
     """How many rows an UPDATE or DELETE touched."""
     return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def insert_of(table: type[Any]) -> Any:
+    """An INSERT in the dialect that is in use, which can say what to do where the row is there already: with
+    ``on_conflict_do_nothing()`` two processes may both make the one row, and the second waits for the first."""
+    on_postgresql = db.session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(table) if on_postgresql else sqlite.insert(table)
 
 
 def is_lock_timeout(fault: BaseException) -> bool:

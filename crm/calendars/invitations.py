@@ -22,7 +22,7 @@ from crm.calendars.models import (
     CalendarObject,
     OfficerCalendar,
 )
-from crm.db import db
+from crm.db import db, insert_of
 from crm.delivery import Channel, Invitation
 from crm.delivery.enqueue import recipient_key
 from crm.delivery.message import UnsendableAddress, sendable_address
@@ -232,13 +232,8 @@ def hold_calendars(user_ids: Iterable[int], *, now: datetime) -> None:
 
 
 def _insert_counter(user_id: int, now: datetime) -> None:
-    if db.session.get_bind().dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
-    db.session.execute(
-        insert(OfficerCalendar).values(user_id=user_id, changes=0, changed_at=now).on_conflict_do_nothing()
-    )
+    row = insert_of(OfficerCalendar).values(user_id=user_id, changes=0, changed_at=now)
+    db.session.execute(row.on_conflict_do_nothing())
 
 
 def _see_that_it_is_new(uid: str) -> None:

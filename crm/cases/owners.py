@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import selectinload
 
 from crm import policy
@@ -20,7 +18,7 @@ from crm.access.models import StaffLeave, User, UserRole
 from crm.access.queries import away_on
 from crm.audit import record
 from crm.cases.models import AreaTurn, Band, Case, EnquiryTurn
-from crm.db import db, rows_changed
+from crm.db import db, insert_of, rows_changed
 from crm.rules.permissions import Actor, Permission, Role, require
 
 OWNING_ROLES = frozenset({Role.RECRUITER, Role.OFFICER, Role.MANAGER})
@@ -250,6 +248,5 @@ def _hold(area: str) -> None:
     )
     if rows_changed(db.session.execute(taken)):
         return
-    insert_once: Any = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    db.session.execute(insert_once(AreaTurn).values(area=area, turns=0).on_conflict_do_nothing())
+    db.session.execute(insert_of(AreaTurn).values(area=area, turns=0).on_conflict_do_nothing())
     db.session.execute(taken)

@@ -16,10 +16,9 @@ from datetime import datetime, timedelta
 import structlog
 from flask import Flask
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from crm.clock import now_utc
-from crm.db import db, end_read, is_lock_timeout, rows_changed, transaction
+from crm.db import db, end_read, insert_of, is_lock_timeout, rows_changed, transaction
 from crm.jobs.models import JobRun, WorkerSeen
 from crm.jobs.timed import Job, Timetable
 
@@ -125,11 +124,10 @@ def ensure_rows(timetable: Timetable, *, now: datetime) -> None:
         return
     with transaction() as session:
         known = set(session.scalars(select(JobRun.name).with_for_update()))
-        insert_once = _insert_or_ignore(session.get_bind().dialect.name)
         for job in timetable.jobs:
             if job.name not in known:
                 session.execute(
-                    insert_once(JobRun)
+                    insert_of(JobRun)
                     .values(name=job.name, next_run_at=now, failures_in_a_row=0)
                     .on_conflict_do_nothing()
                 )
@@ -253,9 +251,3 @@ def _is_due_again(job: Job, now: datetime) -> bool:
         )
     finally:
         end_read()
-
-
-def _insert_or_ignore(dialect: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    if dialect == "postgresql":
-        return postgresql.insert
-    return sqlite.insert

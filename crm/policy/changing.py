@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from crm.audit import record
-from crm.db import db, rows_changed
+from crm.db import db, insert_of, rows_changed
 from crm.policy import defaults
 from crm.policy.models import OneOffHoliday, PolicyKind, PolicyRow, PolicyVersion
 from crm.policy.profile import district_of, owners_of
@@ -49,11 +49,14 @@ class PolicyOvertaken(Refusal):
 def ensure_defaults(*, now: datetime) -> bool:
     """Write down what a service begins with, once. True when it did.
 
-    From then on a change of the product's own defaults doesn't reach a running service unasked.
+    From then on a change of the product's own defaults doesn't reach a running service unasked. Two that come at once
+    (a release started on two machines) both succeed: the second waits for the first's row.
     """
     if db.session.get(PolicyVersion, 1) is not None:
         return False
-    db.session.add(PolicyVersion(id=1, version=1, token=secrets.token_hex(16), changed_at=now))
+    first = insert_of(PolicyVersion).values(id=1, version=1, token=secrets.token_hex(16), changed_at=now)
+    if db.session.scalar(first.on_conflict_do_nothing().returning(PolicyVersion.id)) is None:
+        return False
     for name, value in defaults.SETTINGS.items():
         _add_row(PolicyKind.SETTING, name, value, in_force_from=defaults.FIRST_DAY, version=1, now=now, by=None)
     for name, text in defaults.WORDINGS.items():

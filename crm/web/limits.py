@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from flask import current_app, request
-from sqlalchemy.dialects import postgresql, sqlite
 
 from crm.clock import now_utc
-from crm.db import db, transaction
+from crm.db import db, insert_of, transaction
 from crm.rules.refusal import Refusal
 from crm.web.filters import many
 from crm.web.keyed import digest
@@ -81,10 +80,9 @@ def _seconds_until(ends: datetime, now: datetime) -> int:
 
 
 def _upsert(name: str, now: datetime, opened_before: datetime) -> Any:
-    insert: Callable[..., Any] = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     over = RateWindow.began_at <= opened_before
     return (
-        insert(RateWindow)
+        insert_of(RateWindow)
         .values(key=name, began_at=now, count=1)
         .on_conflict_do_update(
             index_elements=["key"],

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+import threading
 from datetime import UTC, date, datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from crm import policy
 from crm.audit import AuditEntry
 from crm.db import db, transaction
 from crm.policy import changing, reading
-from crm.policy.models import PolicyKind
+from crm.policy.models import PolicyKind, PolicyRow, PolicyVersion
 from crm.policy.reading import editions_of
 from crm.rules.permissions import Actor, ActorKind, NotPermitted, Role
 from crm.rules.rulebook import default_rulebook
@@ -49,6 +51,42 @@ def test_writing_down_the_defaults_changes_nothing_and_is_done_once(policied):
 
     assert again is False
     assert before.deadlines == default_rulebook(TODAY).deadlines
+    assert policy.policy_version() == 1
+
+
+def test_two_that_begin_at_once_both_succeed_and_one_writes(app, session, monkeypatch):
+    """A release is started on two machines: on PostgreSQL both see an empty table before either has written."""
+    with transaction():
+        for table in (PolicyRow, PolicyVersion):
+            session.execute(delete(table))
+    both_looked, wrote, faults = threading.Barrier(2), [], []
+    draw = secrets.token_hex
+
+    def once_both_looked(length: int) -> str:
+        if db.engine.dialect.name == "postgresql":
+            both_looked.wait(30)
+        return draw(length)
+
+    monkeypatch.setattr(changing.secrets, "token_hex", once_both_looked)
+
+    def begin() -> None:
+        with app.app_context():
+            try:
+                with transaction():
+                    wrote.append(policy.ensure_defaults(now=NOW))
+            except Exception as fault:
+                faults.append(fault)
+            finally:
+                db.session.remove()
+
+    db.session.rollback()
+    racers = [threading.Thread(target=begin) for _ in range(2)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join(60)
+    assert faults == []
+    assert sorted(wrote) == [False, True]
     assert policy.policy_version() == 1
 
 
