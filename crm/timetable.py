@@ -9,7 +9,7 @@ from flask import current_app
 
 from crm import policy
 from crm.access import sessions
-from crm.assessments import course_timed, document_worker, documents, referees
+from crm.assessments import course_timed, document_worker, documents, pack_worker, referees
 from crm.assessments.checks import work_out_after_birthdays
 from crm.audit import chain
 from crm.calendars import busy_worker, caldav_reading, caldav_writing
@@ -175,6 +175,11 @@ def scan_documents(stop: threading.Event) -> None:
         stop.wait()
     else:
         document_worker.keep_scanning(settings.clamd, stop, clock=now_utc)
+
+
+def make_papers(stop: threading.Event) -> None:
+    """Put panel papers together as they are asked for, all the time."""
+    pack_worker.keep_making(stop, clock=now_utc)
 
 
 def call_off_taken_out(now: datetime) -> int:
@@ -366,5 +371,6 @@ TIMETABLE = Timetable(
         "answers": fetch_answers,
         "calendars": read_calendars,
         "documents": scan_documents,
+        "papers": make_papers,
     },
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from crm.assessments import packs
 from crm.assessments.models import Application, PanelItem
+from crm.assessments.pack_models import WhyWithdrawn
 from crm.assessments.queries import items_of, waiting_item
 from crm.assessments.steps import note
 from crm.cases import assignment
@@ -27,7 +29,8 @@ def close_application(
 
 
 def close_papers(case: Case, item: PanelItem, *, actor: Actor, now: datetime, today: date) -> None:
-    """End the access that the members of a meeting had to a household."""
+    """End the access that the members of a meeting had to a household, and close its papers to them."""
+    packs.take_back(item, WhyWithdrawn.OFF_AGENDA, now=now)
     for member in item.meeting.members:
         assignment.release(
             case, user_id=member.user_id, role=AssignmentRole.PANEL_MEMBER, actor=actor, now=now, today=today

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 
 from crm.access.queries import names_of, user_with
+from crm.assessments import packs
 from crm.assessments.endings import close_papers
 from crm.assessments.models import (
     TOOK_PART,
@@ -23,6 +24,7 @@ from crm.assessments.models import (
     Presence,
     Recommendation,
 )
+from crm.assessments.pack_models import WhyWithdrawn
 from crm.assessments.queries import (
     assessor_ids_of,
     attendance_rows,
@@ -160,6 +162,7 @@ def seat_members(
     for item in meeting.items:
         if item.outcome is None:
             _open_papers(_case_of(item), item, actor=actor, now=now, today=today)
+            packs.follow_seats(_case_of(item), item, actor=actor, now=now, today=today)
     record("panel.members_changed", actor=actor, at=now, subject=f"meeting:{meeting.id}")
     return meeting
 
@@ -301,7 +304,7 @@ def _open_papers(case: Case, item: PanelItem, *, actor: Actor, now: datetime, to
                 actor=actor,
                 now=now,
                 today=today,
-                until_on=date.fromordinal(item.meeting.meets_on.toordinal() + 1),
+                until_on=packs.open_until(item),
             )
 
 
@@ -316,22 +319,30 @@ def send_papers(
     late_reason: str | None = None,
     seen: int | None = None,
 ) -> None:
-    """Note that members have the papers. Less than 5 working days before the meeting, the reason is kept."""
+    """Give the papers to the members by name. Less than 5 working days before the meeting, the reason is kept.
+
+    Papers that were put together again after some had gone take their place: the first day stays the day they went.
+    """
     begin_step(case, Permission.MANAGE_PANEL, actor=actor, seen=seen)
     _refuse_ended(item)
-    if item.papers_sent_on is not None:
-        raise NotOnThisAgenda("The papers have gone already.")
-    if today > item.papers_due_on and not (late_reason or item.late_reason or "").strip():
+    is_first = item.papers_sent_on is None
+    newest = next(iter(packs.packs_of(item)), None)
+    if newest is not None and newest.copies:
+        raise NotOnThisAgenda("The members have these papers already.")
+    if is_first and today > item.papers_due_on and not (late_reason or item.late_reason or "").strip():
         raise ReasonForLatenessMissing(
             "Members should have the papers 5 working days before the meeting. Say why they are late.",
             field="late_reason",
         )
-    item.papers_sent_on = today
+    pack = packs.give_out(case, item, actor=actor, now=now, today=today)
     if late_reason:
         item.late_reason = late_reason.strip()
-    clocks.stop(case, ("panel_papers",), on=today)
-    timeline.add(case, kind="system", title="Papers sent to the panel’s members", actor=actor, occurred_at=now)
-    note("panel.papers_sent", case, actor=actor, now=now, subject=f"meeting:{item.meeting_id}", on=today)
+    if is_first:
+        item.papers_sent_on = today
+        clocks.stop(case, ("panel_papers",), on=today)
+    title = "Papers given to the panel’s members" if is_first else "Newer papers given to the panel’s members"
+    timeline.add(case, kind="system", title=title, actor=actor, occurred_at=now)
+    note("panel.papers_sent", case, actor=actor, now=now, subject=packs.subject_of(pack), on=today)
     end_step(case, today=today, rulebook=rulebook)
 
 
@@ -351,6 +362,7 @@ def declare_conflict(
         raise NotAPanelMember("Say what the interest is.", field="what")
     _declare(item, user_id, what.strip(), now=now)
     release(case, user_id=user_id, role=AssignmentRole.PANEL_MEMBER, actor=actor, now=now, today=today)
+    packs.take_back(item, WhyWithdrawn.INTEREST, now=now, user_ids=(user_id,))
     note("panel.conflict", case, actor=actor, now=now, subject=f"user:{user_id}")
     db.session.flush()
 

@@ -23,6 +23,7 @@ from crm.assessments.models import (
     Recommendation,
 )
 from crm.assessments.overview_views import Looking, case_page, look, seen_of
+from crm.assessments.pack_views import papers_shown
 from crm.assessments.panel_forms import (
     SEAT_WORDS,
     CentralListForm,
@@ -264,6 +265,7 @@ def _meeting_page(found: PanelMeeting, item: PanelItem | None, form: Any = None,
         "recommendation_form": forms.get("recommendation")
         or (_blank_recommendation(report, seen) if is_waiting else None),
         "defer_form": forms.get("defer") or DeferForm(takes_answers=False, seen=seen),
+        "papers": papers_shown(case, item) if item is not None and case is not None else None,
         "form": form,
     }
     return make_response(
@@ -361,7 +363,7 @@ def members(meeting_id: int) -> Response:
 @records_view("panel")
 @writes
 def papers(reference: str) -> Response:
-    """The members have the papers."""
+    """Give the papers to the members."""
     looking, item = _waiting(reference)
     form = PapersForm()
     if form.is_sent_and_right():
@@ -372,7 +374,7 @@ def papers(reference: str) -> Response:
         except Refusal as refusal:
             form.take_refusal(refusal)
         else:
-            tell("Kept: the members have the papers.")
+            tell("The members have the papers. Each has been written to.")
             return _back(item)
     return _meeting_page(queries.meeting_with(item.meeting_id), item, form, papers=form)
 

@@ -15,6 +15,7 @@ from crm.assessments import (  # noqa: E402
     decision_views,  # noqa: F401
     document_views,  # noqa: F401
     overview_views,  # noqa: F401
+    pack_views,  # noqa: F401
     panel_views,  # noqa: F401
     referee_views,  # noqa: F401
     stage_views,  # noqa: F401

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, func, select
 
 from crm.audit.models import AuditEntry, AuditSeal
 from crm.db import db, starts_with
@@ -24,6 +25,16 @@ class TrailPage:
 def entries_for_case(case_id: int, *, before: int | None = None, limit: int = PAGE) -> TrailPage:
     """What was done on a case and who looked at it."""
     return _page(select(AuditEntry).where(AuditEntry.case_id == case_id), before, limit)
+
+
+def first_looks(subject: str, what: str) -> dict[int, datetime]:
+    """Who of the staff looked at one thing (``what``: as it is recorded), and when each did first."""
+    rows = db.session.execute(
+        select(AuditEntry.actor_id, func.min(AuditEntry.at))
+        .where(AuditEntry.subject == subject, AuditEntry.event == f"view.{what}", AuditEntry.actor_kind == "staff")
+        .group_by(AuditEntry.actor_id)
+    )
+    return {user_id: at for user_id, at in rows if user_id is not None}
 
 
 def recent_entries(

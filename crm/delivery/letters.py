@@ -511,6 +511,14 @@ _CATALOGUE = (
         optional={"join_url": None},
     ),
     LetterKind(
+        kind="panel_papers",
+        title="Papers for panel",
+        audience=Audience.STAFF,
+        fields=("meets_at", "open_until", "papers_url"),
+        channels=EMAIL_ONLY,
+        must_say=("papers_url",),
+    ),
+    LetterKind(
         kind="panel_deferred",
         title="Panel has put off your case",
         fields=("reasons",),

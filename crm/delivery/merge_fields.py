@@ -140,6 +140,8 @@ _FIELDS = (
     MergeField("is_brief", "whether the report is a brief one", _Y),
     MergeField("report_url", "where the report is", _L, About.READER),
     MergeField("meets_at", "when the panel meets", _M),
+    MergeField("open_until", "the last day on which something is open to its reader", _D),
+    MergeField("papers_url", "where a panel member reads the papers", _L),
     MergeField("join_url", "where to join the meeting", _L),
     MergeField(
         "terms", "the terms of the approval", about=About.READER, example="one child or two siblings, aged 5 to 12"

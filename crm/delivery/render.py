@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,7 +9,6 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import typst
 from jinja2 import FileSystemLoader, StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -22,6 +20,7 @@ from crm.delivery.merge_fields import BY_POST
 from crm.delivery.message import Recipient
 from crm.delivery.models import Channel
 from crm.delivery.post_room import post_room
+from crm.typeset import write_pdf
 
 
 class MergeFieldMissing(Exception):
@@ -201,18 +200,7 @@ def write_page(letter: LetterKind, words: Words, context: Mapping[str, Any], to:
         "subject": words.subject,
         "blocks": markup.as_data(words.blocks),
     }
-    pdf = typst.compile(
-        source,
-        root=templates_dir() / "letters",
-        format="pdf",
-        ignore_system_fonts=True,
-        sys_inputs={"letter": json.dumps(data)},
-        timestamp=int(now.timestamp()),
-        pdf_standards=["ua-1"],
-    )
-    if not isinstance(pdf, bytes):
-        raise TypeError("typst gave no single document")
-    return pdf
+    return write_pdf(source, "letter", data, at=now)
 
 
 def _lines(address: Any) -> list[str]:

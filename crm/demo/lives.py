@@ -13,9 +13,22 @@ from typing import Any
 
 from crm import policy
 from crm.access.models import User
-from crm.assessments import answers, applications, checks, decisions, meetings, notices, queries, stage_one, stage_two
+from crm.assessments import (
+    answers,
+    applications,
+    checks,
+    decisions,
+    meetings,
+    notices,
+    packs,
+    queries,
+    stage_one,
+    stage_two,
+)
 from crm.assessments.household import NewMember
 from crm.assessments.models import REPORT_SECTIONS, PanelMeeting
+from crm.assessments.pack_contents import contents_of, digest_of
+from crm.assessments.pack_worker import lay_out
 from crm.assessments.terms import Terms
 from crm.assessments.withdrawal import withdraw
 from crm.cases import keys
@@ -436,6 +449,10 @@ class Life:
             self.case, meeting, late_reason="The health report came late.", actor=administrator, **self.given
         )
         self.go_to(self.rulebook.calendar.back(meeting.meets_on, self.draw.choice([6, 7, 5])))
+        pack = packs.ask_for_papers(self.case, item, actor=administrator, **self.given)
+        contents = contents_of(self.case, item)
+        content, pages = lay_out(contents, service=policy.service().name, now=self.now)
+        packs.keep_made(pack, content, pages=pages, digest=digest_of(contents), now=self.now)
         meetings.send_papers(
             self.case, item, late_reason="A page was put right at the last minute.", actor=administrator, **self.given
         )

@@ -14,8 +14,20 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from crm import policy
-from crm.assessments import applications, checks, decisions, meetings, notices, queries, stage_one, stage_two
+from crm.assessments import (
+    applications,
+    checks,
+    decisions,
+    meetings,
+    notices,
+    pack_worker,
+    packs,
+    queries,
+    stage_one,
+    stage_two,
+)
 from crm.assessments.models import REPORT_SECTIONS, Check, PanelMeeting
+from crm.assessments.pack_models import PanelPack
 from crm.cases import effects
 from crm.cases.change_stage import change_stage
 from crm.cases.models import Case, Channel, Deadline, PersonRole
@@ -223,6 +235,22 @@ class Journey:
         return self.do(
             meetings.list_case, self.case, meeting, by=self.cast.panel_administrator, late_reason=late_reason
         )
+
+    def papers_made(self) -> PanelPack:
+        """The papers of the item that waits, asked for and put together by the worker."""
+        self.do(packs.ask_for_papers, self.case, self.item(), by=self.cast.panel_administrator)
+        self.look_again()
+        assert pack_worker.make_next(now_utc())
+        self.look_again()
+        return packs.packs_of(self.item())[0]
+
+    def papers_given(self, late_reason: str | None = None) -> PanelPack:
+        """And given to the members of the meeting."""
+        pack = self.papers_made()
+        self.do(
+            meetings.send_papers, self.case, self.item(), by=self.cast.panel_administrator, late_reason=late_reason
+        )
+        return pack
 
     def look_again(self) -> None:
         """Let go of what this test's own session read, so that what a page wrote since is seen."""

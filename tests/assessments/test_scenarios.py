@@ -63,7 +63,7 @@ def test_s1_a_couple_walks_from_an_evening_to_approval_and_every_clock_agrees(jo
     meeting = j.meeting("2026-09-16")
     item = j.listed(meeting)
     assert item.papers_due_on == j.due("panel_papers") == date(2026, 9, 9)
-    j.on("2026-09-09").do(meetings.send_papers, j.case, item, by=j.cast.panel_administrator)
+    j.on("2026-09-09").papers_given()
     j.on("2026-09-16").recommended()
     j.on("2026-09-25").minutes()
     assert j.due("adm_decision") == date(2026, 10, 6)

@@ -21,7 +21,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("delivery", "jobs", "policy"),
     ("audit",),
     ("db",),
-    ("clock", "settings"),
+    ("clock", "settings", "typeset"),
     ("rules",),
 )
 ROW_OF = {package: row for row, packages in enumerate(ROWS) for package in packages}

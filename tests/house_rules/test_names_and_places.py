@@ -138,6 +138,7 @@ TRANSACTION_MODULES = {
     "crm.cases.mail_worker",
     "crm.calendars.busy_worker",
     "crm.assessments.document_worker",
+    "crm.assessments.pack_worker",
     "crm.events.sheet_worker",
     "crm.events.sheet_command",  # the command line's way through the worker's stages
     "crm.backup",

@@ -1,0 +1,172 @@
+"""What stands in the papers of one household: what a panel member reads of it, and the least that says it.
+
+Left out on purpose, because a file can be carried away: addresses, emails, phone numbers and dates of birth; a DBS
+certificate's number, and what any check about offences found (Police Act 1997, s.124). Those are on the household's
+own pages, each look recorded, for as long as the household is before the panel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from typing import Any
+
+from crm.access.queries import names_of
+from crm.assessments import checks, referees
+from crm.assessments.models import (
+    CHECK_RESULT_WORDS,
+    REPORT_SECTIONS,
+    AssessmentReport,
+    Check,
+    CheckResult,
+    PanelItem,
+    ReportKind,
+)
+from crm.assessments.queries import answer_of, application_limit, checks_of, live_people, report_with, the_application
+from crm.assessments.referee_models import RELATION_WORDS, VIEW_WORDS, Referee, Relation, View
+from crm.assessments.referee_questions import read_reference, written_by
+from crm.assessments.terms import terms_of
+from crm.cases.models import ROLE_WORDS, Case, Person, PersonRole
+from crm.delivery.wording import and_list, clock_time, date_year, day_year
+from crm.rules.permissions import Sensitivity
+
+
+def contents_of(case: Case, item: PanelItem) -> dict[str, Any]:
+    """All that the papers say, as plain data: front sheet, people, checks, report, observations, references.
+
+    The same things on file give the same data, so that papers which were overtaken are known.
+    """
+    report = report_with(item.report_id)
+    application = the_application(case)
+    people = live_people(case)
+    held_on = item.meeting.meets_on
+    names = names_of([report.written_by_id, report.countersigned_by_id or 0])
+    limit = application_limit(case)
+    answer = answer_of(case) if item.about == "representations" else None
+    front = [
+        ("Applicants", and_list([one.full_name for one in people if one.is_applicant])),
+        ("Reference", case.reference),
+        ("For the panel of", f"{day_year(held_on)}, {clock_time(item.meeting.meets_at)}"),
+        ("The panel is asked for", _asked_for(report, item)),
+        ("Application received", date_year(application.received_on)),
+        ("Accepted as complete", date_year(application.accepted_on) if application.accepted_on else ""),
+        ("8 months end", date_year(limit) if limit else ""),
+        ("Report written by", names.get(report.written_by_id, "")),
+        ("Countersigned by", _signed(report, names)),
+        ("Shared with the household", date_year(report.shared_on) if report.shared_on else ""),
+        ("Terms proposed", terms_of(report).words or "None"),
+        ("Why it comes late", item.late_reason or ""),
+    ]
+    return {
+        "household": case.household.name,
+        "reference": case.reference,
+        "meeting": day_year(held_on),
+        "position": item.position,
+        "front": [[label, value] for label, value in front if value],
+        "people": [[one.full_name, ROLE_WORDS[PersonRole(one.role)], _age(one, held_on)] for one in people],
+        "checks": _checks(checks_of(application), people),
+        "report_title": "Brief report" if report.kind == ReportKind.BRIEF else "Assessment report",
+        "report": [
+            [heading, _paragraphs(text)]
+            for name, (heading, _hint) in REPORT_SECTIONS.items()
+            for text in [{section.name: section.text for section in report.sections}.get(name)]
+            if text
+        ],
+        "observations": _paragraphs(report.observations),
+        "observations_on": date_year(report.observations_received_on) if report.observations_received_on else "",
+        "representations": _paragraphs(answer.said) if answer is not None else [],
+        "references": [_reference(one) for one in referees.referees_of(case, application.id) if _has_spoken(one)],
+    }
+
+
+def digest_of(contents: dict[str, Any]) -> str:
+    """By which papers are known to say what is on file."""
+    return hashlib.sha256(json.dumps(contents, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _asked_for(report: AssessmentReport, item: PanelItem) -> str:
+    if report.kind == ReportKind.BRIEF:
+        return "a recommendation on a brief report: that a full one is made, or that they are not suitable"
+    if item.about == "representations":
+        return "a recommendation on what the household says about our proposal not to approve"
+    return "a recommendation whether they are suitable to foster, and on what terms"
+
+
+def _signed(report: AssessmentReport, names: dict[int, str]) -> str:
+    if report.countersigned_on is None:
+        return ""
+    return f"{names.get(report.countersigned_by_id or 0, '')}, {date_year(report.countersigned_on)}"
+
+
+def _age(person: Person, on: date) -> str:
+    born = person.born_on
+    if born is None:
+        return ""
+    return str(on.year - born.year - ((on.month, on.day) < (born.month, born.day)))
+
+
+def _checks(found: list[Check], people: list[Person]) -> list[dict[str, Any]]:
+    """Person by person, the household last: what was asked for, where it stands, and what it came to where that may
+    leave the house."""
+    groups: list[dict[str, Any]] = []
+    for person_id, name in [*((one.id, one.full_name) for one in people), (None, "The household")]:
+        rows = [_check(one) for one in found if one.is_needed and one.person_id == person_id]
+        if rows:
+            groups.append({"who": name, "rows": rows})
+    return groups
+
+
+def _check(check: Check) -> dict[str, Any]:
+    is_closed = check.sensitivity == Sensitivity.OFFENCE or check.item in checks.DBS_ITEMS
+    by_referee = check.item in referees.REFEREE_ITEMS
+    said: list[str] = []
+    if is_closed and check.is_obtained:
+        said = [
+            *([f"Issued {date_year(check.dbs_issued_on)}"] if check.dbs_issued_on else []),
+            *([f"{check.dbs_level} level"] if check.dbs_level else []),
+            *(["children’s barred list checked"] if check.dbs_barred_list_checked else []),
+        ]
+    elif check.is_obtained and check.result and not by_referee:
+        said = [CHECK_RESULT_WORDS[CheckResult(check.result)]]
+    return {
+        "what": checks.ITEM_TITLES.get(check.item, check.what),
+        "is_law": check.is_statutory,
+        "received": date_year(check.received_on) if check.received_on else "",
+        "verified": date_year(check.verified_on) if check.verified_on else "",
+        "ends": date_year(check.expires_on) if check.expires_on else "",
+        "said": ", ".join(said),
+        "words": [] if is_closed or by_referee or not check.is_obtained else _paragraphs(check.outcome),
+        "is_closed": is_closed and check.is_obtained,
+    }
+
+
+def _has_spoken(referee: Referee) -> bool:
+    return referee.is_in_place and (referee.is_submitted or referee.held_on is not None)
+
+
+def _reference(referee: Referee) -> dict[str, Any]:
+    first = referee.person.given_name
+    knows = RELATION_WORDS[Relation(referee.relation)]
+    return {
+        "who": referee.name,
+        "for": referee.person.full_name,
+        "knows": f"{knows}, since {referee.known_since}" if referee.known_since else knows,
+        "in_confidence": referee.is_confidential,
+        "written_on": date_year(referee.submitted_at) if referee.submitted_at else "",
+        "topics": [
+            [one.title, [[question, _paragraphs(words)] for question, words in one.rows if words]]
+            for one in read_reference(written_by(referee), first)
+            if any(words for _question, words in one.rows)
+        ]
+        if referee.is_submitted
+        else [],
+        "talked_on": date_year(referee.held_on) if referee.held_on else "",
+        "view": VIEW_WORDS[View(referee.view)] if referee.view else "",
+        "account": _paragraphs(referee.account),
+    }
+
+
+def _paragraphs(text: str | None) -> list[str]:
+    """Words as they were typed, a paragraph each; a line of its own stays one."""
+    return [line.strip() for line in (text or "").splitlines() if line.strip()]
