@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from bench import booking, calendars, door, duplicates, servers, sheet, slots
+from bench import booking, calendars, door, duplicates, papers, servers, sheet, slots
 from bench.load import load
 from crm import migrations, policy
 from crm.access import guards, sessions
@@ -40,7 +40,7 @@ from crm.wsgi import settle
 
 SIZES = (1_000, 100_000, 1_000_000)
 ROUNDS = 60
-OF_A_SIZE = frozenset(BENCHES) - {"booking", "calendars", "door", "import", "slots"}
+OF_A_SIZE = frozenset(BENCHES) - {"booking", "calendars", "door", "import", "papers", "slots"}
 
 SECRETS = {
     "CRM_SECRET_KEY": "a secret that is used in benches and nowhere else",
@@ -111,6 +111,8 @@ def run(*, only: str | None, json_file: Path | None, rows: tuple[int, ...], keep
             slots.measure(folder, server, report, SECRETS)
         if "booking" in groups:
             booking.measure(folder, server, report, SECRETS)
+    if "papers" in groups:
+        papers.measure(report)
     if "duplicates" in groups:
         measure_duplicates(folder, min(sizes[-1], duplicates.HOUSEHOLDS), report)
     if json_file is not None:

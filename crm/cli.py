@@ -522,7 +522,7 @@ def keys_rotate() -> None:
     click.echo("Nothing is sealed under an older key any more; a backup made before today still needs it.")
 
 
-BENCHES = ("load", "pages", "memory", "duplicates", "door", "import", "slots", "calendars", "booking")
+BENCHES = ("load", "pages", "memory", "duplicates", "door", "import", "slots", "calendars", "booking", "papers")
 """The groups of figures that ``bench/run.py`` measures."""
 
 

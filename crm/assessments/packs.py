@@ -19,7 +19,7 @@ from crm.assessments.queries import attendance_rows, sits_at
 from crm.assessments.steps import begin_step, end_step, note
 from crm.cases import letters
 from crm.cases.models import Case
-from crm.cases.queries import is_on_case
+from crm.cases.queries import CaseNotFound, is_on_case
 from crm.db import db, end_read
 from crm.delivery.post_room import post_room
 from crm.files import store
@@ -35,12 +35,6 @@ LOOKED = "papers"
 
 class PapersNotReady(Refusal):
     """There are no papers to give out, or they do not say what is on file."""
-
-
-class PapersClosed(Refusal):
-    """No such papers, or not open to this person (any more)."""
-
-    default_status = 404
 
 
 def open_until(item: PanelItem) -> date:
@@ -242,11 +236,11 @@ def may_open(actor: Actor, case: Case, item: PanelItem, pack: PanelPack, *, toda
 
 
 def pack_to_open(actor: Actor, case: Case, pack_id: int, *, today: date) -> PanelPack:
-    """One pack of this household, for somebody to whom it is open. Raises PapersClosed: to others it is not there."""
+    """One pack of this household, for somebody to whom it is open. Raises CaseNotFound: to others it is not there."""
     pack = db.session.get(PanelPack, pack_id)
     item = db.session.get(PanelItem, pack.item_id) if pack is not None else None
     if pack is None or item is None or item.case_id != case.id or not may_open(actor, case, item, pack, today=today):
-        raise PapersClosed("We can’t find those papers.")
+        raise CaseNotFound
     return pack
 
 

@@ -70,7 +70,9 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
             day = journey.rulebook.calendar.add(today_in_london(), 20 if relation == "own" else 21)
             meeting = journey.meeting(day, (*keys, "cast") if relation == "own" else keys)
             journey.listed(meeting)
+            pack = journey.papers_given()
             found[relation] = {
+                "pack_id": pack.id,
                 "reference": journey.case.reference,
                 "meeting_id": meeting.id,
                 "check_id": journey.checks()[0].id,
@@ -84,6 +86,7 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
         found["closed"] = {
             "reference": journey.case.reference,
             "meeting_id": 999_998,
+            "pack_id": 999_998,
             "check_id": journey.checks()[0].id,
             "person_id": journey.case.household.people[0].id,
             **_referee(journey),
@@ -92,7 +95,7 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
         journey.do(withdrawal.withdraw, journey.case, code="AW3", withdrawn_on=today_in_london(), by=world.cast.manager)
     found["missing"] = {
         "reference": MISSING, "meeting_id": 999_999, "check_id": 999_999, "person_id": 999_999, "referee_id": 999_999,
-        "key": "x" * 22, "file_key": "x" * 22,
+        "key": "x" * 22, "file_key": "x" * 22, "pack_id": 999_999,
     }  # fmt: skip
     return found
 
@@ -158,6 +161,11 @@ def sign_in_page(world: World) -> dict[str, dict[str, Any]]:
 
 def assessed_case(world: World) -> dict[str, dict[str, Any]]:
     return _some(world, "reference")
+
+
+def panel_pack(world: World) -> dict[str, dict[str, Any]]:
+    """Withdrawn, a household was on no agenda here, so it has none."""
+    return {key: values for key, values in _some(world, "reference", "pack_id").items() if key != "closed"}
 
 
 def check_of_case(world: World) -> dict[str, dict[str, Any]]:
@@ -286,6 +294,7 @@ OBJECTS = {
     "prep_course_ahead": prep_course_ahead,
     "prep_course_place": prep_course_place,
     "assessed_case": assessed_case,
+    "panel_pack": panel_pack,
     "check_of_case": check_of_case,
     "assessed_person": assessed_person,
     "referee_of_case": referee_of_case,

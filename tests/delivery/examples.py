@@ -216,6 +216,11 @@ FIELDS: dict[str, dict[str, Any]] = {
     "stage_one_passed": {"decided_on": date(2026, 9, 4)},
     "stage_one_refusal": {"decided_on": date(2026, 9, 4), "reasons": REASONS},
     "report_shared": {"observations_by": date(2026, 10, 16)},
+    "panel_papers": {
+        "meets_at": PANEL_AT,
+        "open_until": date(2026, 9, 17),
+        "papers_url": "https://kestrel.example.org/panel/4?item=9",
+    },
     "panel_invitation": {"meets_at": PANEL_AT, "place": "12 Harbour Row, Deptford, London SE8 3OV"},
     "panel_deferred": {"reasons": "The panel would like to hear from your school.", "meets_at": PANEL_AT},
     "approval_notice": {"decided_on": date(2026, 11, 12), "terms": "one child or two siblings, aged 5 to 12"},

@@ -477,6 +477,9 @@ class Builder:
             made = self.ready(key, owner)
             made.listed(meeting)
             self.estate.homes[key].values["meeting_id"] = meeting.id
+            if key != "other_listed":
+                pack = made.papers_given() if key == "listed" else made.papers_made()
+                self.estate.homes[key].values["pack_id"] = pack.id
         self.documents("gathering")
         self.documents("other_listed")
         for key, recommendation, more in (

@@ -53,6 +53,8 @@ OF_A_HOUSEHOLD = (
     "/cases/{reference}/notices",
     "/cases/{reference}/panel",
     "/cases/{reference}/panel/minutes",
+    "/cases/{reference}/panel/papers/progress",
+    "/cases/{reference}/panel/papers/{pack_id}",
     "/panel/{meeting_id}",
     "/visits?case={reference}",
     "/visits/new",
