@@ -16,8 +16,8 @@ NOW = datetime(2027, 3, 19, 12, tzinfo=UTC)
 LONG_S = 20
 """The most that a pack of 120 pages may take."""
 SENTENCE = (
-    "Priya grew up as the middle of three sisters, in a house that was always full, and remembers the year in which two "
-    "cousins came to stay, shared her room and her bicycle, and were cross when they had to leave. "
+    "Priya grew up as the middle of three sisters, in a house that was always full, and remembers the year in which "
+    "two cousins came to stay, shared her room and her bicycle, and were cross when they had to leave. "
 )
 
 
