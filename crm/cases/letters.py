@@ -87,6 +87,7 @@ def send_letter(
             case_id=case.id,
             person_id=person.id,
             invitation=calendar if route.channel == Channel.EMAIL else None,
+            reader=person.full_name,
             attachment=attachment if route.channel == Channel.EMAIL else None,
             stream=stream,
             sequence=sequence,

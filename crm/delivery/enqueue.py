@@ -11,8 +11,9 @@ from sqlalchemy import or_, select, text, update
 from crm.clock import london_date
 from crm.db import db, rows_changed
 from crm.delivery import mime, render, signed_addresses
+from crm.delivery.issuing import check_notice
 from crm.delivery.letters import LETTERS
-from crm.delivery.message import NewMessage, UnsendableAddress, sendable_address
+from crm.delivery.message import Attachment, NewMessage, Recipient, UnsendableAddress, sendable_address
 from crm.delivery.models import UNSENT_STATUSES, Channel, MessageStatus, OutboundMessage
 from crm.delivery.post_room import post_room
 from crm.delivery.texts import sendable_number, text_bytes
@@ -30,7 +31,7 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
     2. An unsent older letter of the same stream is superseded; one that calls off what never left is dropped too.
     3. An email or a text message waits for the worker, a letter by post for the printer.
 
-    Raises UnsendableAddress; render.MergeFieldMissing; KeyError for an unknown kind;
+    Raises UnsendableAddress; NoticeNotWhole; render.MergeFieldMissing; KeyError for an unknown kind;
     mime.MessageNotAsMeant where the bytes came out otherwise than meant.
     """
     existing = db.session.scalar(select(OutboundMessage).where(OutboundMessage.dedupe_key == message.dedupe_key))
@@ -47,6 +48,8 @@ def enqueue(message: NewMessage, *, now: datetime) -> OutboundMessage:
         sources=message.sources,
         stop_url=message.stop_url,
     )
+    if letter.statutory and message.channel != Channel.TEXT:
+        check_notice(letter, message.context, words)
     # Of a keyed digest, so that who knows what a letter is about can't make up its Message-ID.
     message_id = mime.message_id_for(recipient_key("message-id", message.dedupe_key), post_room().mail_domain)
     row = OutboundMessage(
@@ -258,11 +261,23 @@ def _email_bytes(message: NewMessage, words: render.Words, to: str, message_id: 
             text=words.text,
             html=render.write_html(words, service),
             invitation=message.invitation,
-            attachment=message.attachment,
+            attachment=_as_file(message, now) or message.attachment,
             reply_to=_reply_to(message),
             unsubscribe_url=message.stop_url if LETTERS[message.kind].may_be_stopped_by_one_click else None,
         )
     )
+
+
+def _as_file(message: NewMessage, now: datetime) -> Attachment | None:
+    """A notice as it would be printed, to go with the email that says the same."""
+    letter = LETTERS[message.kind]
+    if not letter.goes_as_file:
+        return None
+    words = render.write_words(letter, message.context, Channel.POST, on=london_date(now), sources=message.sources)
+    check_notice(letter, message.context, words)
+    page = render.write_page(letter, words, message.context, Recipient(postal=(message.reader,)), now)
+    # The name of a file shows on a locked phone: it says whose letter it is, and nothing of what is in it.
+    return Attachment(filename=f"{message.context['reference']}-letter.pdf", content=page)
 
 
 def _reply_to(message: NewMessage) -> str | None:

@@ -80,6 +80,10 @@ class LetterKind:
     """Words of the law that must stand in it."""
     must_not_mention: tuple[str, ...] = ()
     """Words that would offer something the law does not give here."""
+    not_where: Mapping[str, str] = field(default_factory=dict)
+    """Of ``must_mention``: words that must not stand in it where this merge field says yes."""
+    goes_as_file: bool = False
+    """A notice that its reader keeps and shows to others: by email it comes with itself as a tagged PDF."""
 
     @property
     def common_fields(self) -> tuple[str, ...]:
@@ -441,6 +445,7 @@ _CATALOGUE = (
         must_say=("decided_on", "reasons"),
         must_include=("email/_complain.txt",),
         must_not_mention=("Independent Review Mechanism", "IRM", "representations"),
+        goes_as_file=True,
     ),
     LetterKind(
         kind="report_shared",
@@ -533,6 +538,7 @@ _CATALOGUE = (
         contains_sensitive=True,
         statutory=True,
         must_say=("decided_on", "terms"),
+        goes_as_file=True,
     ),
     LetterKind(
         kind="qualifying_determination",
@@ -542,6 +548,8 @@ _CATALOGUE = (
         statutory=True,
         must_say=("decided_on", "notice_on", "reasons", "panel_recommendation", "respond_by", "is_disqualified"),
         must_mention=("representations", "Independent Review Mechanism", "28 days"),
+        not_where={"Independent Review Mechanism": "is_disqualified"},
+        goes_as_file=True,
     ),
     LetterKind(
         kind="final_decision",
@@ -551,6 +559,7 @@ _CATALOGUE = (
         contains_sensitive=True,
         statutory=True,
         must_say=("decided_on", "is_approved", "reasons", "terms"),
+        goes_as_file=True,
         must_include=("email/_complain.txt",),
     ),
     LetterKind(

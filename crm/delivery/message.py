@@ -78,6 +78,8 @@ class NewMessage:
     sequence: int | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None
+    reader: str = ""
+    """The full name of whom it is for, as it stands over a letter that goes as a file."""
     stop_url: str | None = None
     """Where its reader can tell us to stop: stands at its end, whatever its words are."""
     sources: Sources | None = None
