@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from bench import booking, calendars, door, duplicates, papers, servers, sheet, slots
+from bench import booking, calendars, door, duplicates, papers, servers, sheet, slots, workspace
 from bench.load import load
 from crm import migrations, policy
 from crm.access import guards, sessions
@@ -38,6 +38,7 @@ from crm.settings import Settings
 from crm.web import sightings
 from crm.wsgi import settle
 
+MANAGER = "officer0@example.org"
 SIZES = (1_000, 100_000, 1_000_000)
 ROUNDS = 60
 OF_A_SIZE = frozenset(BENCHES) - {"booking", "calendars", "door", "import", "papers", "slots"}
@@ -186,7 +187,7 @@ class PageCost:
     who: str | None = "manager"
 
 
-def pages_of(case: Case) -> tuple[PageCost, ...]:
+def pages_of(case: Case, large: Case) -> tuple[PageCost, ...]:
     person = case.household.people[0]
     given, surname = person.given_name.lower(), (person.family_name or "osei").lower()
     return (
@@ -205,6 +206,8 @@ def pages_of(case: Case) -> tuple[PageCost, ...]:
         PageCost("my day of an officer", "/my-day", 60, who="officer"),
         PageCost("enquiries of a recruiter", "/enquiries", 30, who="officer"),
         PageCost("assessments list", "/assessments", 60),
+        PageCost("large household, assessment", f"/cases/{large.reference}/assessment", 120),
+        PageCost("large household, case", f"/cases/{large.reference}", 120),
         PageCost("public start page", "/", 12, who=None),
         PageCost("public question page", "/enquire/spare-room", 12, who=None),
     )
@@ -274,8 +277,12 @@ def measure_pages(app: Flask, kind: str, size: int, smallest: dict[str, float], 
     """Each page against a bare Flask page, turn and turn about; medians; and how it grew from the smallest size."""
     bare = bare_flask()
     cookies, case = signed_in(app)
-    pages = pages_of(case)
-    db.session.remove()
+    with app.test_request_context():
+        large = workspace.large_household(db.session.scalars(sa.select(User).where(User.email == MANAGER)).one())
+        for what, count in zip(("people", "checks", "lines"), workspace.sizes(large), strict=True):
+            report.add(f"{kind} {size:,} {what} of the large household", count)
+        pages = pages_of(case, large)
+        db.session.remove()
     requests = [(page, environ_for(page.path, cookies[page.who])) for page in pages]
     plain = environ_for("/", None)
     for page, make in requests:
@@ -326,7 +333,7 @@ def signed_in(app: Flask) -> tuple[dict[str | None, str | None], Case]:
     cookies: dict[str | None, str | None] = {None: None}
     with app.test_request_context():
         name = guards.cookie_name(SessionKind.STAFF)
-    for who, email in (("manager", "officer0@example.org"), ("officer", "officer1@example.org")):
+    for who, email in (("manager", MANAGER), ("officer", "officer1@example.org")):
         user = db.session.scalars(sa.select(User).where(User.email == email)).one()
         with transaction():
             token = sessions.begin(user_id=user.id, kind=SessionKind.STAFF, browser="bench", now=now_utc())
