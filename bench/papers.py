@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from crm.assessments.models import REPORT_SECTIONS
-from crm.assessments.pack_worker import lay_out
+from crm.assessments.pack_contents import lay_out
 
 if TYPE_CHECKING:
     from bench.run import Report
@@ -45,8 +45,11 @@ def _contents(paragraphs: int) -> dict[str, Any]:
     return {
         "household": "Priya and Sam Whitlock",
         "reference": "KF-7Q3M9X",
-        "meeting": "Wednesday 16 September 2026",
-        "position": 2,
+        "title": "Papers for panel",
+        "running": "Panel of Wednesday 16 September 2026",
+        "over": "item 2",
+        "for_whom": "For the members of this panel alone.",
+        "care": "These papers are for one meeting.",
         "front": [["Applicants", "Priya Whitlock and Sam Whitlock"]] * 10,
         "people": [["Priya Whitlock", "Applicant", "38"]] * 12,
         "checks": [{"who": "Priya Whitlock", "rows": [check] * 12}] * 5,

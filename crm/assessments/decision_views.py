@@ -23,6 +23,7 @@ from crm.assessments.decision_forms import (
 )
 from crm.assessments.models import DECISION_WORDS, RECOMMENDATION_WORDS, DecisionKind, Recommendation
 from crm.assessments.overview_views import Looking, case_page, look, seen_of
+from crm.assessments.referee_views import shows_reference
 from crm.assessments.terms import terms_of
 from crm.assessments.views import assessments
 from crm.cases.clocks import running_clocks
@@ -363,6 +364,7 @@ def _answer_page(looking: Looking, form: Any, **forms: Any) -> Response:
         last_day=last_day,
         answer=known.answer,
         shows=shows,
+        shows_papers=shows_reference(looking, None),
         is_waiting=case.stages.get("application") == "qd_issued",  # type: ignore[call-overload]
         is_with_irm=case.stages.get("application") == "irm",  # type: ignore[call-overload]
         is_disqualified=evidence.disqualified,

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
+from datetime import date, datetime
+from io import BytesIO
 from typing import Any
+
+import pikepdf
 
 from crm.access.queries import names_of
 from crm.assessments import checks, referees
@@ -20,6 +23,8 @@ from crm.assessments.models import (
     AssessmentReport,
     Check,
     CheckResult,
+    Decision,
+    Notice,
     PanelItem,
     ReportKind,
 )
@@ -28,27 +33,76 @@ from crm.assessments.referee_models import RELATION_WORDS, VIEW_WORDS, Referee, 
 from crm.assessments.referee_questions import read_reference, written_by
 from crm.assessments.terms import terms_of
 from crm.cases.models import ROLE_WORDS, Case, Person, PersonRole
+from crm.clock import london_date
+from crm.delivery.render import templates_dir
 from crm.delivery.wording import and_list, clock_time, date_year, day_year
 from crm.rules.permissions import Sensitivity
+from crm.typeset import write_pdf
 
 
 def contents_of(case: Case, item: PanelItem) -> dict[str, Any]:
-    """All that the papers say, as plain data: front sheet, people, checks, report, observations, references.
+    """All that the papers of an item say, as plain data: front sheet, people, checks, report, observations, references.
 
     The same things on file give the same data, so that papers which were overtaken are known.
     """
     report = report_with(item.report_id)
+    meeting = f"{day_year(item.meeting.meets_on)}, {clock_time(item.meeting.meets_at)}"
+    answer = answer_of(case) if item.about == "representations" else None
+    return {
+        "title": "Papers for panel",
+        "running": f"Panel of {day_year(item.meeting.meets_on)}",
+        "over": f"item {item.position}",
+        "for_whom": "For the members of this panel alone.",
+        "care": "These papers are for one meeting, and for the members to whom they were given by name. They close the "
+        "day after it: do not keep, copy or pass on this file.",
+        **_of_household(
+            case,
+            item,
+            [
+                ("For the panel of", meeting),
+                ("The panel is asked for", _asked_for(report, item)),
+                ("Why it comes late", item.late_reason or ""),
+            ],
+        ),
+        "representations": _paragraphs(answer.said) if answer is not None else [],
+    }
+
+
+def contents_for_review(
+    case: Case, item: PanelItem, *, decision: Decision, notice: Notice, asked_on: date
+) -> dict[str, Any]:
+    """What goes to the Independent Review Mechanism: what the panel had before it, and what came later. Neither the
+    panel's minutes nor how it argued (GOV.UK, IRM: guidance for fostering services)."""
+    return {
+        "title": "Papers for the Independent Review Mechanism",
+        "running": "Independent Review Mechanism",
+        "over": "for an independent review",
+        "for_whom": "For the independent review alone.",
+        "care": "These papers go to the Independent Review Mechanism with a copy of our notice. They hold neither our "
+        "panel’s minutes nor its discussion.",
+        **_of_household(
+            case,
+            item,
+            [
+                ("We proposed not to approve", date_year(decision.decided_on)),
+                ("Our notice is dated", date_year(notice.noticed_on)),
+                ("They asked for a review", date_year(asked_on)),
+            ],
+        ),
+        "representations": [],
+    }
+
+
+def _of_household(case: Case, item: PanelItem, about: list[tuple[str, str]]) -> dict[str, Any]:
+    report = report_with(item.report_id)
     application = the_application(case)
     people = live_people(case)
-    held_on = item.meeting.meets_on
     names = names_of([report.written_by_id, report.countersigned_by_id or 0])
     limit = application_limit(case)
-    answer = answer_of(case) if item.about == "representations" else None
     front = [
         ("Applicants", and_list([one.full_name for one in people if one.is_applicant])),
         ("Reference", case.reference),
-        ("For the panel of", f"{day_year(held_on)}, {clock_time(item.meeting.meets_at)}"),
-        ("The panel is asked for", _asked_for(report, item)),
+        *about,
         ("Application received", date_year(application.received_on)),
         ("Accepted as complete", date_year(application.accepted_on) if application.accepted_on else ""),
         ("8 months end", date_year(limit) if limit else ""),
@@ -56,15 +110,14 @@ def contents_of(case: Case, item: PanelItem) -> dict[str, Any]:
         ("Countersigned by", _signed(report, names)),
         ("Shared with the household", date_year(report.shared_on) if report.shared_on else ""),
         ("Terms proposed", terms_of(report).words or "None"),
-        ("Why it comes late", item.late_reason or ""),
     ]
     return {
         "household": case.household.name,
         "reference": case.reference,
-        "meeting": day_year(held_on),
-        "position": item.position,
         "front": [[label, value] for label, value in front if value],
-        "people": [[one.full_name, ROLE_WORDS[PersonRole(one.role)], _age(one, held_on)] for one in people],
+        "people": [
+            [one.full_name, ROLE_WORDS[PersonRole(one.role)], _age(one, item.meeting.meets_on)] for one in people
+        ],
         "checks": _checks(checks_of(application), people),
         "report_title": "Brief report" if report.kind == ReportKind.BRIEF else "Assessment report",
         "report": [
@@ -75,7 +128,6 @@ def contents_of(case: Case, item: PanelItem) -> dict[str, Any]:
         ],
         "observations": _paragraphs(report.observations),
         "observations_on": date_year(report.observations_received_on) if report.observations_received_on else "",
-        "representations": _paragraphs(answer.said) if answer is not None else [],
         "references": [_reference(one) for one in referees.referees_of(case, application.id) if _has_spoken(one)],
     }
 
@@ -83,6 +135,14 @@ def contents_of(case: Case, item: PanelItem) -> dict[str, Any]:
 def digest_of(contents: dict[str, Any]) -> str:
     """By which papers are known to say what is on file."""
     return hashlib.sha256(json.dumps(contents, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def lay_out(contents: dict[str, Any], *, service: str, now: datetime) -> tuple[bytes, int]:
+    """What stands in the papers as a tagged PDF, and how many pages it has. Touches no database."""
+    whole = {**contents, "service": service, "made_on": date_year(london_date(now))}
+    content = write_pdf(templates_dir() / "papers" / "pack.typ", "pack", whole, at=now)
+    with pikepdf.open(BytesIO(content)) as pdf:
+        return content, len(pdf.pages)
 
 
 def _asked_for(report: AssessmentReport, item: PanelItem) -> str:

@@ -110,5 +110,3 @@ def open_papers(reference: str, pack_id: int) -> Response:
     )
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
-
-

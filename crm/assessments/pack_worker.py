@@ -5,24 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from io import BytesIO
-from typing import Any
 
-import pikepdf
 import structlog
 from sqlalchemy import select
 
 from crm import policy
 from crm.assessments import packs
 from crm.assessments.models import PanelItem
-from crm.assessments.pack_contents import contents_of, digest_of
+from crm.assessments.pack_contents import contents_of, digest_of, lay_out
 from crm.assessments.pack_models import PackStep, PanelPack
 from crm.cases.models import Case
-from crm.clock import london_date
 from crm.db import db, end_read, transaction
-from crm.delivery.render import templates_dir
-from crm.delivery.wording import date_year
-from crm.typeset import write_pdf
 
 LEASE = timedelta(minutes=5)
 """How long one pack may take before another worker may begin it again."""
@@ -99,11 +92,3 @@ def _put_together(pack_id: int, now: datetime) -> tuple[bytes, int, str]:
         if waiting is not None:
             waiting.step = PackStep.LAYING_OUT
     return *lay_out(contents, service=service, now=now), digest_of(contents)
-
-
-def lay_out(contents: dict[str, Any], *, service: str, now: datetime) -> tuple[bytes, int]:
-    """What stands in the papers as a tagged PDF, and how many pages it has. Touches no database."""
-    whole = {**contents, "service": service, "made_on": date_year(london_date(now))}
-    content = write_pdf(templates_dir() / "papers" / "panel_pack.typ", "pack", whole, at=now)
-    with pikepdf.open(BytesIO(content)) as pdf:
-        return content, len(pdf.pages)

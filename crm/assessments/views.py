@@ -14,6 +14,7 @@ from crm.assessments import (  # noqa: E402
     course_views,  # noqa: F401
     decision_views,  # noqa: F401
     document_views,  # noqa: F401
+    handing_on_views,  # noqa: F401
     overview_views,  # noqa: F401
     pack_views,  # noqa: F401
     panel_views,  # noqa: F401

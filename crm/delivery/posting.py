@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from email import message_from_bytes
 
 from crm.clock import london_date
 from crm.delivery.models import Channel, MessageStatus, OutboundMessage
@@ -19,15 +20,24 @@ DISPATCH_METHODS = {
 """How a letter goes. By law the reader's time may run from the notice, so the date and the way are evidence."""
 
 
+PDF = "application/pdf"
+
+
 class CannotDispatch(Refusal):
     """The letter can't be recorded as posted like that."""
 
 
 def print_pdf(message: OutboundMessage) -> bytes:
-    """The letter as a PDF, the same each time it is printed. Raises CannotDispatch for an email."""
-    if message.channel != Channel.POST or message.payload is None:
-        raise CannotDispatch("That letter goes by email, so there is nothing to print.")
-    return message.payload
+    """The letter as a PDF, the same each time it is printed; of a notice by email, the one that went with it. Raises
+    CannotDispatch for any other email."""
+    if message.channel == Channel.POST and message.payload is not None:
+        return message.payload
+    if message.channel == Channel.EMAIL and message.payload is not None:
+        for part in message_from_bytes(message.payload).walk():
+            content = part.get_payload(decode=True)
+            if part.get_content_type() == PDF and isinstance(content, bytes):
+                return content
+    raise CannotDispatch("That letter goes by email, so there is nothing to print.")
 
 
 def record_dispatch(message: OutboundMessage, *, on: date, method: str, actor: Actor, now: datetime) -> OutboundMessage:

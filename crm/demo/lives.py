@@ -27,8 +27,7 @@ from crm.assessments import (
 )
 from crm.assessments.household import NewMember
 from crm.assessments.models import REPORT_SECTIONS, PanelMeeting
-from crm.assessments.pack_contents import contents_of, digest_of
-from crm.assessments.pack_worker import lay_out
+from crm.assessments.pack_contents import contents_of, digest_of, lay_out
 from crm.assessments.terms import Terms
 from crm.assessments.withdrawal import withdraw
 from crm.cases import keys

@@ -51,6 +51,8 @@ OF_A_HOUSEHOLD = (
     "/cases/{reference}/referees/{referee_id}/account",
     "/cases/{reference}/decision",
     "/cases/{reference}/notices",
+    "/cases/{reference}/approval.json",
+    "/cases/{reference}/answer/papers.pdf",
     "/cases/{reference}/panel",
     "/cases/{reference}/panel/minutes",
     "/cases/{reference}/panel/papers/progress",
