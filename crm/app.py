@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from crm import audit, delivery, reconcile, timetable
 from crm.access import guards, leave, people
 from crm.access.app_passwords import withdraw_for_leaver
-from crm.assessments import referees
+from crm.assessments import referees, sessions
 from crm.assessments.course_places import give_up_places
 from crm.assessments.course_planning import hand_over_courses
 from crm.calendars import handlers as calendar_handlers
@@ -23,7 +23,7 @@ from crm.calendars.busy_calendars import forget_calendars_of
 from crm.calendars.caldav_writing import forget_for_leaver
 from crm.calendars.feeds import end_for_leaver
 from crm.calendars.unchanged import UnchangedFeeds
-from crm.cases import person_keys, replies
+from crm.cases import home_visits, person_keys, replies
 from crm.cases.assignment import hand_over_cases
 from crm.cases.bounces import note_given_up
 from crm.cases.effects import bind_effects
@@ -37,7 +37,7 @@ from crm.enquiries import mailings
 from crm.events import answers as event_answers
 from crm.jobs import runner
 from crm.settings import Settings
-from crm.visits import answers, from_calendar, mail_door
+from crm.visits import answers, for_assessment, from_calendar, mail_door
 from crm.visits.booking import cancel_visits, hand_over_visits
 from crm.visits.hours import keep_leave_free
 from crm.web import assets, errors, forgery, headers, logs, notices, pages, row_numbers, uploads
@@ -129,6 +129,15 @@ FROM_CALENDARS: dict[str, Callable[..., Any]] = {
     "take_visit_out": from_calendar.take_visit_out,
 }
 
+# What an assessment asks of visits, by name, and what a visit that was made sets going there, by its purpose.
+OF_VISITS: dict[str, Callable[..., Any]] = {
+    "visits_known": for_assessment.visits_known,
+    "home_checks": for_assessment.home_checks,
+}
+WHEN_HELD: dict[str, Callable[..., None]] = {
+    "stage_two_session": sessions.note_visit_held,
+}
+
 
 class Doorstep(Flask):
     """The application. Every view and hook is a plain function, which Flask would otherwise look into on each call."""
@@ -165,6 +174,7 @@ def bind_process(settings: Settings) -> None:
     leave.ON_LEAVE[:] = ON_LEAVE
     bind_effects(EFFECTS)
     calendar_handlers.bind(FROM_CALENDARS)
+    home_visits.bind(OF_VISITS, WHEN_HELD)
     person_keys.keep_up_to_date()
     replies.CALENDARS["answers_to_visits"] = answers.take_answer
     replies.CALENDARS["events_of_officers"] = mail_door.take_appointment

@@ -12,11 +12,11 @@ from flask import Response, make_response, request
 from crm import policy
 from crm.access.guards import current_actor, requires
 from crm.access.queries import names_of
-from crm.assessments import course_queries, documents, queries, referees
+from crm.assessments import course_queries, documents, queries, referees, sessions
 from crm.assessments.forecast import forecast
 from crm.assessments.matrix import matrix_of
 from crm.assessments.models import DECISION_WORDS, RECOMMENDATION_WORDS, DecisionKind, Recommendation
-from crm.assessments.stage_two import missing_sections, observations_ends
+from crm.assessments.stage_two import headings_without_evidence, missing_sections, observations_ends
 from crm.assessments.terms import terms_of
 from crm.assessments.views import assessments
 from crm.cases.clocks import running_clocks
@@ -216,6 +216,7 @@ def overview(reference: str) -> Response:
     people = [*known.assessor_ids]
     people += [decision.decided_by_id] if decision else []
     people += [one for one in (report.written_by_id, report.countersigned_by_id) if one] if report else []
+    held = sessions.sessions_of(known.application) if known.application else []
     last_day = transitions.stage_one_refusal_last_day(evidence, rulebook)
     return case_page(
         "assessments/overview.html",
@@ -235,6 +236,8 @@ def overview(reference: str) -> Response:
         ),
         report=report,
         missing=missing_sections(report) if report else [],
+        bare=headings_without_evidence(report) if report else [],
+        sessions=held,
         comment_ends=observations_ends(report.shared_on, rulebook) if report and report.shared_on else None,
         item=item,
         item_words=RECOMMENDATION_WORDS[Recommendation(item.recommendation)] if item and item.recommendation else "",

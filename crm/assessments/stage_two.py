@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
+from sqlalchemy import func, select
+
 from crm.access.models import User
 from crm.access.queries import user_with
 from crm.assessments.models import REPORT_SECTIONS, AssessmentReport, ReportKind, ReportSection
 from crm.assessments.queries import assessor_ids_of, report_of, stored_evidence, the_application
+from crm.assessments.stage_two_models import ReportEvidence
 from crm.assessments.steps import begin_step, end_step, not_after_today, not_before, note
 from crm.assessments.terms import Terms, put_terms
 from crm.cases import timeline
@@ -111,29 +114,8 @@ def save_report(
     After a brief report, for which the panel or the decision maker asked for more, a full one is a new report.
     """
     begin_step(case, Permission.WRITE_ASSESSMENT, actor=actor, seen=seen)
-    if case.stages.get(TrackName.STAGE_TWO) != "assessing":
-        raise ReportNotOpen("The report is written while Stage 2 goes on: before it is shared with the household.")
-    if actor.user_id not in assigned_user_ids(case, AssignmentRole.ASSESSOR, on=today):
-        raise NotAnAssessor("Only whoever assesses this household writes its report.", status=403)
+    report = report_to_write(case, kind=ReportKind(kind), actor=actor, today=today)
     assert actor.user_id is not None
-    application = the_application(case)
-    report = report_of(application)
-    if report is not None and report.countersigned_on is not None and report.shared_on is None:
-        raise ReportNotOpen(
-            "The report is countersigned, so it can’t be changed.",
-            alternatives=("Ask the manager who signed it to hand it back.",),
-        )
-    if report is None or report.shared_on is not None:
-        report = AssessmentReport(
-            case_id=case.id,
-            application_id=application.id,
-            kind=ReportKind(kind),
-            written_by_id=actor.user_id,
-            begun_on=today,
-            changed_on=today,
-        )
-        db.session.add(report)
-        db.session.flush()
     report.kind = ReportKind(kind)
     report.changed_on = today
     report.written_by_id = actor.user_id
@@ -153,11 +135,75 @@ def save_report(
     return report
 
 
+def report_to_write(case: Case, *, actor: Actor, today: date, kind: ReportKind = ReportKind.FULL) -> AssessmentReport:
+    """The report that is open for writing, begun where there is none. One that follows a report that was shared begins
+    with what that one rested on. Raises ReportNotOpen, NotAnAssessor."""
+    if case.stages.get(TrackName.STAGE_TWO) != "assessing":
+        raise ReportNotOpen("The report is written while Stage 2 goes on: before it is shared with the household.")
+    if actor.user_id not in assigned_user_ids(case, AssignmentRole.ASSESSOR, on=today):
+        raise NotAnAssessor("Only whoever assesses this household writes its report.", status=403)
+    assert actor.user_id is not None
+    application = the_application(case)
+    before = report_of(application)
+    if before is not None and before.shared_on is None:
+        if before.countersigned_on is not None:
+            raise ReportNotOpen(
+                "The report is countersigned, so it can’t be changed.",
+                alternatives=("Ask the manager who signed it to hand it back.",),
+            )
+        return before
+    report = AssessmentReport(
+        case_id=case.id,
+        application_id=application.id,
+        kind=kind,
+        written_by_id=actor.user_id,
+        begun_on=today,
+        changed_on=today,
+    )
+    db.session.add(report)
+    db.session.flush()
+    if before is not None:
+        _carry_over(before, report)
+    return report
+
+
+def _carry_over(before: AssessmentReport, report: AssessmentReport) -> None:
+    for old in db.session.scalars(
+        select(ReportEvidence).where(ReportEvidence.report_id == before.id).order_by(ReportEvidence.id)
+    ):
+        same = ("case_id", "section", "kind", "said_as", "added_on", "added_by_id", "session_id", "referee_id",
+                "check_id", "document_id", "course_id", "part_id", "visit_id")  # fmt: skip
+        new = ReportEvidence(report_id=report.id, **{name: getattr(old, name) for name in same})
+        new.words, new.other_source = old.words, old.other_source
+        db.session.add(new)
+    db.session.flush()
+
+
 def missing_sections(report: AssessmentReport) -> list[str]:
     """Headings of Schedule 3 Part 2 that are still empty. A brief report needs its analysis alone."""
     written = {section.name for section in report.sections if section.text_sealed is not None}
     needed = REPORT_SECTIONS if report.kind == ReportKind.FULL else ("suitability",)
     return [REPORT_SECTIONS[name][0] for name in needed if name not in written]
+
+
+def evidence_counts(report: AssessmentReport | None) -> dict[str, int]:
+    """How much evidence each heading has."""
+    if report is None:
+        return {}
+    rows = db.session.execute(
+        select(ReportEvidence.section, func.count().label("pieces"))
+        .where(ReportEvidence.report_id == report.id)
+        .group_by(ReportEvidence.section)
+    )
+    return {row.section: row.pieces for row in rows}
+
+
+def headings_without_evidence(report: AssessmentReport) -> list[str]:
+    """Headings of a full report that rest on nothing yet. A brief report gives its reasons in its own words."""
+    if report.kind != ReportKind.FULL:
+        return []
+    counts = evidence_counts(report)
+    return [heading for name, (heading, _hint) in REPORT_SECTIONS.items() if not counts.get(name)]
 
 
 def countersign(
@@ -175,6 +221,9 @@ def countersign(
     missing = missing_sections(report)
     if missing:
         raise ReportNotWhole(f"Still empty: {', '.join(missing)}.", status=409)
+    bare = headings_without_evidence(report)
+    if bare:
+        raise ReportNotWhole(f"Nothing on file is linked yet to: {', '.join(bare)}.", status=409)
     report.countersigned_by_id, report.countersigned_on = actor.user_id, today
     timeline.add(case, kind="move", title="Assessment report countersigned", actor=actor, occurred_at=now)
     note("report.countersigned", case, actor=actor, now=now, subject=f"report:{report.id}")

@@ -13,6 +13,7 @@ from crm.access.queries import names_of
 from crm.assessments import queries, stage_two
 from crm.assessments.application_views import assessor_choices
 from crm.assessments.check_views import why_shut
+from crm.assessments.evidence_views import evidence_for
 from crm.assessments.models import REPORT_SECTIONS
 from crm.assessments.overview_views import Looking, case_page, look, reads_report, seen_of
 from crm.assessments.stage_forms import (
@@ -99,12 +100,13 @@ def report(reference: str) -> Response:
                 raise
             form.take_refusal(refusal)
         else:
-            missing = stage_two.missing_sections(kept)
-            tell(
-                f"Kept. Still to write: {', '.join(missing)}."
-                if missing
-                else "Kept, and whole. Next: another manager countersigns it."
-            )
+            missing, bare = stage_two.missing_sections(kept), stage_two.headings_without_evidence(kept)
+            if missing:
+                tell(f"Kept. Still to write: {', '.join(missing)}.")
+            elif bare:
+                tell(f"Kept. Next: say what on file each of these rests on: {', '.join(bare)}.")
+            else:
+                tell("Kept, and whole. Next: another manager countersigns it.")
             return see_other(f"{looking.base}/assessment/report")
     return _report_page(looking, form, HandBackForm(takes_answers=False, seen=str(case.version)))
 
@@ -136,6 +138,8 @@ def _report_page(looking: Looking, form: ReportForm, hand_back: HandBackForm) ->
         text={section.name: section.text for section in found.sections} if found and shows else {},
         sections=[(name, heading, hint) for name, (heading, hint) in REPORT_SECTIONS.items()],
         missing=stage_two.missing_sections(found) if found else [],
+        bare=stage_two.headings_without_evidence(found) if found else [],
+        evidence=evidence_for(looking, found) if shows else {},
         terms=terms_of(found).words if found else None,
         names=names_of([found.written_by_id, found.countersigned_by_id]) if found else {},
         writes_it=is_open

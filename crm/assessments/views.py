@@ -14,10 +14,12 @@ from crm.assessments import (  # noqa: E402
     course_views,  # noqa: F401
     decision_views,  # noqa: F401
     document_views,  # noqa: F401
+    evidence_views,  # noqa: F401
     handing_on_views,  # noqa: F401
     overview_views,  # noqa: F401
     pack_views,  # noqa: F401
     panel_views,  # noqa: F401
     referee_views,  # noqa: F401
+    session_views,  # noqa: F401
     stage_views,  # noqa: F401
 )

@@ -37,7 +37,7 @@ from crm.cases.models import AssignmentRole, Case, Channel, PersonRole
 from crm.cases.open_case import NewConsent, NewPerson, NewTouch, open_case
 from crm.clock import LONDON
 from crm.demo import people as cast
-from crm.demo import references
+from crm.demo import references, talks
 from crm.enquiries import triage
 from crm.events import door
 from crm.events.models import RecruitmentEvent
@@ -406,9 +406,13 @@ class Life:
             visit = self._book(Purpose.STAGE_TWO_SESSION, days_ahead=self.draw.choice([3, 4, 6]))
             self._hold(visit)
             sessions.append(self.day)
+            self.later(2, at_least=1)
+            talks.write_up_talk(self.case, officer, self.draw, self.given)
         if self.fate.ending == "withdrawn":
             self._withdraw()
-        self.later(10, at_least=4)
+        self.later(6, at_least=3)
+        talks.hold_the_rest(self.case, officer, self.draw, self.given)
+        self.later(4, at_least=1)
         stage_two.save_report(
             self.case,
             kind="full",
@@ -422,6 +426,7 @@ class Life:
             actor=officer,
             **self.given,
         )
+        talks.link_evidence(self.case, officer, self.draw, self.given)
         self.later(3, at_least=1)
         stage_two.countersign(self.case, actor=self.team.actor("manager"), **self.given)
         self.later(1)
@@ -651,6 +656,7 @@ class Life:
         stage_two.start_stage_two(
             self.case, assessor_id=self.team.ids[self.officer], actor=self.team.actor("manager"), **self.given
         )
+        talks.plan_talks(self.case, self.team.actor(self.officer), self.given)
 
     def _ask_for_checks(self, officer: Actor) -> list[tuple[date, int]]:
         """Ask for every check at once, and say on which day each will come in."""

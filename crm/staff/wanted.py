@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from crm.access.models import StaffLeave, User
 from crm.assessments.models import REPORT_SECTIONS, AssessmentReport, ReportKind, ReportSection
+from crm.assessments.stage_two_models import ReportEvidence
 from crm.cases.merge_models import HouseholdMerge, MergeState
 from crm.cases.models import Band, Case, ClosingRequest, Escalation, Household
 from crm.db import UTCDateTime, no_more_than, our_word, read
@@ -140,6 +141,7 @@ _CONCERNS: dict[str, Callable[[Actor], bool]] = {
 _CASE, _HOME, _USER = Case.__table__.c, Household.__table__.c, User.__table__.c
 _VISIT, _REPORT, _LEAVE = Visit.__table__.c, VisitReport.__table__.c, StaffLeave.__table__.c
 _WRITTEN, _SECTION = AssessmentReport.__table__.c, ReportSection.__table__.c
+_EVIDENCE = ReportEvidence.__table__.c
 _CLOSING, _MERGE, _TOLD = ClosingRequest.__table__.c, HouseholdMerge.__table__.c, Escalation.__table__.c
 
 _WATCH, _ALERT = VisitWatch.__table__.c, VisitAlert.__table__.c
@@ -219,8 +221,13 @@ def _to_countersign() -> Select[Any]:
     sections = select(func.count(_SECTION.id)).where(
         _SECTION.report_id == _WRITTEN.id, _SECTION.text_sealed.is_not(None)
     )
+    rests_on = select(func.count(_EVIDENCE.section.distinct())).where(_EVIDENCE.report_id == _WRITTEN.id)
     is_whole = or_(
-        and_(_WRITTEN.kind == ReportKind.FULL, sections.scalar_subquery() == len(REPORT_SECTIONS)),
+        and_(
+            _WRITTEN.kind == ReportKind.FULL,
+            sections.scalar_subquery() == len(REPORT_SECTIONS),
+            rests_on.scalar_subquery() == len(REPORT_SECTIONS),
+        ),
         and_(_WRITTEN.kind == ReportKind.BRIEF, sections.where(_SECTION.name == "suitability").scalar_subquery() == 1),
     )
     return (

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from crm.audit import record
 from crm.calendars import invitations
-from crm.cases import assignment, summary, timeline
+from crm.cases import assignment, home_visits, summary, timeline
 from crm.cases.change_stage import change_stage, claim_version
 from crm.cases.models import AssignmentRole, Case
 from crm.cases.queries import visible_cases
@@ -26,7 +26,7 @@ from crm.rules.refusal import Refusal
 from crm.rules.rulebook import Rulebook
 from crm.rules.stages import EnquiryStage, TrackName
 from crm.rules.transitions import Evidence
-from crm.visits import overlap, roads, telling
+from crm.visits import overlap, queries, roads, telling
 from crm.visits.attendance import NotTheirVisit
 from crm.visits.booking import VisitNotBookable, cancel_visit, chosen_officers, fits, officer_names
 from crm.visits.models import PURPOSE_WORDS, Place, Purpose, Visit, VisitOfficer, VisitStatus
@@ -133,6 +133,7 @@ def record_past_visit(
         detail={"starts_at": starts_at, "purpose": purpose, "officers": list(chosen)},
     )
     telling.enter_in_calendars(visit, case, now=now)
+    home_visits.was_held(case, queries.held_visit(visit), **given)
     if not moves_enquiry:
         summary.refresh(case, today=today, rulebook=rulebook)
         return visit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from crm.audit import record
-from crm.cases import clocks, summary, timeline
+from crm.cases import clocks, home_visits, summary, timeline
 from crm.cases.change_stage import change_stage, claim_version
 from crm.cases.models import Case
 from crm.cases.tasks import add_task
@@ -87,6 +87,7 @@ def record_visit(
     _record("visit.held", visit, actor=actor, now=now)
     if held_until_at <= now:  # who writes it down from inside is not out yet
         watching.note_recorded(visit, actor=actor, now=now)
+    home_visits.was_held(case, queries.held_visit(visit), actor=actor, now=now, today=today, rulebook=rulebook)
     if _moves(visit, case):
         change_stage(case, "record_visit", actor=actor, now=now, today=today, rulebook=rulebook, effective_on=held_on)
     else:

@@ -15,6 +15,7 @@ from crm.access.queries import names_of, staff_who_may
 from crm.calendars.busy_calendars import Reading, readings_of
 from crm.calendars.invitations import objects_of_visit
 from crm.cases import queries as case_queries
+from crm.cases.home_visits import HeldVisit
 from crm.cases.models import Case, Deadline, Household, Person, StageChange
 from crm.clock import london_date
 from crm.db import db
@@ -104,6 +105,18 @@ def visits_of(case: Case) -> list[Visit]:
             .options(selectinload(Visit.officers), selectinload(Visit.report))
             .order_by(Visit.starts_at.desc(), Visit.id.desc())
         )
+    )
+
+
+def held_visit(visit: Visit) -> HeldVisit:
+    """A visit that was made, as others hear of it."""
+    begun, ended = visit.held_from_at or visit.starts_at, visit.held_until_at or visit.ends_at
+    return HeldVisit(
+        visit_id=visit.id,
+        purpose=visit.purpose,
+        held_on=london_date(begun),
+        minutes=max(1, int((ended - begun).total_seconds() // 60)),
+        officer_ids=visit.officer_ids,
     )
 
 

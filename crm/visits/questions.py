@@ -72,7 +72,7 @@ PARTS: tuple[Part, ...] = (
         (),
         (
             SafetyItem("smoke_alarms", "Smoke alarms", "Press the button and hear it. Has the fire service been?"),
-            SafetyItem("co_alarm", "Carbon monoxide alarm", "Near the boiler, and any open fire"),
+            SafetyItem("co_alarm", "Carbon monoxide alarm", "Near the boiler, any open fire. Press it and hear it."),
             SafetyItem("heating", "Heating, hot water and sockets", "Guarded, nothing overloaded, bath below 43 °C"),
             SafetyItem("medicines", "Medicines and cleaning things", "Locked, or out of a child’s reach"),
             SafetyItem("kitchen", "Knives, matches and alcohol", "Put away"),

@@ -14,7 +14,9 @@ from crm.assessments import (
     course_register,
     document_worker,
     documents,
+    evidence,
     meetings,
+    queries,
     referees,
     withdrawal,
 )
@@ -56,8 +58,21 @@ def _ready(world: World, relation: str) -> Journey:
     owner = world.cast.officer if relation == "own" else world.cast.other_officer
     journey = _journey(world)
     journey.invited(PRIYA, owner_id=owner.id)
-    journey.applied().assessing().obtain_all().passed().stage_two(owner).report(by=owner).shared().observed().ready()
+    journey.applied().assessing().obtain_all().passed().stage_two(owner)
+    session = journey.session(notes="We talked.", by=owner)
+    journey.report(by=owner).shared().observed().ready()
+    world.made[f"_of_stage_two_{journey.case.reference}"] = {"session_id": session.id}
     return journey
+
+
+def _stage_two(world: World, journey: Journey) -> dict[str, Any]:
+    """A session, a heading and what it rests on."""
+    report = queries.report_of(queries.the_application(journey.case))
+    assert report is not None
+    row = evidence.evidence_of(report)[0]
+    return {
+        "evidence_id": row.id, "section": row.section, **world.made[f"_of_stage_two_{journey.case.reference}"],
+    }  # fmt: skip
 
 
 def _listed(world: World) -> dict[str, dict[str, Any]]:
@@ -79,10 +94,13 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
                 "person_id": journey.case.household.people[0].id,
                 **_referee(journey),
                 **_document(journey),
+                **_stage_two(world, journey),
             }
         journey = _journey(world)
         journey.invited(PRIYA, owner_id=world.cast.officer.id)
-        journey.applied().assessing()
+        journey.applied().assessing().stage_two().evidence("personality")
+        session = journey.session(notes="We talked.")
+        world.made[f"_of_stage_two_{journey.case.reference}"] = {"session_id": session.id}
         found["closed"] = {
             "reference": journey.case.reference,
             "meeting_id": 999_998,
@@ -91,11 +109,13 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
             "person_id": journey.case.household.people[0].id,
             **_referee(journey),
             **_document(journey),
+            **_stage_two(world, journey),
         }
         journey.do(withdrawal.withdraw, journey.case, code="AW3", withdrawn_on=today_in_london(), by=world.cast.manager)
     found["missing"] = {
         "reference": MISSING, "meeting_id": 999_999, "check_id": 999_999, "person_id": 999_999, "referee_id": 999_999,
         "key": "x" * 22, "file_key": "x" * 22, "pack_id": 999_999,
+        "session_id": 999_999, "evidence_id": 999_999, "section": "personality",
     }  # fmt: skip
     return found
 
@@ -170,6 +190,18 @@ def panel_pack(world: World) -> dict[str, dict[str, Any]]:
 
 def check_of_case(world: World) -> dict[str, dict[str, Any]]:
     return _some(world, "reference", "check_id")
+
+
+def session_of_case(world: World) -> dict[str, dict[str, Any]]:
+    return _some(world, "reference", "session_id")
+
+
+def heading_of_case(world: World) -> dict[str, dict[str, Any]]:
+    return _some(world, "reference", "section")
+
+
+def evidence_of_case(world: World) -> dict[str, dict[str, Any]]:
+    return _some(world, "reference", "evidence_id")
 
 
 def referee_of_case(world: World) -> dict[str, dict[str, Any]]:
@@ -297,6 +329,9 @@ OBJECTS = {
     "panel_pack": panel_pack,
     "check_of_case": check_of_case,
     "assessed_person": assessed_person,
+    "session_of_case": session_of_case,
+    "heading_of_case": heading_of_case,
+    "evidence_of_case": evidence_of_case,
     "referee_of_case": referee_of_case,
     "referee_check_of_case": referee_check_of_case,
     "reference_link": reference_link,

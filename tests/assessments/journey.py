@@ -18,16 +18,19 @@ from crm.assessments import (
     applications,
     checks,
     decisions,
+    evidence,
     meetings,
     notices,
     pack_worker,
     packs,
     queries,
+    sessions,
     stage_one,
     stage_two,
 )
 from crm.assessments.models import REPORT_SECTIONS, Check, PanelMeeting
 from crm.assessments.pack_models import PanelPack
+from crm.assessments.stage_two_models import AssessmentSession
 from crm.cases import effects
 from crm.cases.change_stage import change_stage
 from crm.cases.models import Case, Channel, Deadline, PersonRole
@@ -206,8 +209,34 @@ class Journey:
             sections = {"suitability": "Why we think they are not suitable."}
         self.do(stage_two.save_report, self.case, by=by or self.cast.officer, kind=kind, sections=sections,
                 terms=Terms(children=2, youngest=4, oldest=11, care="short_and_long"))  # fmt: skip
+        if kind == "full":
+            self.evidence(by=by)
         self.do(stage_two.countersign, self.case, by=self.cast.manager)
         return self
+
+    def evidence(self, *sections: str, source: str = "other", words: str = "Seen at their home.",
+                 by: Member | None = None) -> Journey:  # fmt: skip
+        """Link one thing to each of these headings, or to all of them."""
+        for section in sections or REPORT_SECTIONS:
+            new = evidence.NewEvidence(
+                section=section, source=source, said_as="fact", words=words,
+                other_source="A letter from the school" if source == "other" else "",
+            )  # fmt: skip
+            self.do(evidence.add_evidence, self.case, new, by=by or self.cast.officer)
+        return self
+
+    def session(self, *headings: str, notes: str | None = None, by: Member | None = None) -> AssessmentSession:
+        """Plan one session for this month and, with notes, hold it today."""
+        by, who = by or self.cast.officer, tuple(one.id for one in self.case.household.people if one.is_applicant)
+        headings = headings or ("personality",)
+        plan = sessions.SessionPlan(month=self.today.replace(day=1), on=None, person_ids=who, headings=headings)
+        session: AssessmentSession = self.do(sessions.plan_session, self.case, plan, by=by)
+        if notes is not None:
+            held = sessions.SessionHeld(
+                held_on=self.today, minutes=120, person_ids=who, also_there="", headings=headings, notes=notes
+            )
+            self.do(sessions.record_session, self.case, session, held, by=by)
+        return session
 
     def shared(self) -> Journey:
         self.do(stage_two.share_report, self.case, by=self.cast.officer)

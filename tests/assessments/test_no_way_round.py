@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crm import policy
-from crm.assessments import answers, decisions, meetings, notices, queries, stage_one, stage_two, withdrawal
+from crm.assessments import answers, decisions, evidence, meetings, notices, queries, stage_one, stage_two, withdrawal
 from crm.assessments.checks import CheckCameIn, record_check
 from crm.assessments.models import REPORT_SECTIONS
 from crm.assessments.terms import Terms
@@ -143,6 +143,11 @@ class Walk:
     def _write(self, kind: str, actor: Actor) -> None:
         sections = dict.fromkeys(REPORT_SECTIONS, "Words.") if self.dice.random() < 0.9 else {"skills": "Words."}
         stage_two.save_report(self.case, kind=kind, sections=sections, terms=Terms(), actor=actor, **self.doing)
+        for section in REPORT_SECTIONS if self.dice.random() < 0.9 else ():
+            new = evidence.NewEvidence(
+                section=section, source="other", said_as="fact", words="Seen.", other_source="A letter"
+            )
+            evidence.add_evidence(self.case, new, actor=actor, **self.doing)
 
     def try_report(self, actor: Actor) -> None:
         self._write("full", actor)

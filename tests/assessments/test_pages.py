@@ -78,6 +78,15 @@ def test_a_household_walks_to_approval_through_the_pages(journey, client):
     kept = send(
         client, f"{base}/assessment/report", button="Keep the report", kind="full", terms_children="2", **written
     )
+    assert "Next: say what on file each of these rests on" in kept.page.text
+    client.sign_in(cast.manager)
+    assert "once something on file is linked to" in client.get(f"{base}/assessment/report").page.text
+    client.sign_in(cast.officer)
+    check = f"check:{j.check('local_authority_views').id}"
+    for name in (name.removeprefix("section_") for name in written):
+        send(client, f"{base}/assessment/report/evidence/{name}", button="Link it", source=check, said_as="third_party",
+             words="Nothing that speaks against it.")  # fmt: skip
+    kept = send(client, f"{base}/assessment/report", button="Keep the report")
     assert "whole" in kept.page.text
     client.sign_in(cast.manager)
     send(client, f"{base}/assessment/report", button="Countersign the report")
@@ -248,6 +257,8 @@ def test_a_managers_day_shows_what_only_a_manager_can_do(journey, client):
     j.passed().stage_two()
     j.do(stage_two.save_report, j.case, kind="full", sections=dict.fromkeys(REPORT_SECTIONS, "Words."),
          terms=Terms(), by=j.cast.officer)  # fmt: skip
+    assert not client.get("/my-day").page.all("section", id="to-countersign")
+    j.evidence()
 
     page = client.get("/my-day").page
     assert not page.all("section", id="to-decide")

@@ -85,6 +85,15 @@ stranger /reference/{secret.reference_begun}/later
 stranger /reference/told
 manager /cases/{gathering}/checks/{gathering.place_id}
 manager /cases/{gathering}/checks/{gathering.place_id}/referee
+officer /cases/{writing}/assessment/report
+officer /cases/{writing}/assessment/sessions
+officer /cases/{written}/assessment/sessions
+officer /cases/{written}/assessment/sessions/{written.session_id}
+officer /cases/{written}/assessment/sessions/{written.planned_id}/plan
+officer /cases/{written}/assessment/report
+officer /cases/{written}/assessment/report/evidence/personality
+manager /cases/{listed}/assessment/report
+panel_administrator /cases/{listed}/assessment/report
 manager /cases/{gathering}/documents
 manager /cases/{gathering}/documents/{gathering.document_key}
 applicant /my/documents
@@ -185,6 +194,8 @@ applicant /my/documents/other-{applicant_id}
 manager /cases/{gathering}/referees/{gathering.referee_id}/interview
 manager /cases/{gathering}/referees/{gathering.referee_id}/account
 stranger /visit/{secret.visit}/other-times
+officer /cases/{written}/assessment/sessions/{written.planned_id}
+officer /cases/{written}/assessment/report/evidence/personality
 manager /courses/new
 manager /courses/{course_ahead_id}/copy
 officer /courses/{course_id}/notes/{listed}

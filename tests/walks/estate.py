@@ -95,7 +95,8 @@ TODAY = "2026-07-14"
 NOW = f"{TODAY} 16:00"
 SHEET = b"Name,Phone,Email\nKofi Mensah,07700 900745,\nEfua Boateng,07700 900745,\nNobody,,\n"
 CLOSELY_HELD = ("dbs", "medical", "reference", "offence")
-KINDS = ("name", "address", *CLOSELY_HELD, "note")
+OF_STAGE_TWO = ("session", "evidence")
+KINDS = ("name", "address", *CLOSELY_HELD, *OF_STAGE_TWO, "note")
 """The kinds of thing that a household's words are about."""
 
 
@@ -408,8 +409,16 @@ class Builder:
 
     def ready(self, key: str, owner: Member | None = None, **more: Any) -> Journey:
         assessor = owner or self.cast.officer
-        made = self.in_assessment(key, owner, **more).obtain_all().passed().stage_two(assessor).report(by=assessor)
-        return made.shared().observed().ready()
+        made = self.in_assessment(key, owner, **more).obtain_all().passed().stage_two(assessor)
+        talk = made.session(notes=word("session", key), by=assessor)
+        for heading, source, kind in (
+            ("personality", f"session:{talk.id}", "evidence"),
+            ("caring", f"check:{made.check('referee_interviews').id}", "reference"),
+            ("suitability", f"check:{made.check('dbs').id}", "dbs"),
+        ):
+            made.evidence(heading, source=source, words=word(kind, key), by=assessor)
+        self.estate.homes[key].values["session_id"] = talk.id
+        return made.report(by=assessor).shared().observed().ready()
 
     def assessments(self) -> None:
         other = self.cast.other_officer
@@ -450,6 +459,9 @@ class Builder:
             stage_two.save_report, made.case, kind="full", terms=Terms(children=2, youngest=4, oldest=11),
             sections=dict.fromkeys(REPORT_SECTIONS, "About them."), by=self.cast.officer,
         )  # fmt: skip
+        made.evidence()
+        held, planned = made.session(notes=word("note", "written")), made.session("caring")
+        self.estate.homes["written"].values |= {"session_id": held.id, "planned_id": planned.id}
 
     # --- panel and after
 

@@ -83,6 +83,7 @@ EXACTLY: dict[str, dict[str, Any]] = {
     "assessments.hand_in_for_them": {"files": lambda: (io.BytesIO(SMALL_PNG), "photo.png")},
     "assessments.ask_for_document": {"kind": "driving"},
     "assessments.accept_document": {"ends_on-year": "2031"},
+    "assessments.change_session": {f"on-{part}": "" for part in ("day", "month", "year")},
     "kit.load_file": {"file": lambda: (io.BytesIO(KIT_FILE), "blue.door.json")},
     "administration.wording": {"text": "Yes, write to me by email."},
     "administration.letter_wording": {"subject": "What you asked us for"},

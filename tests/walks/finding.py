@@ -196,6 +196,11 @@ manager /cases/{stage_one_done}/assessment/stage-one
 manager /cases/{gathering}/assessment/stage-two
 officer /cases/{writing}/assessment/report
 manager /cases/{written}/assessment/report
+officer /cases/{writing}/assessment/sessions
+officer /cases/{writing}/assessment/sessions/new
+officer /cases/{written}/assessment/sessions/{written.session_id}
+officer /cases/{written}/assessment/sessions/{written.planned_id}/plan
+officer /cases/{written}/assessment/report/evidence/personality
 officer /cases/{to_share}/assessment/share
 officer /cases/{shared}/assessment/observations
 officer /cases/{observed}/assessment/ready

@@ -126,7 +126,7 @@ NOBODYS_COLUMNS = frozenset(
     held_enquiry.signs intake_receipt.body_digest kit_device.signing_key kit_key.public_key
     stage_change.from_stage stage_change.to_stage stage_change.actor_kind stage_change.reason_code track.stage
     enquiry_draft.sent_digest stage_one_check.chase_rule prep_course_session.calendar_uid
-    report_section.name application_part.name document.kind
+    report_section.name report_evidence.section assessment_session_heading.name application_part.name document.kind
     stage_one_check.result_sealed mailing.subject mailing.words_sealed
     """.split()
 )

@@ -16,7 +16,7 @@ import yaml
 
 from crm.db import db
 from crm.delivery import Channel, OutboundMessage
-from tests.walks.estate import CLOSELY_HELD, KINDS, Estate, Home
+from tests.walks.estate import CLOSELY_HELD, KINDS, OF_STAGE_TWO, Estate, Home
 from tests.walks.finding import Walker
 
 READERS = (
@@ -43,6 +43,10 @@ OF_A_HOUSEHOLD = (
     "/cases/{reference}/assessment/preparation",
     "/cases/{reference}/assessment/stage-one",
     "/cases/{reference}/assessment/report",
+    "/cases/{reference}/assessment/report/evidence/personality",
+    "/cases/{reference}/assessment/report/evidence/caring",
+    "/cases/{reference}/assessment/sessions",
+    "/cases/{reference}/assessment/sessions/{session_id}",
     "/cases/{reference}/checks/{dbs_id}",
     "/cases/{reference}/checks/{medical_id}",
     "/cases/{reference}/checks/{reference_id}",
@@ -141,7 +145,7 @@ def test_no_letter_says_what_is_held_closely_or_anything_of_another_household(ap
             text, read = readable(letter), read + 1
             mine = by_case.get(letter.case_id or 0)
             for home in estate.homes.values():
-                kinds = CLOSELY_HELD if home is mine else KINDS
+                kinds = (*CLOSELY_HELD, *OF_STAGE_TWO) if home is mine else KINDS
                 told += [f"{letter.kind} to {mine}: {home.word(kind)}" for kind in kinds if home.word(kind) in text]
         db.session.remove()
 
