@@ -40,6 +40,20 @@ class ServiceForm(BaseForm):
     complaints = LongTextField("How to complain", [Needed("Write how to complain")], longest=1000)
 
 
+ASKED_BEFORE_SIGNING = [
+    ("no", "We don’t ask for it"),
+    ("warn", "We ask for it: whoever countersigns is told where there is none"),
+    ("needed", "No full report is countersigned without it"),
+]
+
+
+class AssessmentForm(BaseForm):
+    asks_midway = RadioField("A midway review by a manager", [Needed("Choose one of the three")],
+                             choices=ASKED_BEFORE_SIGNING)  # fmt: skip
+    asks_second_opinion = RadioField("A second-opinion visit", [Needed("Choose one of the three")],
+                                     choices=ASKED_BEFORE_SIGNING)  # fmt: skip
+
+
 class LookForm(BaseForm):
     brand_colour = TextField("Main colour", [Needed("Write the main colour")], longest=7)
     link_colour = TextField("Colour of links", [Needed("Write the colour of links")], longest=7)

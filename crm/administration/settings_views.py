@@ -14,6 +14,7 @@ from crm.access.guards import current_actor, requires
 from crm.access.queries import staff_with_role
 from crm.administration.settings_forms import (
     AreaForm,
+    AssessmentForm,
     FallbackForm,
     HolidayForm,
     LookForm,
@@ -123,6 +124,19 @@ def look() -> Response:
         return see_other(url_for("administration.look"))
     contrasts = {name: changing.contrast_with_white(getattr(service, name)) for name in fields}
     return _page("look.html", form, contrasts=contrasts, defaults=defaults.SETTINGS)
+
+
+@bp.route("/admin/settings/assessment", methods=["GET", "POST"])
+@requires(Permission.MANAGE_SETTINGS)
+@writes
+def assessment() -> Response:
+    """What the service asks for before a full report is countersigned, which no regulation does."""
+    service = policy.service()
+    fields = ("asks_midway", "asks_second_opinion")
+    form = AssessmentForm(seen=str(policy.policy_version()), **{name: getattr(service, name) for name in fields})
+    if form.is_sent_and_right() and _change_all(form, {name: form[name].data for name in fields}):
+        return see_other(url_for("administration.assessment"))
+    return _page("assessment.html", form)
 
 
 @bp.route("/admin/settings/visits", methods=["GET", "POST"])

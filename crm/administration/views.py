@@ -61,6 +61,7 @@ DOORS: tuple[tuple[str, tuple[Door, ...]], ...] = (
             Door("One-off holidays", "/admin/settings/holidays", "Days proclaimed since", Permission.MANAGE_SETTINGS),
             Door("Words of letters", "/admin/settings/letters", "Edit, preview, put back", Permission.MANAGE_SETTINGS),
             Door("Consent wording", "/admin/settings/wording", "The words people agree to", Permission.MANAGE_SETTINGS),
+            Door("Assessments", "/admin/settings/assessment", "What we ask before signing", Permission.MANAGE_SETTINGS),
             Door("Panel", "/admin/settings/panel", "Whether the law asks for one", Permission.MANAGE_SETTINGS),
             Door("All rules", "/admin/rules", "Each with its source; what may come", Permission.TRY_RULES),
         ),

@@ -16,6 +16,7 @@ from crm.assessments import course_queries, documents, queries, referees, sessio
 from crm.assessments.forecast import forecast
 from crm.assessments.matrix import matrix_of
 from crm.assessments.models import DECISION_WORDS, RECOMMENDATION_WORDS, DecisionKind, Recommendation
+from crm.assessments.review_queries import reviews_of
 from crm.assessments.stage_two import headings_without_evidence, missing_sections, observations_ends
 from crm.assessments.terms import terms_of
 from crm.assessments.views import assessments
@@ -217,6 +218,8 @@ def overview(reference: str) -> Response:
     people += [decision.decided_by_id] if decision else []
     people += [one for one in (report.written_by_id, report.countersigned_by_id) if one] if report else []
     held = sessions.sessions_of(known.application) if known.application else []
+    found = reviews_of(known.application) if known.application else []
+    people += [one.by_id for one in found]
     last_day = transitions.stage_one_refusal_last_day(evidence, rulebook)
     return case_page(
         "assessments/overview.html",
@@ -238,6 +241,8 @@ def overview(reference: str) -> Response:
         missing=missing_sections(report) if report else [],
         bare=headings_without_evidence(report) if report else [],
         sessions=held,
+        reviews=found,
+        shows_reviews=reads_report(looking),
         comment_ends=observations_ends(report.shared_on, rulebook) if report and report.shared_on else None,
         item=item,
         item_words=RECOMMENDATION_WORDS[Recommendation(item.recommendation)] if item and item.recommendation else "",

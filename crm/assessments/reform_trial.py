@@ -150,9 +150,7 @@ def _other_way(reference: str, steps: int, made: Sequence[StageChange]) -> Other
     reached = next(
         (move for move in made if move.to_stage == "with_adm" and (ready is None or move.id > ready.id)), None
     )
-    return OtherWay(
-        reference, steps, ready.effective_on if ready else None, reached.effective_on if reached else None
-    )
+    return OtherWay(reference, steps, ready.effective_on if ready else None, reached.effective_on if reached else None)
 
 
 def _clocks(case_ids: Sequence[int], since: date, rules: set[str] | frozenset[str]) -> list[Deadline]:
@@ -179,9 +177,7 @@ def _not_as_proposed(case_ids: Sequence[int], since: date) -> int:
     )
 
 
-def _change_of(
-    name: str, ran: Sequence[Deadline], falls_away: bool, before: Rulebook, after: Rulebook
-) -> ClockChange:
+def _change_of(name: str, ran: Sequence[Deadline], falls_away: bool, before: Rulebook, after: Rulebook) -> ClockChange:
     return ClockChange(
         before.deadline(name).what,
         len(ran),

@@ -12,6 +12,7 @@ from crm.access.models import User
 from crm.access.queries import user_with
 from crm.assessments.models import REPORT_SECTIONS, AssessmentReport, ReportKind, ReportSection
 from crm.assessments.queries import assessor_ids_of, report_of, stored_evidence, the_application
+from crm.assessments.review_queries import wanted_still
 from crm.assessments.stage_two_models import ReportEvidence
 from crm.assessments.steps import begin_step, end_step, not_after_today, not_before, note
 from crm.assessments.terms import Terms, put_terms
@@ -224,6 +225,9 @@ def countersign(
     bare = headings_without_evidence(report)
     if bare:
         raise ReportNotWhole(f"Nothing on file is linked yet to: {', '.join(bare)}.", status=409)
+    needed = [one.words for one in wanted_still(the_application(case)) if one.is_needed]
+    if needed and report.kind == ReportKind.FULL:
+        raise ReportNotWhole(f"This service signs a full report once there is {' and '.join(needed)}.", status=409)
     report.countersigned_by_id, report.countersigned_on = actor.user_id, today
     timeline.add(case, kind="move", title="Assessment report countersigned", actor=actor, occurred_at=now)
     note("report.countersigned", case, actor=actor, now=now, subject=f"report:{report.id}")

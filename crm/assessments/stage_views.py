@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from flask import Response, request
+from flask import Response, make_response, request
 
 from crm.access.guards import requires
 from crm.access.queries import names_of
@@ -14,8 +14,11 @@ from crm.assessments import queries, stage_two
 from crm.assessments.application_views import assessor_choices
 from crm.assessments.check_views import why_shut
 from crm.assessments.evidence_views import evidence_for
-from crm.assessments.models import REPORT_SECTIONS
+from crm.assessments.models import REPORT_SECTIONS, AssessmentReport, ReportKind
 from crm.assessments.overview_views import Looking, case_page, look, reads_report, seen_of
+from crm.assessments.queries import NothingThere
+from crm.assessments.report_shape import Shape, front_sheet, shape_of
+from crm.assessments.review_queries import wanted_still
 from crm.assessments.stage_forms import (
     AssessorForm,
     ConfirmForm,
@@ -28,12 +31,13 @@ from crm.assessments.terms import terms_of
 from crm.assessments.views import assessments
 from crm.cases.assignment import assigned_user_ids
 from crm.cases.models import AssignmentRole
-from crm.rules.permissions import Permission, require
+from crm.cases.queries import is_on_case
+from crm.rules.permissions import Permission, Sensitivity, may_see, require
 from crm.rules.refusal import Refusal
 from crm.rules.stages import StageOneStage, TrackName
 from crm.web.filters import day
 from crm.web.notices import tell
-from crm.web.pages import see_other
+from crm.web.pages import render, see_other
 from crm.web.sightings import records_view, saw
 from crm.web.writes import writes
 
@@ -126,7 +130,8 @@ def _kept_in_report(looking: Looking) -> dict[str, Any]:
 def _report_page(looking: Looking, form: ReportForm, hand_back: HandBackForm) -> Response:
     """The report, with the form that was sent on it, if one was."""
     case = looking.case
-    found = queries.report_of(queries.the_application(case))
+    application = queries.the_application(case)
+    found = queries.report_of(application)
     is_open = stage_is(looking, "assessing") and not (found and found.countersigned_on and not found.shared_on)
     shows = reads_report(looking)
     saw(case_id=case.id, subject=f"report:{found.id}" if found else f"case:{case.reference}")
@@ -140,6 +145,8 @@ def _report_page(looking: Looking, form: ReportForm, hand_back: HandBackForm) ->
         missing=stage_two.missing_sections(found) if found else [],
         bare=stage_two.headings_without_evidence(found) if found else [],
         evidence=evidence_for(looking, found) if shows else {},
+        shape=_shape(looking, found) if shows else None,
+        wanted=wanted_still(application) if found and found.kind == ReportKind.FULL else [],
         terms=terms_of(found).words if found else None,
         names=names_of([found.written_by_id, found.countersigned_by_id]) if found else {},
         writes_it=is_open
@@ -152,6 +159,45 @@ def _report_page(looking: Looking, form: ReportForm, hand_back: HandBackForm) ->
     )
     response.status_code = max(form.status, hand_back.status)
     return response
+
+
+def _shape(looking: Looking, found: AssessmentReport | None) -> Shape:
+    """What stands round the headings; that references were summed up is said to the record of views."""
+    reads = may_see(
+        looking.actor,
+        Sensitivity.REFERENCE,
+        subject_person_id=None,
+        on_case=is_on_case(looking.actor, looking.case, today=looking.today),
+    )
+    shape = shape_of(looking.case, found, now=looking.now, reads_references=reads)
+    if shape.references:
+        saw(case_id=looking.case.id, subject=f"case:{looking.case.reference}", kinds=(Sensitivity.REFERENCE,))
+    return shape
+
+
+@assessments.get("/cases/<reference>/assessment/report/copy")
+@requires(P.WRITE_ASSESSMENT)
+@records_view("report")
+def report_copy(reference: str) -> Response:
+    """The household's copy, to print: the report's own words, and nothing of what they rest on."""
+    looking = look(reference)
+    application = queries.the_application(looking.case)
+    found = queries.report_of(application)
+    if found is None or found.countersigned_on is None or not reads_report(looking):
+        raise NothingThere("There is no countersigned report to print yet.", status=404)
+    text = {section.name: section.text for section in found.sections}
+    saw(case_id=looking.case.id, subject=f"report:{found.id}")
+    return make_response(
+        render(
+            "assessments/report_copy.html",
+            report=found,
+            names=looking.case.household.name,
+            front=front_sheet(looking.case, application, found),
+            sections=[(heading, text[name]) for name, (heading, _) in REPORT_SECTIONS.items() if text.get(name)],
+            ends=stage_two.observations_ends(found.shared_on, looking.rulebook) if found.shared_on else None,
+            base=looking.base,
+        )
+    )
 
 
 def stage_is(looking: Looking, stage: str) -> bool:

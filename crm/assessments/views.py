@@ -20,6 +20,7 @@ from crm.assessments import (  # noqa: E402
     pack_views,  # noqa: F401
     panel_views,  # noqa: F401
     referee_views,  # noqa: F401
+    review_views,  # noqa: F401
     session_views,  # noqa: F401
     stage_views,  # noqa: F401
 )

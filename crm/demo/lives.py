@@ -411,6 +411,7 @@ class Life:
         if self.fate.ending == "withdrawn":
             self._withdraw()
         self.later(6, at_least=3)
+        talks.look_from_outside(self.case, self.team.actor("manager"), self.draw, self.given)
         talks.hold_the_rest(self.case, officer, self.draw, self.given)
         self.later(4, at_least=1)
         stage_two.save_report(

@@ -6,7 +6,7 @@ import random
 from datetime import timedelta
 from typing import Any
 
-from crm.assessments import evidence, queries, sessions
+from crm.assessments import evidence, queries, reviews, sessions
 from crm.assessments.models import REPORT_SECTIONS
 from crm.assessments.stage_two_models import EvidenceKind, SaidAs
 from crm.cases.models import Case
@@ -66,6 +66,19 @@ def hold_the_rest(case: Case, officer: Actor, draw: random.Random, given: dict[s
             headings=tuple(session.planned_headings), notes=draw.choice(SAID),
         )  # fmt: skip
         sessions.record_session(case, session, held, actor=officer, **given)
+
+
+def look_from_outside(case: Case, manager: Actor, draw: random.Random, given: dict[str, Any]) -> None:
+    """A manager's midway review, and at most homes a second opinion by the same."""
+    words = "What is known hangs together. Still to hear: the grown-up children, and how the nights would be covered."
+    reviews.record_midway(
+        case, reviews.NewReview(held_on=given["today"], words=words, outcome="go_on"), actor=manager, **given
+    )
+    if draw.random() < 0.7:
+        words = "I asked about the bad days, and got plain answers. I would come to the same view as my colleague."
+        reviews.record_second_opinion(
+            case, reviews.NewReview(held_on=given["today"], words=words), actor=manager, **given
+        )
 
 
 def link_evidence(case: Case, officer: Actor, draw: random.Random, given: dict[str, Any]) -> None:

@@ -433,6 +433,10 @@ def _checked_setting(name: str, value: Any) -> Any:
         if value not in {"ifa", "local_authority"}:
             raise PolicyNotChanged("Choose an agency or a council.", field=name)
         return value
+    if name in ("asks_midway", "asks_second_opinion"):
+        if value not in {"no", "warn", "needed"}:
+            raise PolicyNotChanged("Choose one of the three.", field=name)
+        return value
     text = str(value).strip() if value is not None else ""
     longest = _LONGEST.get(name, 200)
     if not text:

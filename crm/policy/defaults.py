@@ -79,6 +79,8 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "manager_after_minutes": 30,
         "working_from_minutes": 9 * 60,
         "working_until_minutes": 19 * 60 + 30,
+        "asks_midway": "warn",
+        "asks_second_opinion": "warn",
         "complaints": (
             "If you are unhappy with how we have dealt with you, tell us by phone, email or letter. "
             "We answer within 10 working days. You can also tell Ofsted on 0300 123 1231."

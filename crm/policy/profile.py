@@ -75,6 +75,8 @@ class ServiceProfile:
     manager_after_minutes: int  # likewise, the managers
     working_from_minutes: int
     working_until_minutes: int
+    asks_midway: str  # before a full report is countersigned: no, warn (where there is none) or needed
+    asks_second_opinion: str  # likewise
     complaints: str
 
     @property

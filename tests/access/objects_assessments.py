@@ -188,6 +188,11 @@ def panel_pack(world: World) -> dict[str, dict[str, Any]]:
     return {key: values for key, values in _some(world, "reference", "pack_id").items() if key != "closed"}
 
 
+def assessed_report(world: World) -> dict[str, dict[str, Any]]:
+    """Those whose report is countersigned."""
+    return {relation: values for relation, values in assessed_case(world).items() if relation != "closed"}
+
+
 def check_of_case(world: World) -> dict[str, dict[str, Any]]:
     return _some(world, "reference", "check_id")
 
@@ -326,6 +331,7 @@ OBJECTS = {
     "prep_course_ahead": prep_course_ahead,
     "prep_course_place": prep_course_place,
     "assessed_case": assessed_case,
+    "assessed_report": assessed_report,
     "panel_pack": panel_pack,
     "check_of_case": check_of_case,
     "assessed_person": assessed_person,

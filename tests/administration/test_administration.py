@@ -21,6 +21,7 @@ PAGES = (
     "/admin",
     "/admin/settings",
     "/admin/settings/look",
+    "/admin/settings/assessment",
     "/admin/settings/visits",
     "/admin/settings/areas",
     "/admin/settings/areas/1",

@@ -24,6 +24,7 @@ from crm.assessments import (
     pack_worker,
     packs,
     queries,
+    reviews,
     sessions,
     stage_one,
     stage_two,
@@ -223,6 +224,14 @@ class Journey:
                 other_source="A letter from the school" if source == "other" else "",
             )  # fmt: skip
             self.do(evidence.add_evidence, self.case, new, by=by or self.cast.officer)
+        return self
+
+    def looked_at_from_outside(self, words: str = "As open as I was told.") -> Journey:
+        """A midway review and a second opinion, both by a manager who does not assess."""
+        midway = reviews.NewReview(held_on=self.today, words=words, outcome="go_on")
+        self.do(reviews.record_midway, self.case, midway, by=self.cast.manager)
+        opinion = reviews.NewReview(held_on=self.today, words=words)
+        self.do(reviews.record_second_opinion, self.case, opinion, by=self.cast.manager)
         return self
 
     def session(self, *headings: str, notes: str | None = None, by: Member | None = None) -> AssessmentSession:

@@ -93,6 +93,9 @@ officer /cases/{written}/assessment/sessions/{written.planned_id}/plan
 officer /cases/{written}/assessment/report
 officer /cases/{written}/assessment/report/evidence/personality
 manager /cases/{listed}/assessment/report
+manager /cases/{listed}/assessment/midway
+officer /cases/{listed}/assessment/second-opinion
+officer /cases/{listed}/assessment/report/copy
 panel_administrator /cases/{listed}/assessment/report
 manager /cases/{gathering}/documents
 manager /cases/{gathering}/documents/{gathering.document_key}
@@ -173,6 +176,7 @@ administrator /admin/jobs
 administrator /admin/checks
 administrator /admin/rules
 administrator /admin/audit
+administrator /admin/settings/assessment
 administrator /admin/settings/areas
 administrator /admin/settings/travel
 administrator /admin/settings/visit-types
@@ -196,6 +200,8 @@ manager /cases/{gathering}/referees/{gathering.referee_id}/account
 stranger /visit/{secret.visit}/other-times
 officer /cases/{written}/assessment/sessions/{written.planned_id}
 officer /cases/{written}/assessment/report/evidence/personality
+manager /cases/{writing}/assessment/midway
+manager /cases/{writing}/assessment/second-opinion
 manager /courses/new
 manager /courses/{course_ahead_id}/copy
 officer /courses/{course_id}/notes/{listed}

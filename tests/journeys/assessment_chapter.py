@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crm.assessments.models import REPORT_SECTIONS
 from tests.journeys.people import Staff
 from tests.journeys.story import Story
 from tests.journeys.visit_chapter import PRIYA
@@ -102,7 +103,15 @@ def report_is_written(story: Story) -> None:
         if str(box.get_attribute("name")).startswith("section_"):
             box.fill("What we saw and what they told us, kept apart, over nine visits.")
     officer.writes("Children at once", "2").writes("Youngest", "4").writes("Oldest", "11")
-    officer.press("Keep the report").sees("Kept, and whole")
+    officer.press("Keep the report").sees("Kept. Next: say what on file each of these rests on")
+    officer.press("Link something on file")
+    for number, (heading, _hint) in enumerate(REPORT_SECTIONS.values()):
+        if number:
+            officer.press(heading, exact=True)
+        officer.picks("Where it is on file", "Something else: say where from")
+        officer.writes("Where else it comes from", "Our talks with them").writes("What it shows", "They said so.")
+        officer.chooses("Fact").press("Link it").sees("Linked to")
+    officer.press("Back to the report").press("Keep the report").sees("Kept, and whole")
     story.clock.to("2026-08-13 09:20")
     second = story.at_work("second_manager")
     second.finds(story.reference, story.household).press("Assessment", exact=True).press("Open the report")

@@ -95,7 +95,7 @@ TODAY = "2026-07-14"
 NOW = f"{TODAY} 16:00"
 SHEET = b"Name,Phone,Email\nKofi Mensah,07700 900745,\nEfua Boateng,07700 900745,\nNobody,,\n"
 CLOSELY_HELD = ("dbs", "medical", "reference", "offence")
-OF_STAGE_TWO = ("session", "evidence")
+OF_STAGE_TWO = ("session", "evidence", "opinion")
 KINDS = ("name", "address", *CLOSELY_HELD, *OF_STAGE_TWO, "note")
 """The kinds of thing that a household's words are about."""
 
@@ -418,6 +418,7 @@ class Builder:
         ):
             made.evidence(heading, source=source, words=word(kind, key), by=assessor)
         self.estate.homes[key].values["session_id"] = talk.id
+        made.looked_at_from_outside(word("opinion", key))
         return made.report(by=assessor).shared().observed().ready()
 
     def assessments(self) -> None:

@@ -201,6 +201,8 @@ officer /cases/{writing}/assessment/sessions/new
 officer /cases/{written}/assessment/sessions/{written.session_id}
 officer /cases/{written}/assessment/sessions/{written.planned_id}/plan
 officer /cases/{written}/assessment/report/evidence/personality
+manager /cases/{writing}/assessment/midway
+manager /cases/{writing}/assessment/second-opinion
 officer /cases/{to_share}/assessment/share
 officer /cases/{shared}/assessment/observations
 officer /cases/{observed}/assessment/ready
@@ -235,6 +237,7 @@ administrator /admin/people/{switched_off}
 administrator /admin/people/invite
 administrator /admin/settings
 administrator /admin/settings/look
+administrator /admin/settings/assessment
 administrator /admin/settings/visits
 administrator /admin/settings/travel
 administrator /admin/settings/visit-types/new
