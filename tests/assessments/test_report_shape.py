@@ -10,7 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from crm import policy
-from crm.assessments import queries, review_queries, reviews, sessions, stage_two
+from crm.assessments import queries, referees, review_queries, reviews, sessions, stage_two
+from crm.assessments.models import Check
+from crm.assessments.referee_models import Referee
+from crm.assessments.referees import NewReferee
 from crm.assessments.reviews import NewReview, ReviewNotPossible
 from crm.assessments.stage_two_models import AssessmentReview
 from crm.assessments.terms import Terms
@@ -101,6 +104,27 @@ def test_whoever_may_not_read_a_reference_is_not_told_whose_it_is(written, clien
 
     assert "open to those who work on this household" in page.text
     assert f"/checks/{j.check('referee_interviews', 'Sam').id}" not in page.links.values()
+
+
+def test_references_are_summed_up_for_those_who_may_read_them(written, client):
+    j = written
+    new = NewReferee(name="Grace CANARY-NAME", relation="friend", email="grace@example.org", known_since=2012)
+    place = j.check("referees", "Sam")
+    with transaction():
+        db.session.execute(sa.update(Check).where(Check.id == place.id).values(received_on=None))
+    named = j.do(referees.name_referee, j.case, place, new, by=j.cast.manager)
+    with transaction():
+        spoken = db.session.get_one(Referee, named.id)
+        spoken.held_on, spoken.interviewer_id = j.today, j.cast.officer.id
+        spoken.account, spoken.view = "Kind.", "supports"
+    path = f"/cases/{j.case.reference}/assessment/report"
+
+    client.sign_in(j.cast.officer)
+    assert "Grace CANARY-NAME, for Sam: friend, since 2012. Talked to on" in client.get(path).page.text
+    client.sign_in(j.cast.panel_administrator)
+    text = client.get(path).page.text
+    assert "CANARY-NAME" not in text
+    assert "0 references on file, 1 referee talked to" in text
 
 
 def test_the_households_copy_has_the_reports_own_words_and_no_others(written, client):

@@ -152,6 +152,9 @@ def test_a_full_report_that_follows_a_brief_one_begins_with_what_that_rested_on(
     report = report_of(j)
     assert report.kind == "full"
     assert [(row.section, row.words) for row in evidence.evidence_of(report)] == [("suitability", "Of the brief one.")]
+    old = db.session.scalars(sa.select(ReportEvidence).where(ReportEvidence.report_id != report.id)).one()
+    with pytest.raises(queries.NothingThere):
+        j.do(evidence.remove_evidence, j.case, old, by=j.cast.officer)
 
 
 def test_the_database_refuses_evidence_that_points_at_nothing(writing):
@@ -287,6 +290,18 @@ def test_a_session_that_says_too_little_is_not_written_up(writing, change, field
 
     assert refused.value.field == field
     assert not sessions_of(j)[-1].is_held
+
+
+def test_only_an_assessor_plans_and_writes_up(writing):
+    j = writing
+    plan = SessionPlan(date(2026, 3, 1), None, (), ("caring",))
+
+    for member, refusal in (
+        (j.cast.other_officer, stage_two.NotAnAssessor), (j.cast.manager, stage_two.NotAnAssessor),
+        (j.cast.panel_administrator, NotPermitted), (j.cast.recruiter, NotPermitted),
+    ):  # fmt: skip
+        with pytest.raises(refusal):
+            j.do(sessions.plan_session, j.case, plan, by=member)
 
 
 def test_a_session_that_was_held_stays_in_the_record(writing):
