@@ -116,7 +116,7 @@ def test_a_household_walks_to_approval_through_the_pages(journey, client):
     send(client, f"{base}/panel", button="Put on the agenda", meeting_id=meeting_id)
     item = j.item()
     assert "Papers" in client.get(f"{meeting_path}?item={item.id}").page.text
-    send(client, f"{meeting_path}?item={item.id}", button="Papers of item 1 have gone")
+    j.papers_given()
     j.on("2026-04-20")
     client.sign_in(cast.panel_administrator)
     assert "Not open yet" in client.get(f"{meeting_path}?item={item.id}").page.text
