@@ -266,6 +266,7 @@ _WORDS = {
     "case_file": "Something about the case",
     "fact": "An answer",
     "deadline": "A clock",
+    "breach_reason": "Why a clock was missed",
     "task": "A task",
     "visit": "A visit",
     "outbound_message": "A letter",
