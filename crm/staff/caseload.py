@@ -251,15 +251,15 @@ def stuck(
 def officers(found: OpenApplications, *, now: datetime, today: date) -> list[OfficerRow]:
     """Everybody who may assess or has a household in hand, whoever has the most first. Five queries."""
     people = {user.id: (user.name, True) for user in staff_with_role(Role.OFFICER)}
-    enquiries = dict(read(_ENQUIRIES, {}).tuples().all())
+    enquiries = _counts(_ENQUIRIES)
     touched = {row.owner_id: row.last_at for row in read(_TOUCHED, {})}
-    over = dict(read(_OVER, {"today": today}).tuples().all())
-    visits = dict(read(_VISITS, {"now": now, "until": now + VISITS_WITHIN}).tuples().all())
+    over = _counts(_OVER, today=today)
+    visits = _counts(_VISITS, now=now, until=now + VISITS_WITHIN)
     hands: dict[int, Counter[str]] = {}
     for one in found.rows:
         if one.who_id is not None:
             hands.setdefault(one.who_id, Counter())[_stage_of(one)] += 1
-    missing = {*enquiries, *hands, *over, *visits} - people.keys() - {None}
+    missing = {*enquiries, *hands, *over, *visits} - people.keys()
     if missing:
         for row in read(_PEOPLE, {"ids": sorted(missing)}):
             people[row.id] = (row.name, row.active)
@@ -279,6 +279,11 @@ def officers(found: OpenApplications, *, now: datetime, today: date) -> list[Off
         for number, (name, is_here) in people.items()
     ]
     return sorted(rows, key=lambda row: (-row.households, row.name))
+
+
+def _counts(statement: Select[Any], **words: Any) -> dict[int, int]:
+    """How many of something each person has."""
+    return {row[0]: row[1] for row in read(statement, words) if row[0] is not None}
 
 
 def _stage_of(one: OpenApplication) -> str:

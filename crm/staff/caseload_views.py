@@ -10,9 +10,11 @@ from flask import Response, make_response, request
 
 from crm import policy
 from crm.access.guards import current_actor, requires
+from crm.assessments import queries as assessments
 from crm.assessments.caseload import MOST, open_applications
 from crm.cases import breaches
 from crm.cases.breaches import Missed
+from crm.cases.models import Case, Deadline
 from crm.cases.queries import case_for, case_head, clock_words
 from crm.clock import now_utc, today_in_london
 from crm.rules.breaches import BREACH_WORDS, PROMISED_CLOCKS, STATUTORY_CLOCKS, days_over, return_year
@@ -184,8 +186,16 @@ def clock_reason(reference: str, clock_id: int) -> Response:
         rule=rulebook.deadline(clock.rule),
         over=days_over(clock.due_on, clock.stopped_on, today=today),
         given=given,
+        said_before=_said_at_panel(case, clock),
     )
     return make_response(body, form.status)
+
+
+def _said_at_panel(case: Case, clock: Deadline) -> str | None:
+    """What was said for being late when the household was put on an agenda: about the same clock, by somebody else."""
+    if clock.rule not in ("panel_recommendation", "panel_papers"):
+        return None
+    return next((item.late_reason for item in assessments.items_of(case) if item.late_reason), None)
 
 
 # --- What an address says ---------------------------------------------------------------------------------------------
