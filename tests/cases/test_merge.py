@@ -767,3 +767,24 @@ def test_reasons_for_missed_clocks_follow_the_household_and_go_back_with_it(stal
         undo_merge(done, **by(cast.manager))
     assert reasons() == apart
     assert everything() == before
+
+
+def test_a_reason_goes_back_to_its_clock_though_that_has_another_number_by_now(stall_and_online, cast, freeze):
+    priya, tom = stall_and_online
+    freeze("2026-06-20 10:00")
+    with transaction():
+        gone = give_reason(tom, "first_contact", cast, "other", "Lost among the letters.").id
+        done = merge(priya, tom, cast)
+    with transaction():  # SQLite gives the number of the newest row again
+        db.session.add(
+            Deadline(
+                id=gone, case_id=priya.id, rule="recontact", edition="1", counted_from_on=date(2026, 6, 20),
+                due_on=date(2026, 9, 1), turn="service",
+            )
+        )  # fmt: skip
+    with transaction():
+        undo_merge(done, **by(cast.manager))
+    db.session.rollback()
+    clock = db.session.get(Deadline, db.session.scalars(sa.select(BreachReason)).one().deadline_id)
+    assert (clock.rule, clock.case_id) == ("first_contact", tom.id)
+    assert clock.id != gone
