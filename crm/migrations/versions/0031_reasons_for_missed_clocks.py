@@ -1,6 +1,6 @@
 """Why a clock was missed
 
-Revision: 0031, after 0029.
+Revision: 0031, after 0030.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from crm.db import UTCDateTime
 
 revision = "0031"
-down_revision = "0029"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 
