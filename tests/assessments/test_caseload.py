@@ -33,13 +33,13 @@ def deferred_past_the_limit(j: Journey) -> None:
     j.on("2026-04-20").in_assessment().obtain_all().passed()
     j.on("2026-11-02").stage_two().report().shared().observed().ready()
     item = j.listed(j.meeting("2026-12-09"))
-    j.on("2026-12-02").do(meetings.send_papers, j.case, item, by=j.cast.panel_administrator)
+    j.on("2026-12-02").papers_given()
     j.on("2026-12-09").do(
         meetings.defer_item, j.case, item, reasons="The panel wants a second medical opinion.",
         by=j.cast.panel_administrator,
     )  # fmt: skip
-    second = j.listed(j.meeting("2027-01-13"), late_reason="The first panel asked for a second medical opinion.")
-    j.on("2027-01-06").do(meetings.send_papers, j.case, second, by=j.cast.panel_administrator)
+    j.listed(j.meeting("2027-01-13"), late_reason="The first panel asked for a second medical opinion.")
+    j.on("2027-01-06").papers_given()
     j.on("2027-01-13").recommended()
 
 
