@@ -15,7 +15,7 @@ from crm.assessments import meetings, pack_worker, packs, stage_two
 from crm.assessments.household import NewMember
 from crm.assessments.models import PanelItem
 from crm.assessments.pack_contents import contents_of, digest_of
-from crm.assessments.pack_models import PackState, PanelPack, PanelPackCopy
+from crm.assessments.pack_models import PackState, PanelPack, PanelPackCopy, WhyWithdrawn
 from crm.assessments.packs import PapersNotReady
 from crm.assessments.referee_models import Referee, View
 from crm.audit import AuditEntry
@@ -327,6 +327,29 @@ def test_an_interest_closes_the_papers_at_once(listed, client):
     newer = listed.papers_given()
     assert client.get(address(listed, newer)).status_code == 404
     assert member.id not in {copy.user_id for copy in newer.copies}
+
+
+def test_a_copy_closes_by_itself_whatever_else_is_open(listed):
+    """The household closes to a member on the same days; the copy does not lean on that."""
+    pack = listed.papers_given()
+    item, member, gone = listed.item(), listed.panel["teacher"], listed.panel["chair"]
+    until = packs.open_until(item)
+
+    def opens(who, day=None):
+        return packs.may_open(who.actor, listed.case, item, pack, today=day or listed.today)
+
+    assert opens(member)
+    assert opens(member, until)
+    assert not opens(member, until + timedelta(days=1))
+    with transaction():
+        packs.take_back(item, WhyWithdrawn.INTEREST, now=now_utc(), user_ids=(gone.id,))
+    assert not opens(gone)
+    assert opens(member)
+    listed.do(meetings.declare_conflict, listed.case, item, user_id=member.id, what="A neighbour", by=member,
+              rulebook=False)  # fmt: skip
+    listed.look_again()
+    again = packs.packs_of(listed.item())[0]
+    assert {copy.user_id: copy.why_withdrawn for copy in again.copies}[member.id] == "interest"
 
 
 def test_who_is_seated_later_has_them_and_who_is_unseated_has_not(listed, client):

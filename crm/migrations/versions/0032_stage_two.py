@@ -1,6 +1,6 @@
 """Stage 2: sessions, what each statement of a report rests on, midway reviews and second opinions
 
-Revision: 0031, after 0030.
+Revision: 0032, after 0031.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from crm.db import UTCDateTime
 
-revision = "0031"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
