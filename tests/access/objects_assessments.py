@@ -223,6 +223,8 @@ def heading_of_case(world: World) -> dict[str, dict[str, Any]]:
 
 def evidence_of_case(world: World) -> dict[str, dict[str, Any]]:
     return _some(world, "reference", "evidence_id")
+
+
 def missed_clock_of_case(world: World) -> dict[str, dict[str, Any]]:
     return _some(world, "reference", "clock_id")
 
