@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -52,6 +53,48 @@ class Forecast:
         return self.panel_on > self.limit_on
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an application is: what its likely course is worked out from. ``due``: its running clocks by rule."""
+
+    tracks: Tracks
+    due: Mapping[str, date]
+    assessing_from_on: date | None
+    report_shared_on: date | None
+    observations_received_on: date | None
+    listed_for_on: date | None
+    """The meeting whose agenda it is on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The likely course: by when the checks are in, the report is out, the comments are back, and the panel meets."""
+
+    stage_one_by: date | None
+    report_by: date
+    comments_to: date
+    panel_on: date
+    is_meeting_planned: bool
+    """False where no meeting is planned that late: the day is then the first on which one could be held."""
+
+
+def likely_course(one: Progress, *, next_meetings: Sequence[date], today: date, rulebook: Rulebook) -> Course:
+    """What will come of an application if the service keeps its own targets from here on."""
+    one_over = one.tracks.get(TrackName.STAGE_ONE) in ("passed", "refused", "complete")
+    one_by = one.due.get("stage_one_target") or one.due.get("stage_one_decision")
+    if one_by is None and not one_over and one.assessing_from_on is None:
+        one_by = rulebook.due_on("stage_one_target", today)
+    report_by = one.report_shared_on or max(
+        one.due.get("stage_two_target") or rulebook.due_on("stage_two_target", max(one_by or today, today)), today
+    )
+    comments_to = one.observations_received_on or observations_ends(report_by, rulebook)[1]
+    if one.listed_for_on is not None:
+        return Course(one_by, report_by, comments_to, one.listed_for_on, is_meeting_planned=True)
+    earliest = rulebook.calendar.add(max(comments_to, today), rulebook.deadline("panel_papers").length)
+    meeting = next((day for day in next_meetings if day >= earliest), None)
+    return Course(one_by, report_by, comments_to, meeting or earliest, is_meeting_planned=meeting is not None)
+
+
 def forecast(
     known: Dossier,
     tracks: Tracks,
@@ -69,25 +112,27 @@ def forecast(
     application = known.application
     if application is None or application.ended_on is not None or known.application_due_on is None:
         return None
-    due = {clock.rule: clock.due_on for clock in clocks}
     one_over = tracks.get(TrackName.STAGE_ONE) in ("passed", "refused", "complete")
     started_one = application.assessing_from_on
-    one_by = due.get("stage_one_target") or due.get("stage_one_decision")
-    if one_by is None and not one_over and started_one is None:
-        one_by = rulebook.due_on("stage_one_target", today)
     started_two = since.get("stage_two")
     report = known.report
     shared = report.shared_on if report else None
-    report_by = shared or max(
-        due.get("stage_two_target") or rulebook.due_on("stage_two_target", max(one_by or today, today)), today
-    )
-    comments_to = (report.observations_received_on if report else None) or observations_ends(report_by, rulebook)[1]
     item = waiting_item(known.items)
-    if item is not None:
-        panel_on = item.meeting.meets_on
-    else:
-        earliest = rulebook.calendar.add(max(comments_to, today), rulebook.deadline("panel_papers").length)
-        panel_on = next((day for day in next_meetings if day >= earliest), earliest)
+    course = likely_course(
+        Progress(
+            tracks=tracks,
+            due={clock.rule: clock.due_on for clock in clocks},
+            assessing_from_on=started_one,
+            report_shared_on=shared,
+            observations_received_on=report.observations_received_on if report else None,
+            listed_for_on=item.meeting.meets_on if item else None,
+        ),
+        next_meetings=next_meetings,
+        today=today,
+        rulebook=rulebook,
+    )
+    one_by, report_by = course.stage_one_by, course.report_by
+    comments_to, panel_on = course.comments_to, course.panel_on
     limit = known.application_due_on
     first = min(application.received_on, today)
     last = max(limit, panel_on, today) + timedelta(days=10)

@@ -19,11 +19,13 @@ from crm.assessments.models import DECISION_WORDS, RECOMMENDATION_WORDS, Decisio
 from crm.assessments.stage_two import missing_sections, observations_ends
 from crm.assessments.terms import terms_of
 from crm.assessments.views import assessments
+from crm.cases import breaches
 from crm.cases.clocks import running_clocks
 from crm.cases.models import Case
-from crm.cases.queries import case_for, case_head, is_on_case
+from crm.cases.queries import case_for, case_head, clock_words, is_on_case
 from crm.clock import now_utc, today_in_london
 from crm.rules import transitions
+from crm.rules.breaches import days_over
 from crm.rules.permissions import Actor, Permission, Sensitivity, may_see
 from crm.rules.rulebook import Rulebook
 from crm.rules.stages import standing_words
@@ -252,8 +254,40 @@ def overview(reference: str) -> Response:
             (one, referees.standing_of(one, now=looking.now)) for one in referees.referees_of(case) if one.is_in_place
         ],
         documents=_documents(looking) if looking.actor.has(P.RECORD_CHECK) else [],
+        missed=_missed(looking),
         prepared=course_queries.prepared(case, course_queries.preparation_of(case), now=looking.now),
     )
+
+
+@dataclass(frozen=True)
+class MissedClock:
+    """A limit of law or standards that was missed, and the reason in force."""
+
+    id: int
+    what: str
+    due_on: date
+    days_over: int
+    is_running: bool
+    reason: breaches.GivenReason | None
+
+
+def _missed(looking: Looking) -> list[MissedClock]:
+    """What was missed on the way, the newest first. Two queries."""
+    clocks = breaches.missed_of(looking.case, today=looking.today)
+    reads = reads_report(looking) if clocks else False
+    given = breaches.reasons_of([clock.id for clock in clocks], with_words=reads)
+    in_force = {one.deadline_id: one for one in given if one.is_in_force}
+    return [
+        MissedClock(
+            id=clock.id,
+            what=clock_words(clock, looking.rulebook),
+            due_on=clock.due_on,
+            days_over=days_over(clock.due_on, clock.stopped_on, today=looking.today),
+            is_running=clock.stopped_on is None,
+            reason=in_force.get(clock.id),
+        )
+        for clock in clocks
+    ]
 
 
 def _documents(looking: Looking) -> list[tuple[str, list[documents.DocumentLine]]]:

@@ -28,6 +28,7 @@ from crm.cases.merge_rules import CASE, HOUSEHOLD, PERSON, Follows, Rule, column
 from crm.cases.models import (
     APPLICANT_ROLES,
     AssignmentRole,
+    BreachReason,
     Case,
     CaseAssignment,
     Consent,
@@ -617,8 +618,10 @@ def _settle_clocks(work: _Work, kept: Case, gone: Case) -> None:
         kept_is_new=kept.stages.get(TrackName.ENQUIRY) == "new",
         today=work.today,
     )
-    for row in [*rows[kept.id], *rows[gone.id]]:
+    every = [*rows[kept.id], *rows[gone.id]]
+    for row in every:
         if row["id"] in plan.taken_out:
+            _hand_reasons_on(work, row, [one for one in every if one["id"] not in plan.taken_out])
             work.journal.remove(table, row)
             continue
         if row["id"] in plan.stopped:
@@ -638,6 +641,17 @@ def _settle_clocks(work: _Work, kept: Case, gone: Case) -> None:
             case=kept,
         )
         work.journal.added(task)
+
+
+def _hand_reasons_on(work: _Work, clock: Row, staying: list[Row]) -> None:
+    """Why a clock was missed is kept with the one that counts the same thing on; there the reason in force stays."""
+    table, reason = _table("breach_reason"), BreachReason.__table__.c
+    same = [one for one in staying if one["rule"] == clock["rule"] and one["subject"] == clock["subject"]]
+    heir = min(same, key=lambda one: (one["stopped_on"] is not None, one["due_on"], one["id"]))
+    held = journals.rows_where(table, sa.and_(reason.deadline_id == heir["id"], reason.replaced_at.is_(None)))
+    for row in journals.rows_where(table, reason.deadline_id == clock["id"]):
+        replaced_at = work.now if held and row["replaced_at"] is None else row["replaced_at"]
+        work.journal.change(table, row, deadline_id=heir["id"], replaced_at=replaced_at)
 
 
 def _clock(row: Row) -> merging.Clock:

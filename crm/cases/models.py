@@ -30,6 +30,7 @@ from crm.cases.merge_models import FormerPerson as FormerPerson
 from crm.cases.merge_models import HouseholdMerge as HouseholdMerge
 from crm.cases.merge_models import MergeRow as MergeRow
 from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
+from crm.rules.breaches import BreachCode
 from crm.rules.permissions import Sensitivity
 from crm.rules.stages import TrackName
 
@@ -502,6 +503,44 @@ class Deadline(Base):
             "due_on",
             sqlite_where=text("stopped_on IS NULL"),
             postgresql_where=text("stopped_on IS NULL"),
+        ),
+        # What was done too late, among all that was done in time.
+        Index(
+            "ix_deadline_late",
+            "rule",
+            "due_on",
+            "id",
+            sqlite_where=text("stopped_on > due_on"),
+            postgresql_where=text("stopped_on > due_on"),
+        ),
+    )
+
+
+class BreachReason(RowKey, Base):
+    """Why a clock was missed, as a manager gave it. The newest is in force; those before it are kept."""
+
+    __tablename__ = "breach_reason"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    deadline_id: Mapped[int] = mapped_column(ForeignKey("deadline.id"))
+    code: Mapped[str] = mapped_column(String(20))
+    words_sealed: Mapped[str | None] = mapped_column(Text)
+    words = EncryptedText("words_sealed")
+    given_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    given_by_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+    replaced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    __table_args__ = (
+        one_of("code", BreachCode),
+        CheckConstraint("code <> 'other' OR words_sealed IS NOT NULL", name="other_says_what"),
+        CheckConstraint("replaced_at IS NULL OR replaced_at >= given_at", name="replaced_after_it_was_given"),
+        Index("ix_breach_reason_clock", "deadline_id", "id"),
+        Index(
+            "uq_breach_reason_in_force",
+            "deadline_id",
+            unique=True,
+            sqlite_where=text("replaced_at IS NULL"),
+            postgresql_where=text("replaced_at IS NULL"),
         ),
     )
 

@@ -46,6 +46,8 @@ class Undone:
     references: tuple[str, ...]
     kept_as_it_is: list[str] = field(default_factory=list)
     """What was changed since the merge and stays as it is now, in words."""
+    new_numbers: dict[tuple[str, Any], int] = field(default_factory=dict)
+    """Of rows whose number was given again meanwhile: by table and old number."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,9 @@ def _put_back(line: Line, done: Undone, *, answered: dict[int, tuple[date, str]]
     connection = db.session.connection()
     current = journals.row_at(line.table, line.key)
     if line.action == MergeAction.REMOVED:
-        _put_in(line, current is not None, answered=answered)
+        number = _put_in(line, current is not None, answered=answered)
+        if number is not None:
+            done.new_numbers[line.table.name, line.key[0]] = number
     elif line.action == MergeAction.ADDED:
         if current is None:
             return
@@ -194,6 +198,7 @@ def _put_back(line: Line, done: Undone, *, answered: dict[int, tuple[date, str]]
             done.kept_as_it_is.append(_words_of(line))
     elif line.action == MergeAction.CHANGED and current is not None:
         values, left = _values_to_restore(line, current)
+        values = {name: _as_numbered_now(line, name, value, done) for name, value in values.items()}
         if left:
             done.kept_as_it_is.append(_words_of(line))
         if values:
@@ -201,8 +206,16 @@ def _put_back(line: Line, done: Undone, *, answered: dict[int, tuple[date, str]]
             connection.execute(sa.update(line.table).where(journals.is_row(line.table, line.key)).values(stored))
 
 
-def _put_in(line: Line, taken: bool, *, answered: dict[int, tuple[date, str]]) -> None:
-    """A row is there again under its own number; one of a lesser thing whose number was given again gets a new one."""
+def _as_numbered_now(line: Line, name: str, value: Any, done: Undone) -> Any:
+    """What a column is set back to: where it names a row that got a new number, that number."""
+    for key in line.table.columns[name].foreign_keys:
+        value = done.new_numbers.get((key.column.table.name, value), value)
+    return value
+
+
+def _put_in(line: Line, taken: bool, *, answered: dict[int, tuple[date, str]]) -> int | None:
+    """A row is there again under its own number; one of a lesser thing whose number was given again gets a new one,
+    which is given back."""
     row = dict(line.before)
     if line.table.name == "deadline" and row["stopped_on"] is None and row["id"] in answered:
         row["stopped_on"], row["stopped_how"] = answered[row["id"]]
@@ -213,13 +226,14 @@ def _put_in(line: Line, taken: bool, *, answered: dict[int, tuple[date, str]]) -
     connection = db.session.connection()
     try:
         with connection.begin_nested():
-            connection.execute(
+            made = connection.execute(
                 sa.insert(line.table).values(journals.closed(line.table, row, row_key=row.get("row_key")))
             )
     except sa.exc.IntegrityError as fault:
         raise CannotUndo(
             f"{_what(line)} was taken by somebody else since the merge, so this merge can’t be undone as it stands."
         ) from fault
+    return int(made.inserted_primary_key[0]) if taken and made.inserted_primary_key else None
 
 
 def _values_to_restore(line: Line, current: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -266,6 +280,7 @@ _WORDS = {
     "case_file": "Something about the case",
     "fact": "An answer",
     "deadline": "A clock",
+    "breach_reason": "Why a clock was missed",
     "task": "A task",
     "visit": "A visit",
     "outbound_message": "A letter",

@@ -32,6 +32,7 @@ from crm.demo.lives import Fate, Life, Team
 from crm.demo.on_the_desk import lay_on_desks
 from crm.demo.own_choice import let_them_choose
 from crm.demo.twice import enter_twice
+from crm.demo.why_late import say_why
 from crm.enquiries import intake, mailings
 from crm.enquiries.mailing_readers import people_on_list
 from crm.enquiries.models import Mailing, MailingPurpose, MailingReader, MailingStep
@@ -79,6 +80,8 @@ PAUSED: tuple[tuple[str, str, int, int], ...] = (
     ("with_decision_maker", "approved", 215, 3),
     ("with_decision_maker", "proposed_no", 215, 1),
     ("", "proposed_no", 235, 2),
+    ("stage_two", "approved", 262, 1),
+    ("stage_two", "approved", 300, 1),
 )
 """Where some households stand still today, what is in store for them, how many days ago they came, and how many."""
 
@@ -149,6 +152,8 @@ def fill(
     photos = photograph()
     with transaction():
         hand_in_documents(users, photos, now=now)
+    with transaction():
+        say_why(users["manager"].as_actor(), now=now, today=today)
     with transaction():
         _write_to_many(users, now=now)
     with transaction():

@@ -120,6 +120,11 @@ class Life:
     deeds: list[references.Deed] = field(default_factory=list)
     """What their referees will do, the next first."""
 
+    @property
+    def snag(self) -> str:
+        """What goes wrong for some: a limit of law or standards that is missed by a few days."""
+        return ("", "papers", "stage_one", "telling")[self.number % 4]
+
     # --- time
 
     @property
@@ -395,6 +400,8 @@ class Life:
             raise NotYet
         self._gather_the_rest(officer)
         self.later(4, at_least=1)
+        if self.snag == "stage_one":
+            self.go_to(self.rulebook.calendar.add(self.day, 9))
         stage_one.pass_stage_one(self.case, actor=self.team.actor("manager"), **self.given)
         if "stage_two" not in self.case.stages:
             self.later(2, at_least=1)
@@ -408,6 +415,7 @@ class Life:
             sessions.append(self.day)
         if self.fate.ending == "withdrawn":
             self._withdraw()
+        self.pause("stage_two")
         self.later(10, at_least=4)
         stage_two.save_report(
             self.case,
@@ -447,7 +455,8 @@ class Life:
         item = meetings.list_case(
             self.case, meeting, late_reason="The health report came late.", actor=administrator, **self.given
         )
-        self.go_to(self.rulebook.calendar.back(meeting.meets_on, self.draw.choice([6, 7, 5])))
+        before = self.draw.choice([6, 7, 5])
+        self.go_to(self.rulebook.calendar.back(meeting.meets_on, 3 if self.snag == "papers" else before))
         pack = packs.ask_for_papers(self.case, item, actor=administrator, **self.given)
         contents = contents_of(self.case, item)
         content, pages = lay_out(contents, service=policy.service().name, now=self.now)
@@ -502,6 +511,8 @@ class Life:
             **self.given,
         )
         self.later(1)
+        if self.snag == "telling":
+            self.go_to(self.rulebook.calendar.add(self.day, 4))
         notices.tell_by_voice(
             self.case, told_on=self.day, method="phone", words=None, actor=self.team.actor(self.officer), **self.given
         )

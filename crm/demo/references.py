@@ -60,7 +60,7 @@ def name_one(life: Life, check: Check) -> None:
     given = draw.choice([one for one in cast.GIVEN if one not in givens])
     family = draw.choice([one for one in cast.FAMILY if one not in families and one.isascii()])
     mobile = draw.choice(cast.MOBILES)
-    taken = {one.phone for one in life.case.household.people}
+    taken = {one.phone for one in (*life.case.household.people, *referees.referees_of(life.case))}
     new = NewReferee(
         name=f"{given} {family}",
         relation=draw.choice(RELATIONS),

@@ -19,6 +19,7 @@ from crm.db import db
 from crm.portal.me import Me
 from crm.rules.application import PARTS
 from crm.rules.stages import TrackName
+from crm.rules.waiting import OnWhom, check_waits_for
 from crm.visits.models import Purpose, Visit, VisitStatus
 from crm.visits.queries import visits_of
 from crm.web.filters import clock_time, day, day_year, many, names
@@ -47,9 +48,6 @@ CHECK_WORDS: dict[str, str] = {
     "support_carer_dbs": "a check of whoever helps you",
 }
 """What a check is called to the one whom it is about."""
-BY_US = frozenset({"identity", "other_adults", "children", "accommodation", "relationships", "referees",
-                   "referee_interviews", "home_safety", "pets", "past_applications", "previous_service"})  # fmt: skip
-"""Checks that we make ourselves; the others wait for somebody else once they are asked for."""
 
 
 DECIDED = ("approved", "qd_issued", "representations", "irm", "refused")
@@ -176,9 +174,9 @@ def _turns(mine: Me, known: Dossier) -> tuple[Turn | None, Turn | None]:
         waiting = [check for check in known.needed_checks if check.received_on is None and _is_mine(mine, check)]
         waiting = [check for check in waiting if check.needed_from_on <= mine.today]
         for check in waiting:
-            with_others = check.requested_on is not None and check.item not in BY_US
+            whose = check_waits_for(check.item, is_asked_for=check.requested_on is not None)
             words = CHECK_WORDS.get(check.item, check.what)
-            (others if with_others else ours).append(words)
+            (ours if whose is OnWhom.ASSESSOR else others).append(words)
         ours = [f"We see to {names(list(dict.fromkeys(ours)))}"] if ours else []
         if stages.get(TrackName.STAGE_ONE) == "complete":
             ours.append("We tell you in writing if we can’t go on. If you hear nothing, we go on")

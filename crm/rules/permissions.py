@@ -101,6 +101,7 @@ class Permission(StrEnum):
 
     # Running the service
     CORRECT_STAGE = "correct_stage"
+    ANSWER_FOR_CLOCKS = "answer_for_clocks"  # see how everybody's cases go, and say why a clock was missed
     PREVIEW_LETTERS = "preview_letters"  # read the words of a letter as they would go to a household
     ASSIGN_CASES = "assign_cases"
     APPROVE_EXPORT = "approve_export"  # be the second person for a large file, or for writing to many
@@ -183,6 +184,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             P.GIVE_NOTICE,
             P.RECORD_POST,
             P.CORRECT_STAGE,
+            P.ANSWER_FOR_CLOCKS,
             P.PREVIEW_LETTERS,
             P.AGREE_MERGE,
             P.ASSIGN_CASES,

@@ -81,6 +81,7 @@ def _number_for(position: int) -> int:
 from crm.staff import (  # noqa: E402
     board_views,  # noqa: F401
     case_views,  # noqa: F401
+    caseload_views,  # noqa: F401
     edit_views,  # noqa: F401
     leave_views,  # noqa: F401
     letters_views,  # noqa: F401

@@ -21,7 +21,7 @@ from crm.assessments import (
 from crm.assessments.course_planning import CoursePlan, SessionPlan
 from crm.assessments.course_register import Mark
 from crm.assessments.referee_models import Referee
-from crm.cases.models import Case
+from crm.cases.models import Case, Deadline
 from crm.clock import now_utc, today_in_london
 from crm.db import db, transaction
 from crm.portal import signing_in
@@ -79,6 +79,7 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
                 "person_id": journey.case.household.people[0].id,
                 **_referee(journey),
                 **_document(journey),
+                **_missed_clock(journey),
             }
         journey = _journey(world)
         journey.invited(PRIYA, owner_id=world.cast.officer.id)
@@ -91,11 +92,12 @@ def _listed(world: World) -> dict[str, dict[str, Any]]:
             "person_id": journey.case.household.people[0].id,
             **_referee(journey),
             **_document(journey),
+            **_missed_clock(journey),
         }
         journey.do(withdrawal.withdraw, journey.case, code="AW3", withdrawn_on=today_in_london(), by=world.cast.manager)
     found["missing"] = {
         "reference": MISSING, "meeting_id": 999_999, "check_id": 999_999, "person_id": 999_999, "referee_id": 999_999,
-        "key": "x" * 22, "file_key": "x" * 22, "pack_id": 999_999,
+        "key": "x" * 22, "file_key": "x" * 22, "pack_id": 999_999, "clock_id": 999_999,
     }  # fmt: skip
     return found
 
@@ -121,6 +123,19 @@ def _document(journey: Journey) -> dict[str, Any]:
     while document_worker.scan_next(now_utc(), by=lambda _content: None):
         pass
     return {"key": version.document.public_id, "file_key": version.pages[0].public_id}
+
+
+def _missed_clock(journey: Journey) -> dict[str, Any]:
+    """A household that was told a decision three weeks late."""
+    today = today_in_london()
+    with transaction():
+        clock = Deadline(
+            case_id=journey.case.id, rule="oral_notice", edition="1", counted_from_on=today - timedelta(days=30),
+            due_on=today - timedelta(days=28), stopped_on=today - timedelta(days=7), stopped_how="met", turn="service",
+        )  # fmt: skip
+        db.session.add(clock)
+        db.session.flush()
+        return {"clock_id": clock.id}
 
 
 def _some(world: World, *names: str) -> dict[str, dict[str, Any]]:
@@ -170,6 +185,10 @@ def panel_pack(world: World) -> dict[str, dict[str, Any]]:
 
 def check_of_case(world: World) -> dict[str, dict[str, Any]]:
     return _some(world, "reference", "check_id")
+
+
+def missed_clock_of_case(world: World) -> dict[str, dict[str, Any]]:
+    return _some(world, "reference", "clock_id")
 
 
 def referee_of_case(world: World) -> dict[str, dict[str, Any]]:
@@ -297,6 +316,7 @@ OBJECTS = {
     "panel_pack": panel_pack,
     "check_of_case": check_of_case,
     "assessed_person": assessed_person,
+    "missed_clock_of_case": missed_clock_of_case,
     "referee_of_case": referee_of_case,
     "referee_check_of_case": referee_check_of_case,
     "reference_link": reference_link,

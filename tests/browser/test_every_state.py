@@ -83,6 +83,11 @@ stranger /reference/{secret.reference_begun}/children
 stranger /reference/{secret.reference_begun}/check
 stranger /reference/{secret.reference_begun}/later
 stranger /reference/told
+manager /caseload
+manager /caseload?on=manager&missed=promises
+manager /caseload/missed
+manager /cases/{stage_one_done}/clocks/{stage_one_done.clock_id}/reason
+manager /cases/{listed_today}/clocks/{listed_today.clock_id}/reason
 manager /cases/{gathering}/checks/{gathering.place_id}
 manager /cases/{gathering}/checks/{gathering.place_id}/referee
 manager /cases/{gathering}/documents
@@ -178,6 +183,8 @@ administrator /admin/settings/response
 administrator /admin/settings/wording
 """
 WITH_MISTAKES = """
+manager /caseload/missed
+manager /cases/{stage_one_done}/clocks/{stage_one_done.clock_id}/reason
 stranger /reference/{secret.reference}
 stranger /reference/{secret.reference_begun}/hard
 manager /cases/{gathering}/checks/{gathering.place_id}/referee

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from crm import policy
 from crm.calendars.models import CalendarObject
-from crm.cases import queries
+from crm.cases import breaches, queries
 from crm.cases.change_stage import CaseHasMovedOn
 from crm.cases.clocks import running_clocks
 from crm.cases.consents import consents_in_force, record_consent
@@ -20,8 +20,10 @@ from crm.cases.merge import CannotMerge, CannotMove, merge_households, merge_peo
 from crm.cases.merge_choices import MergeChoices
 from crm.cases.models import (
     AssignmentRole,
+    BreachReason,
     Case,
     Channel,
+    Deadline,
     Enquiry,
     FormerCase,
     Household,
@@ -721,3 +723,68 @@ def test_what_a_merge_keeps_is_sealed(stall_and_online, cast):
 
     assert "Hale" not in text
     assert "900118" not in text
+
+
+# --- Why a clock was missed -------------------------------------------------------------------------------------------
+
+
+def give_reason(case, rule, cast, code="service_capacity", words=None):
+    clock = queries.deadline_of(case, rule)
+    breaches.give_reason(case, clock, code=code, words=words, **by(cast.manager))
+    return clock
+
+
+def reasons():
+    db.session.rollback()
+    rows = db.session.scalars(sa.select(BreachReason).order_by(BreachReason.id)).all()
+    return [
+        (row.code, row.words, row.replaced_at is None, db.session.get(Deadline, row.deadline_id).case_id)
+        for row in rows
+    ]
+
+
+def test_reasons_for_missed_clocks_follow_the_household_and_go_back_with_it(stall_and_online, cast, freeze):
+    priya, tom = stall_and_online
+    freeze("2026-06-20 10:00")  # both first contacts and both visits are over
+    with transaction():
+        give_reason(priya, "first_contact", cast, words="Nobody was in the office.")
+        give_reason(tom, "first_contact", cast, "other", "We took them for one household.")
+        give_reason(tom, "initial_visit", cast, "applicant_break")
+    apart = reasons()
+    before = everything()
+    with transaction():
+        done = merge(priya, tom, cast)
+
+    # The clock of the first touch runs on with its own reason; what was said of the other's is kept beside it.
+    together = reasons()
+    assert [(code, words, counts) for code, words, counts, _case in together] == [
+        ("service_capacity", "Nobody was in the office.", True),
+        ("other", "We took them for one household.", False),
+        ("applicant_break", None, True),
+    ]
+    assert {case for *_, case in together} == {priya.id}
+    with transaction():
+        undo_merge(done, **by(cast.manager))
+    assert reasons() == apart
+    assert everything() == before
+
+
+def test_a_reason_goes_back_to_its_clock_though_that_has_another_number_by_now(stall_and_online, cast, freeze):
+    priya, tom = stall_and_online
+    freeze("2026-06-20 10:00")
+    with transaction():
+        gone = give_reason(tom, "first_contact", cast, "other", "Lost among the letters.").id
+        done = merge(priya, tom, cast)
+    with transaction():  # SQLite gives the number of the newest row again
+        db.session.add(
+            Deadline(
+                id=gone, case_id=priya.id, rule="recontact", edition="1", counted_from_on=date(2026, 6, 20),
+                due_on=date(2026, 9, 1), turn="service",
+            )
+        )  # fmt: skip
+    with transaction():
+        undo_merge(done, **by(cast.manager))
+    db.session.rollback()
+    clock = db.session.get(Deadline, db.session.scalars(sa.select(BreachReason)).one().deadline_id)
+    assert (clock.rule, clock.case_id) == ("first_contact", tom.id)
+    assert clock.id != gone

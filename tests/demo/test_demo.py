@@ -11,19 +11,21 @@ import sqlalchemy as sa
 from crm import demo, reconcile
 from crm.access.models import User
 from crm.access.queries import leave_between
+from crm.cases.breaches import missed_clocks
 from crm.cases.keys import phone_key
 from crm.cases.models import Case, Household, Person
 from crm.cases.replies import tray
 from crm.delivery import MessageStatus, OutboundMessage
 from crm.demo.people import MOBILES
 from crm.events.sheet_models import SheetLine
+from crm.rules.breaches import STATUTORY_CLOCKS
 from crm.visits.models import VisitOffer
 
 
 def test_a_small_service_can_be_made_and_nothing_of_it_goes_out(app, session, rounds):
     now = datetime(2027, 1, 2, 23, 30, tzinfo=UTC)  # a Saturday night between two bank holidays
 
-    demo.fill(households=(many := rounds(29, 400)), now=now, strict=True)
+    demo.fill(households=(many := rounds(31, 400)), now=now, strict=True)
 
     some_more = 10  # entered twice and not merged, handed in by the website: a few that no life is told of
     assert many <= session.scalar(sa.select(sa.func.count(Case.id))) <= many + some_more
@@ -34,6 +36,9 @@ def test_a_small_service_can_be_made_and_nothing_of_it_goes_out(app, session, ro
     assert reconcile.find_faults(today=now.date()) == []
     places = set(session.scalars(sa.select(Case.place)))
     assert {"new", "contacted", "visited", "received", "with_decision_maker"} <= places
+    late = missed_clocks(STATUTORY_CLOCKS, today=now.date(), limit=100)
+    assert {row.code is None for row in late} == {True, False}, "some have their reason, some have not"
+    assert any(row.stopped_on is None for row in late)
     choosing = session.scalars(sa.select(VisitOffer).where(VisitOffer.is_asked).order_by(VisitOffer.id)).all()
     assert [one.asked_at is not None for one in choosing] == [False, False, True]
 

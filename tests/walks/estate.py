@@ -45,7 +45,7 @@ from crm.assessments.terms import Terms
 from crm.calendars import busy_calendars, feeds
 from crm.calendars.invitations import objects_of_visit
 from crm.calendars.itip import Answer
-from crm.cases import contact, contact_links, replies
+from crm.cases import breaches, contact, contact_links, replies
 from crm.cases.campaigns import create_campaign
 from crm.cases.facts import state_fact
 from crm.cases.merge_choices import MergeChoices
@@ -516,6 +516,17 @@ class Builder:
             withdrawal.withdraw, withdrawn.case, code="AW3", withdrawn_on=withdrawn.today, by=self.cast.manager
         )
 
+    def missed(self) -> None:
+        """A Stage 1 decision that is late and nobody said why, and late papers with the reason."""
+        for key, rule in (("stage_one_done", "stage_one_decision"), ("listed_today", "panel_papers")):
+            made = self.journeys[key]
+            clock = next(one for one in breaches.missed_of(made.case, today=made.today) if one.rule == rule)
+            self.estate.homes[key].values["clock_id"] = clock.id
+            if key == "listed_today":
+                made.do(
+                    breaches.give_reason, made.case, clock, code="other", words=word("words", key), by=self.cast.manager
+                )
+
     def _newest_letter(self, key: str) -> None:
         home = self.estate.homes[key]
         home.values["letter_id"] = db.session.scalars(
@@ -812,6 +823,7 @@ def build(app: flask.Flask) -> Estate:
             builder.clock("2026-07-06 10:00")
             builder.referees()
             builder.panels()
+            builder.missed()
             builder.courses()
             builder.others()
             builder.merges()

@@ -174,6 +174,9 @@ applicant /my/documents/home
 applicant /my/documents/other-{applicant_id}
 applicant /my/message
 partner /my/sign
+manager /caseload/missed
+manager /cases/{stage_one_done}/clocks/{stage_one_done.clock_id}/reason
+manager /cases/{listed_today}/clocks/{listed_today.clock_id}/reason
 officer /cases/{gathering}/documents
 officer /cases/{gathering}/documents/{gathering.document_key}
 officer /cases/{gathering}/documents/other-{gathering.adult_id}
