@@ -12,6 +12,9 @@ SEATS = (
     ("Parveen Dhillon", "Member", True, False, "Education"),
     ("Tom Whitfield", "Member", True, False, "Care-experienced"),
 )
+MEMBERS = tuple(
+    f"{who}@example.org" for who in ("chair", "social.worker", "carer.member", "teacher", "panel.member")
+)
 
 
 def meeting_is_planned(story: Story) -> None:
@@ -42,9 +45,18 @@ def papers_go_out(story: Story) -> None:
     story.clock.to("2026-09-09 09:00")
     gwen = story.at_work("panel_administrator")
     gwen.goes_to("Panel").press("Wednesday 16 September 2026")
-    gwen.press("have gone").sees("Kept: the members have the papers")
+    gwen.press("Put the papers together").sees("Ready to give to the members").sees_not("Open the papers")
+    gwen.press("Give them to the members").sees("The members have the papers", "Not opened yet")
+    for address in MEMBERS:
+        story.post.wait(address, "Papers for the panel of Wednesday 16 September")
     member = story.at_work("chair")
     member.goes_to("Panel").press("Wednesday 16 September 2026").sees(story.household)
+    member.sees("Your copy is open until Thursday 17 September")
+    with member.page.expect_download() as papers:
+        member.page.get_by_role("button", name="Open the papers (PDF)").click()
+    assert papers.value.suggested_filename == f"{story.reference}-panel-papers-1.pdf"
+    gwen = story.at_work("panel_administrator")
+    gwen.goes_to("Panel").press("Wednesday 16 September 2026").sees("Opened Wed 9 September")
 
 
 def panel_meets(story: Story) -> None:
@@ -113,7 +125,7 @@ def all_of_it_shows(story: Story) -> None:
     officer.sees("Notice of approval", "Invitation to apply").sees_not("Waiting to go", "Could not be delivered")
     sent = officer.page.locator("tbody tr", has_text="Email").count()
     # The officer's mornings are about everybody's day, and stand on no case.
-    to_all = [letter for address in (PRIYA, SAM, "officer@example.org") for letter in story.post.to(address)]
+    to_all = [letter for address in (PRIYA, SAM, "officer@example.org", *MEMBERS) for letter in story.post.to(address)]
     arrived = len([letter for letter in to_all if not str(letter["subject"]).startswith("Your day, ")])
     assert sent == arrived, f"{sent} letters by email are on file, {arrived} arrived"
 
