@@ -27,6 +27,7 @@ from crm.assessments.models import (
     ReportSection,
 )
 from crm.assessments.stage_two import observations_ends
+from crm.assessments.stage_two_models import ReportEvidence
 from crm.cases.models import AssignmentRole, Band, Case, CaseAssignment, Deadline, Household, Person, Track
 from crm.db import no_more_than, our_word, read
 from crm.rules.breaches import STATUTORY_CLOCKS
@@ -172,7 +173,9 @@ def _standing(one: _Beside, rulebook: Rulebook) -> Standing:
 
 
 def _is_whole(report: Any) -> bool:
-    return bool(report.has_suitability) if report.kind == ReportKind.BRIEF else report.written == len(REPORT_SECTIONS)
+    if report.kind == ReportKind.BRIEF:
+        return bool(report.has_suitability)
+    return bool(report.written == len(REPORT_SECTIONS) == report.rests_on)
 
 
 def _moved_on(one: _Beside) -> date:
@@ -239,6 +242,7 @@ def _checks_of(application_ids: Iterable[int]) -> Iterable[Any]:
 _CASE, _HOME, _USER, _TRACK = Case.__table__.c, Household.__table__.c, User.__table__.c, Track.__table__.c
 _CLOCK, _PART, _PERSON = Deadline.__table__.c, CaseAssignment.__table__.c, Person.__table__.c
 _APPLIED, _CHECK, _REPORT = Application.__table__.c, Check.__table__.c, AssessmentReport.__table__.c
+_EVIDENCE = ReportEvidence.__table__.c
 _SECTION, _ITEM, _MEETING = ReportSection.__table__.c, PanelItem.__table__.c, PanelMeeting.__table__.c
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _TODAY = bindparam("today", type_=Date)
@@ -278,6 +282,10 @@ _REPORTS = (
         .where(_WRITTEN, _SECTION.name == our_word("suitability"))
         .scalar_subquery()
         .label("has_suitability"),
+        select(func.count(_EVIDENCE.section.distinct()))
+        .where(_EVIDENCE.report_id == _REPORT.id)
+        .scalar_subquery()
+        .label("rests_on"),
     )
     .where(_REPORT.case_id.in_(_IDS))
     .order_by(_REPORT.id)

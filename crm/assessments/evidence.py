@@ -280,6 +280,12 @@ def of_section(report: AssessmentReport, section: str) -> list[ReportEvidence]:
     return [row for row in evidence_of(report) if row.section == section]
 
 
+def key_of(row: ReportEvidence) -> str:
+    """The key of the record it points at; of something else, in words, none has it."""
+    kind = EvidenceKind(row.kind)
+    return f"{kind}:{getattr(row, POINTS_AT[kind])}" if kind in POINTS_AT else OTHER
+
+
 def evidence_with(case: Case, evidence_id: int) -> ReportEvidence:
     """One piece of evidence of this household's newest report. Raises NothingThere."""
     row = db.session.get(ReportEvidence, evidence_id)
@@ -320,7 +326,7 @@ def shown_to(actor: Actor, case: Case, rows: Iterable[ReportEvidence], *, on_cas
 
 def _shown(actor: Actor, row: ReportEvidence, sources: dict[str, Source], *, on_case: bool) -> Shown:
     kind = EvidenceKind(row.kind)
-    source = sources.get(f"{kind}:{getattr(row, POINTS_AT[kind])}") if kind in POINTS_AT else None
+    source = sources.get(key_of(row))
     # A record that is not of this household any more is held as closely as any.
     is_lost = source is None and kind is not EvidenceKind.OTHER
     sensitivity = source.sensitivity if source else Sensitivity.OFFENCE if is_lost else Sensitivity.PERSONAL

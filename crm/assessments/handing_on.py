@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from crm import policy
@@ -69,7 +69,7 @@ def approval_of(case: Case, *, today: date) -> dict[str, Any]:
     }
 
 
-def papers_for_review(case: Case) -> dict[str, Any]:
+def papers_for_review(case: Case, *, now: datetime) -> dict[str, Any]:
     """What goes to the Independent Review Mechanism, as the papers' data. Raises NothingToHandOn."""
     known = dossier_of(case)
     answer, determination = known.answer, known.determination
@@ -77,7 +77,7 @@ def papers_for_review(case: Case) -> dict[str, Any]:
     item = _item_of(known.items, determination)
     if answer is None or answer.kind != AnswerKind.IRM or determination is None or notice is None or item is None:
         raise NothingToHandOn("The household has not asked for an independent review, so no papers go to one.")
-    return contents_for_review(case, item, decision=determination, notice=notice, asked_on=answer.received_on)
+    return contents_for_review(case, item, decision=determination, notice=notice, asked_on=answer.received_on, now=now)
 
 
 def _item_of(items: list[PanelItem], determination: Decision | None) -> PanelItem | None:

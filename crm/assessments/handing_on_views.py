@@ -50,7 +50,7 @@ def review_papers(reference: str) -> Response:
     looking = look(reference)
     if not shows_reference(looking, None):
         raise CaseNotFound
-    contents = handing_on.papers_for_review(looking.case)
+    contents = handing_on.papers_for_review(looking.case, now=looking.now)
     saw(
         case_id=looking.case.id,
         subject=f"case:{looking.case.reference}",

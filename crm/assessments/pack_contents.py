@@ -16,7 +16,7 @@ from typing import Any
 import pikepdf
 
 from crm.access.queries import names_of
-from crm.assessments import checks, referees
+from crm.assessments import checks, evidence, referees, report_shape
 from crm.assessments.models import (
     CHECK_RESULT_WORDS,
     REPORT_SECTIONS,
@@ -31,6 +31,7 @@ from crm.assessments.models import (
 from crm.assessments.queries import answer_of, application_limit, checks_of, live_people, report_with, the_application
 from crm.assessments.referee_models import RELATION_WORDS, VIEW_WORDS, Referee, Relation, View
 from crm.assessments.referee_questions import read_reference, written_by
+from crm.assessments.stage_two_models import EVIDENCE_WORDS, SAID_AS_WORDS, EvidenceKind, SaidAs
 from crm.assessments.terms import terms_of
 from crm.cases.models import ROLE_WORDS, Case, Person, PersonRole
 from crm.clock import london_date
@@ -40,8 +41,9 @@ from crm.rules.permissions import Sensitivity
 from crm.typeset import write_pdf
 
 
-def contents_of(case: Case, item: PanelItem) -> dict[str, Any]:
-    """All that the papers of an item say, as plain data: front sheet, people, checks, report, observations, references.
+def contents_of(case: Case, item: PanelItem, *, now: datetime) -> dict[str, Any]:
+    """All that the papers of an item say, as plain data: front sheet, people, report and what it rests on, what
+    supports it, observations, checks, references.
 
     The same things on file give the same data, so that papers which were overtaken are known.
     """
@@ -63,13 +65,14 @@ def contents_of(case: Case, item: PanelItem) -> dict[str, Any]:
                 ("The panel is asked for", _asked_for(report, item)),
                 ("Why it comes late", item.late_reason or ""),
             ],
+            now=now,
         ),
         "representations": _paragraphs(answer.said) if answer is not None else [],
     }
 
 
 def contents_for_review(
-    case: Case, item: PanelItem, *, decision: Decision, notice: Notice, asked_on: date
+    case: Case, item: PanelItem, *, decision: Decision, notice: Notice, asked_on: date, now: datetime
 ) -> dict[str, Any]:
     """What goes to the Independent Review Mechanism: what the panel had before it, and what came later. Neither the
     panel's minutes nor how it argued (GOV.UK, IRM: guidance for fostering services)."""
@@ -88,17 +91,19 @@ def contents_for_review(
                 ("Our notice is dated", date_year(notice.noticed_on)),
                 ("They asked for a review", date_year(asked_on)),
             ],
+            now=now,
         ),
         "representations": [],
     }
 
 
-def _of_household(case: Case, item: PanelItem, about: list[tuple[str, str]]) -> dict[str, Any]:
+def _of_household(case: Case, item: PanelItem, about: list[tuple[str, str]], *, now: datetime) -> dict[str, Any]:
     report = report_with(item.report_id)
     application = the_application(case)
     people = live_people(case)
     names = names_of([report.written_by_id, report.countersigned_by_id or 0])
     limit = application_limit(case)
+    rests_on = _rests_on(case, report)
     front = [
         ("Applicants", and_list([one.full_name for one in people if one.is_applicant])),
         ("Reference", case.reference),
@@ -121,14 +126,17 @@ def _of_household(case: Case, item: PanelItem, about: list[tuple[str, str]]) -> 
         "checks": _checks(checks_of(application), people),
         "report_title": "Brief report" if report.kind == ReportKind.BRIEF else "Assessment report",
         "report": [
-            [heading, _paragraphs(text)]
+            [heading, _paragraphs(text), rests_on.get(name, [])]
             for name, (heading, _hint) in REPORT_SECTIONS.items()
             for text in [{section.name: section.text for section in report.sections}.get(name)]
             if text
         ],
+        "supporting": _supporting(report_shape.shape_of(case, report, now=now, reads_references=False)),
         "observations": _paragraphs(report.observations),
         "observations_on": date_year(report.observations_received_on) if report.observations_received_on else "",
-        "references": [_reference(one) for one in referees.referees_of(case, application.id) if _has_spoken(one)],
+        "references": [
+            _reference(one) for one in referees.referees_of(case, application.id) if report_shape.has_spoken(one)
+        ],
     }
 
 
@@ -201,8 +209,53 @@ def _check(check: Check) -> dict[str, Any]:
     }
 
 
-def _has_spoken(referee: Referee) -> bool:
-    return referee.is_in_place and (referee.is_submitted or referee.held_on is not None)
+def _rests_on(case: Case, report: AssessmentReport) -> dict[str, list[str]]:
+    """What each heading is linked to: which record, its day, and whether it is fact, opinion or what others said. What
+    it shows is in the report's own words."""
+    rows = evidence.evidence_of(report)
+    sources = evidence.sources_of(case, {EvidenceKind(row.kind) for row in rows})
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        kind = EvidenceKind(row.kind)
+        source = sources.get(evidence.key_of(row))
+        title = source.title if source is not None else row.other_source or EVIDENCE_WORDS[kind]
+        on = f", {date_year(source.on)}" if source is not None and source.on is not None else ""
+        line = f"{title}{on}: {SAID_AS_WORDS[SaidAs(row.said_as)].lower()}"
+        lines = found.setdefault(row.section, [])
+        if line not in lines:
+            lines.append(line)
+    return found
+
+
+def _supporting(shape: report_shape.Shape) -> list[list[Any]]:
+    """Preparation, the home, and the looks from outside: each with its lines."""
+    prepared = [f"{one.person.given_name}: {one.words.lower()}" for one in shape.prepared]
+    found: list[list[Any]] = [["Preparation", prepared]]
+    if shape.home is not None:
+        home, seen = shape.home, date_year(shape.home.seen_on)
+        in_order = sum(line.state == "ok" for line in home.lines)
+        found.append(
+            [
+                "Health and safety at home",
+                [
+                    f"Looked at on {seen} by {shape.names.get(home.seen_by_id, '')}.",
+                    *(
+                        f"{label}: {f'tested in front of our officer on {seen}' if tested else 'not seen tested'}"
+                        for label, tested in home.alarms
+                    ),
+                    *(
+                        f"{line.label}: {line.todo or 'to do'}{f', by {date_year(line.by)}' if line.by else ''}"
+                        for line in home.lines
+                        if line.state == "to_do"
+                    ),
+                    f"{in_order} of {len(home.lines)} things were in order.",
+                ],
+            ]
+        )
+    for one in shape.reviews:
+        who = f"{date_year(one.review.held_on)}, {shape.names.get(one.review.by_id, '')}."
+        found.append([one.title, [f"{who} {one.outcome}".strip(), *_paragraphs(one.review.words)]])
+    return [[label, lines] for label, lines in found if lines]
 
 
 def _reference(referee: Referee) -> dict[str, Any]:

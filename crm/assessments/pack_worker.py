@@ -84,7 +84,7 @@ def _put_together(pack_id: int, now: datetime) -> tuple[bytes, int, str]:
     """The PDF, how many pages it has, and the digest of what it says."""
     pack = db.session.get_one(PanelPack, pack_id)
     item = db.session.get_one(PanelItem, pack.item_id)
-    contents = contents_of(db.session.get_one(Case, item.case_id), item)
+    contents = contents_of(db.session.get_one(Case, item.case_id), item, now=now)
     service = str(policy.service().name)
     end_read()
     with transaction():

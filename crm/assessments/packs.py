@@ -115,7 +115,7 @@ def give_out(case: Case, item: PanelItem, *, actor: Actor, now: datetime, today:
             if pack is not None and pack.state == PackState.WAITING
             else "Put the papers together first."
         )
-    if pack.digest != digest_of(contents_of(case, item)):
+    if pack.digest != digest_of(contents_of(case, item, now=now)):
         raise PapersNotReady(
             "Something on file has changed since these papers were put together. Put them together again."
         )

@@ -84,7 +84,7 @@ class Shape:
 def shape_of(case: Case, report: AssessmentReport | None, *, now: datetime, reads_references: bool) -> Shape:
     """Everything round the headings, read in a fixed number of queries."""
     application = the_application(case)
-    spoken = [one for one in referees.referees_of(case, application.id) if _has_spoken(one)]
+    spoken = [one for one in referees.referees_of(case, application.id) if has_spoken(one)]
     found = review_queries.reviews_of(application)
     home = home_visits.home_checks(case)
     return Shape(
@@ -145,7 +145,8 @@ def _checks(case: Case, found: Sequence[Check]) -> list[CheckGroup]:
     return groups
 
 
-def _has_spoken(referee: Referee) -> bool:
+def has_spoken(referee: Referee) -> bool:
+    """Whether there is a reference of theirs, in writing or told."""
     return referee.is_in_place and (referee.is_submitted or referee.held_on is not None)
 
 

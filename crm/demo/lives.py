@@ -464,7 +464,7 @@ class Life:
         before = self.draw.choice([6, 7, 5])
         self.go_to(self.rulebook.calendar.back(meeting.meets_on, 3 if self.snag == "papers" else before))
         pack = packs.ask_for_papers(self.case, item, actor=administrator, **self.given)
-        contents = contents_of(self.case, item)
+        contents = contents_of(self.case, item, now=self.now)
         content, pages = lay_out(contents, service=policy.service().name, now=self.now)
         packs.keep_made(pack, content, pages=pages, digest=digest_of(contents), now=self.now)
         meetings.send_papers(

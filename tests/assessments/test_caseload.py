@@ -9,8 +9,10 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from crm.assessments import checks, meetings
+from crm.assessments import checks, meetings, stage_two
 from crm.assessments.caseload import open_applications
+from crm.assessments.models import REPORT_SECTIONS
+from crm.assessments.terms import Terms
 from crm.audit.models import AuditEntry
 from crm.cases import breaches
 from crm.cases.change_stage import CaseHasMovedOn
@@ -295,6 +297,22 @@ def test_what_stands_still_says_for_whom_since_when_and_for_how_many_days(journe
     j.obtain(dbs)
     (row,) = still(j).rows
     assert (row.on, row.days) == ("Our assessor", 0)
+
+
+def test_a_report_waits_for_its_manager_once_it_is_written_and_rests_on_something(journey):
+    """As countersigning asks for it: nobody is told that it is their turn before it is."""
+    j = journey.walk(to_assessment).obtain_all().passed().stage_two()
+
+    def turn():
+        found = open_applications(today=j.today, rulebook=j.rulebook)
+        return next(one.waiting.on for one in found.rows if one.case_id == j.case.id)
+
+    sections = dict.fromkeys(REPORT_SECTIONS, "As it is.")
+    assert turn() == OnWhom.ASSESSOR
+    j.do(stage_two.save_report, j.case, by=j.cast.officer, kind="full", sections=sections, terms=Terms())
+    assert turn() == OnWhom.ASSESSOR
+    j.evidence()
+    assert turn() == OnWhom.MANAGER
 
 
 def test_the_page_filters_by_links_and_leads_to_what_is_to_be_done(journey, client):
