@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, current_app, g, make_response, request
+from flask import Response, current_app, g, request
 from sqlalchemy import select
 
 from crm.access.guards import requires
@@ -30,6 +30,7 @@ from crm.files.models import StoredFile
 from crm.rules.documents import KINDS_BY_NAME, STANDING_WORDS, Standing
 from crm.rules.permissions import Permission, Sensitivity, may_see
 from crm.rules.refusal import Refusal
+from crm.web.attachments import attachment
 from crm.web.forms import BaseForm
 from crm.web.notices import tell
 from crm.web.pages import see_other
@@ -253,11 +254,7 @@ def fetch_file(reference: str, key: str, file_key: str) -> Response:
         raise DocumentNotFound  # one that is held is not there for anybody
     stored = db.session.get_one(StoredFile, page.file_id)
     saw(case_id=looking.case.id, subject=documents.subject_of(document), kinds=_kinds(line))
-    response = make_response(stored.content or b"")
-    response.headers["Content-Type"] = stored.media
-    response.headers["Content-Disposition"] = f"attachment; filename={_file_name(looking, page, stored)}"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    return attachment(stored.content or b"", stored.media, _file_name(looking, page, stored))
 
 
 def _file_name(looking: Looking, page: DocumentFile, stored: StoredFile) -> str:

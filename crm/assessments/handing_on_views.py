@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from flask import Response, make_response
+from flask import Response
 
 from crm import policy
 from crm.access.guards import requires
@@ -15,17 +15,10 @@ from crm.assessments.referee_views import shows_reference
 from crm.assessments.views import assessments
 from crm.cases.queries import CaseNotFound
 from crm.rules.permissions import Permission, Sensitivity
+from crm.web.attachments import attachment
 from crm.web.sightings import records_view, saw
 
 P = Permission
-
-
-def _file(content: bytes, media: str, name: str) -> Response:
-    response = make_response(content)
-    response.headers["Content-Type"] = media
-    response.headers["Content-Disposition"] = f"attachment; filename={name}"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
 
 
 @assessments.get("/cases/<reference>/approval.json")
@@ -39,7 +32,7 @@ def approval_file(reference: str) -> Response:
     approval = handing_on.approval_of(looking.case, today=looking.today)
     saw(case_id=looking.case.id, subject=f"case:{looking.case.reference}")
     content = json.dumps(approval, ensure_ascii=False, indent=2).encode()
-    return _file(content, "application/json", f"{looking.case.reference}-approval.json")
+    return attachment(content, "application/json", f"{looking.case.reference}-approval.json")
 
 
 @assessments.get("/cases/<reference>/answer/papers.pdf")
@@ -57,4 +50,4 @@ def review_papers(reference: str) -> Response:
         kinds=(Sensitivity.REFERENCE, Sensitivity.HEALTH),
     )
     content, _pages = lay_out(contents, service=str(policy.service().name), now=looking.now)
-    return _file(content, "application/pdf", f"{looking.case.reference}-review-papers.pdf")
+    return attachment(content, "application/pdf", f"{looking.case.reference}-review-papers.pdf")

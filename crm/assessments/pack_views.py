@@ -18,6 +18,7 @@ from crm.audit.queries import first_looks
 from crm.cases.models import Case
 from crm.clock import today_in_london
 from crm.rules.permissions import Permission, Sensitivity
+from crm.web.attachments import attachment
 from crm.web.notices import tell
 from crm.web.pages import render, see_other
 from crm.web.sightings import records_view, saw
@@ -103,10 +104,5 @@ def open_papers(reference: str, pack_id: int) -> Response:
         subject=packs.subject_of(pack),
         kinds=(Sensitivity.REFERENCE, Sensitivity.HEALTH),
     )
-    response = make_response(packs.content_of(pack))
-    response.headers["Content-Type"] = "application/pdf"
-    response.headers["Content-Disposition"] = (
-        f"attachment; filename={looking.case.reference}-panel-papers-{pack.number}.pdf"
-    )
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    name = f"{looking.case.reference}-panel-papers-{pack.number}.pdf"
+    return attachment(packs.content_of(pack), "application/pdf", name)
