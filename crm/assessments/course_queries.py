@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import bindparam, func, select, tuple_
 from sqlalchemy.orm import joinedload, selectinload
 
 from crm.access.queries import names_of, staff_who_may
@@ -346,18 +346,7 @@ class OnCourse:
 
 def preparation_of(case: Case) -> list[OnCourse]:
     """Every course of a household, the latest first, with notes and certificates. A fixed number of queries."""
-    places = list(
-        db.session.scalars(
-            select(CoursePlace)
-            .where(CoursePlace.case_id == case.id)
-            .options(
-                joinedload(CoursePlace.person),
-                joinedload(CoursePlace.course).selectinload(PrepCourse.sessions),
-                joinedload(CoursePlace.course).selectinload(PrepCourse.facilitators),
-            )
-            .order_by(CoursePlace.id)
-        )
-    )
+    places = list(db.session.scalars(_PLACES, {"case_id": case.id}))
     if not places:
         return []
     courses = {place.course_id: place.course for place in places}
@@ -391,6 +380,18 @@ def preparation_of(case: Case) -> list[OnCourse]:
         for course in courses.values()
     ]
     return sorted(found, key=lambda one: (one.course.first_starts_at, one.course.id), reverse=True)
+
+
+_PLACES = (
+    select(CoursePlace)
+    .where(CoursePlace.case_id == bindparam("case_id"))
+    .options(
+        joinedload(CoursePlace.person),
+        joinedload(CoursePlace.course).selectinload(PrepCourse.sessions),
+        joinedload(CoursePlace.course).selectinload(PrepCourse.facilitators),
+    )
+    .order_by(CoursePlace.id)
+)
 
 
 @dataclass(frozen=True)

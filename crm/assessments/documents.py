@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from crm import policy
@@ -136,7 +136,10 @@ def is_open(case: Case) -> bool:
 
 def documents_of(case: Case) -> list[Document]:
     """Every document of a household, with what was handed in, in the order they came up. No file is opened."""
-    return list(db.session.scalars(select(Document).where(Document.case_id == case.id).order_by(Document.id)))
+    return list(db.session.scalars(_DOCUMENTS, {"case_id": case.id}))
+
+
+_DOCUMENTS = select(Document).where(Document.case_id == bindparam("case_id")).order_by(Document.id)
 
 
 def standing_of(document: Document | None, *, today: date) -> Standing:

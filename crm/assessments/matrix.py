@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from crm.assessments.checks import ITEM_TITLES, subject_of
 from crm.assessments.models import Check
@@ -71,13 +72,17 @@ def matrix_of(case: Case, known: Dossier, clocks: list[Deadline], *, today: date
     due = {clock.subject: clock for clock in clocks if clock.subject.startswith("check:")}
     with_checks = {check.person_id for check in needed if check.person_id is not None}
     people = [person for person in live_people(case) if person.id in with_checks]
+    # Asked of each row once for every column, and of each check: read once.
+    columns = [(person.id, person.given_name) for person in people]
+    bare = {number: Cell(name, ()) for number, name in columns}
+    names = {person.id: person.given_name for person in case.household.people}
     items: dict[str, list[Check]] = {}
     for check in needed:
         items.setdefault(check.item, []).append(check)
     by_law: list[Row] = []
     by_service: list[Row] = []
     for item, rows in items.items():
-        row = _row(item, rows, people, rules.get(item), due, today=today, rulebook=rulebook)
+        row = _row(item, rows, columns, bare, names, rules.get(item), due, today=today, rulebook=rulebook)
         (by_law if rows[0].is_statutory else by_service).append(row)
     statutory = [check for check in needed if check.is_statutory and check.needed_from_on <= today]
     return Matrix(
@@ -108,7 +113,9 @@ def part_words(person: Person) -> str:
 def _row(
     item: str,
     checks: list[Check],
-    people: list[Person],
+    columns: list[tuple[int, str]],
+    bare: dict[int, Cell],
+    names: dict[int, str],
     rule: CheckRule | None,
     due: dict[str, Deadline],
     *,
@@ -116,14 +123,19 @@ def _row(
     rulebook: Rulebook,
 ) -> Row:
     def marks(of: list[Check]) -> tuple[Mark, ...]:
-        return tuple(_mark(check, due.get(subject_of(check)), today=today, rulebook=rulebook) for check in of)
+        return tuple(
+            _mark(check, names.get(check.person_id or 0), due.get(subject_of(check)), today=today, rulebook=rulebook)
+            for check in of
+        )
 
     if all(check.person_id is None for check in checks):
-        cells: tuple[Cell, ...] = (Cell("Household", marks(checks), span=max(len(people), 1)),)
+        cells: tuple[Cell, ...] = (Cell("Household", marks(checks), span=max(len(columns), 1)),)
     else:
+        theirs: dict[int | None, list[Check]] = {}
+        for check in checks:
+            theirs.setdefault(check.person_id, []).append(check)
         cells = tuple(
-            Cell(person.given_name, marks([check for check in checks if check.person_id == person.id]))
-            for person in people
+            Cell(name, marks(theirs[number])) if number in theirs else bare[number] for number, name in columns
         )
     return Row(
         title=ITEM_TITLES.get(item, checks[0].what),
@@ -133,8 +145,8 @@ def _row(
     )
 
 
-def _mark(check: Check, clock: Deadline | None, *, today: date, rulebook: Rulebook) -> Mark:
-    whose = check.person.given_name if check.person is not None else "the household"
+def _mark(check: Check, name: str | None, clock: Deadline | None, *, today: date, rulebook: Rulebook) -> Mark:
+    whose = name or "the household"
     title = ITEM_TITLES.get(check.item, check.what)
     hidden = f"{title}, {whose}"
     if check.received_on is not None:
@@ -157,6 +169,7 @@ def _mark(check: Check, clock: Deadline | None, *, today: date, rulebook: Rulebo
     return Mark(check.id, "waiting", "Asked", asked, True, hidden)
 
 
+@lru_cache(maxsize=512)
 def _day(day: date, today: date) -> str:
     words = f"{day.day} {day:%B}"
     return words if day.year == today.year else f"{words} {day.year}"

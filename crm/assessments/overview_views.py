@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache, partial
@@ -22,14 +23,14 @@ from crm.assessments.terms import terms_of
 from crm.assessments.views import assessments
 from crm.cases import breaches
 from crm.cases.clocks import running_clocks
-from crm.cases.models import Case
+from crm.cases.models import Case, Deadline
 from crm.cases.queries import case_for, case_head, clock_words, is_on_case
 from crm.clock import now_utc, today_in_london
 from crm.rules import transitions
 from crm.rules.breaches import days_over
 from crm.rules.permissions import Actor, Permission, Sensitivity, may_see
 from crm.rules.rulebook import Rulebook
-from crm.rules.stages import standing_words
+from crm.rules.stages import TrackName, standing_words
 from crm.rules.transitions import Evidence, Move
 from crm.web.forms import BaseForm
 from crm.web.pages import render
@@ -88,12 +89,19 @@ def reads_report(looking: Looking) -> bool:
     )
 
 
-def case_page(template: str, looking: Looking, form: BaseForm | None = None, **context: Any) -> Response:
-    """A page of one household's assessment."""
+def case_page(
+    template: str,
+    looking: Looking,
+    form: BaseForm | None = None,
+    *,
+    running: Sequence[Deadline] | None = None,
+    **context: Any,
+) -> Response:
+    """A page of one household's assessment. One that has read its running clocks hands them on."""
     body = render(
         template,
         here="assessments",
-        head=case_head(looking.case, today=looking.today, rulebook=looking.rulebook),
+        head=case_head(looking.case, today=looking.today, rulebook=looking.rulebook, running=running),
         case=looking.case,
         today=looking.today,
         base=looking.base,
@@ -219,13 +227,15 @@ def overview(reference: str) -> Response:
     people = [*known.assessor_ids]
     people += [decision.decided_by_id] if decision else []
     people += [one for one in (report.written_by_id, report.countersigned_by_id) if one] if report else []
-    held = sessions.sessions_of(known.application) if known.application else []
-    found = reviews_of(known.application) if known.application else []
+    in_stage_two = known.application if TrackName.STAGE_TWO in case.stages else None
+    held = sessions.sessions_of(in_stage_two) if in_stage_two else []
+    found = reviews_of(in_stage_two) if in_stage_two else []
     people += [one.by_id for one in found]
     last_day = transitions.stage_one_refusal_last_day(evidence, rulebook)
     return case_page(
         "assessments/overview.html",
         looking,
+        running=clocks,
         known=known,
         opened=opened,
         shut=shut,
@@ -235,7 +245,7 @@ def overview(reference: str) -> Response:
             case.stages,
             clocks,
             {track.name: track.since_on for track in case.tracks},
-            next_meetings=[meeting.meets_on for meeting in queries.meetings_ahead(today)],
+            next_meetings=queries.meeting_days_ahead(today),
             today=today,
             rulebook=rulebook,
         ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import Any, cast
 
 from sqlalchemy import Date, Integer, Select, bindparam, false, func, or_, select, tuple_
@@ -49,13 +50,11 @@ class NothingThere(Refusal):
 
 
 def application_of(case: Case) -> Application | None:
-    """The newest application of a case, with who signed it."""
-    return db.session.scalars(
-        select(Application)
-        .where(Application.case_id == case.id)
-        .options(selectinload(Application.signatures))
-        .order_by(Application.id.desc())
-    ).first()
+    """The newest application of a case."""
+    return db.session.scalars(_APPLICATION, {"case_id": case.id}).first()
+
+
+_APPLICATION = select(Application).where(Application.case_id == bindparam("case_id")).order_by(Application.id.desc())
 
 
 def the_application(case: Case) -> Application:
@@ -97,7 +96,7 @@ def next_check(case: Case, after: Check) -> int | None:
 
 
 def stage_one_decision_of(application: Application) -> StageOneDecision | None:
-    return db.session.scalars(select(StageOneDecision).where(StageOneDecision.application_id == application.id)).first()
+    return db.session.scalars(_STAGE_ONE_DECISION, {"application_id": application.id}).first()
 
 
 def report_of(application: Application) -> AssessmentReport | None:
@@ -155,13 +154,7 @@ def answer_of(case: Case) -> Answer | None:
 
 def assessor_ids_of(case: Case) -> frozenset[int]:
     """Everybody who ever assessed this household, still assigned or not."""
-    return frozenset(
-        db.session.scalars(
-            select(CaseAssignment.user_id).where(
-                CaseAssignment.case_id == case.id, CaseAssignment.role == AssignmentRole.ASSESSOR
-            )
-        )
-    )
+    return frozenset(db.session.scalars(_ASSESSORS, {"case_id": case.id}))
 
 
 @dataclass(frozen=True)
@@ -179,8 +172,9 @@ class Dossier:
     assessor_ids: frozenset[int]
     application_due_on: date | None
 
-    @property
+    @cached_property
     def needed_checks(self) -> list[Check]:
+        """What is needed still, asked for several times over by a page."""
         return [check for check in self.checks if check.is_needed]
 
     @property
@@ -193,22 +187,49 @@ class Dossier:
 
 
 def dossier_of(case: Case) -> Dossier:
-    """Read it all."""
+    """Read it all. Before Stage 2 has begun there is neither report nor panel nor decision: a track, once there, stays.
+
+    Whose a check is comes from the household, whose people are read once: not again with every check.
+    """
     application = application_of(case)
     if application is None:
         return Dossier(None, [], None, None, [], [], [], None, frozenset(), None)
-    return Dossier(
+    words = {"application_id": application.id, "case_id": case.id}
+    _people = case.household.people  # held while the checks are read, so that each finds its own among them
+    known = Dossier(
         application=application,
-        checks=checks_of(application),
-        stage_one=stage_one_decision_of(application),
+        checks=list(db.session.scalars(_CHECKS_ALONE, words)),
+        stage_one=db.session.scalars(_STAGE_ONE_DECISION, words).first(),
+        report=None,
+        items=[],
+        decisions=[],
+        notices=[],
+        answer=None,
+        assessor_ids=frozenset(db.session.scalars(_ASSESSORS, words)),
+        application_due_on=db.session.scalars(_LIMIT, words).first(),
+    )
+    if TrackName.STAGE_TWO not in case.stages:
+        return known
+    return replace(
+        known,
         report=report_of(application),
         items=items_of(case),
         decisions=decisions_of(application),
         notices=notices_of(case),
         answer=answer_of(case),
-        assessor_ids=assessor_ids_of(case),
-        application_due_on=application_limit(case),
     )
+
+
+_CHECKS_ALONE = select(Check).where(Check.application_id == bindparam("application_id")).order_by(Check.id)
+_STAGE_ONE_DECISION = select(StageOneDecision).where(StageOneDecision.application_id == bindparam("application_id"))
+_ASSESSORS = select(CaseAssignment.user_id).where(
+    CaseAssignment.case_id == bindparam("case_id"), CaseAssignment.role == AssignmentRole.ASSESSOR
+)
+_LIMIT = (
+    select(Deadline.due_on)
+    .where(Deadline.case_id == bindparam("case_id"), Deadline.rule == "panel_recommendation")
+    .order_by(Deadline.id.desc())
+)
 
 
 def report_with(report_id: int) -> AssessmentReport:
@@ -221,19 +242,18 @@ def report_with(report_id: int) -> AssessmentReport:
 
 def application_limit(case: Case) -> date | None:
     """The end of the 8 months of a case that has applied."""
-    return db.session.scalars(
-        select(Deadline.due_on)
-        .where(Deadline.case_id == case.id, Deadline.rule == "panel_recommendation")
-        .order_by(Deadline.id.desc())
-    ).first()
+    return db.session.scalars(_LIMIT, {"case_id": case.id}).first()
 
 
 # --- What is on file, for the table of moves --------------------------------------------------------------------------
 
 
-def check_words(check: Check) -> str:
-    """Whose check and what: "Sam: enhanced DBS certificate …"."""
-    return f"{check.person.given_name}: {check.what}" if check.person is not None else check.what
+def check_words(check: Check, names: Mapping[int, str] = MappingProxyType({})) -> str:
+    """Whose check and what: "Sam: enhanced DBS certificate …". ``names``: first names that are at hand, by person."""
+    if check.person_id is None:
+        return check.what
+    name = names.get(check.person_id) or (check.person.given_name if check.person is not None else "")
+    return f"{name}: {check.what}"
 
 
 def stored_evidence(case: Case, today: date, *, dossier: Dossier | None = None) -> Evidence:
@@ -243,7 +263,8 @@ def stored_evidence(case: Case, today: date, *, dossier: Dossier | None = None) 
     if application is None:
         return Evidence()
     statutory = [check for check in known.needed_checks if check.is_statutory and check.needed_from_on <= today]
-    outstanding = tuple(check_words(check) for check in statutory if not check.is_obtained)
+    names = {person.id: person.given_name for person in case.household.people}
+    outstanding = tuple(check_words(check, names) for check in statutory if not check.is_obtained)
     completed = max((check.received_on for check in statutory if check.received_on), default=None)
     report = known.report
     item = waiting_item(known.items)
@@ -314,9 +335,7 @@ def evidence_for(case: Case, today: date, *, dossier: Dossier | None = None) -> 
         if getattr(evidence, name) != Evidence.__dataclass_fields__[name].default
     }
     if evidence.panel_meeting_on is None:
-        known["panel_meeting_on"] = db.session.scalars(
-            select(PanelMeeting.meets_on).where(PanelMeeting.meets_on >= today).order_by(PanelMeeting.meets_on)
-        ).first()
+        known["panel_meeting_on"] = next(iter(meeting_days_ahead(today)), None)
     if case.stages.get(TrackName.PANEL_ITEM) == "listed":
         known["panel_recommendation"] = "not_suitable"
     known["reasons_given"] = True
@@ -355,6 +374,19 @@ def meetings_ahead(today: date) -> list[PanelMeeting]:
             .limit(50)
         )
     )
+
+
+def meeting_days_ahead(today: date) -> list[date]:
+    """The days of the meetings today and later, the next first."""
+    return list(read(_MEETING_DAYS, {"today": today}).scalars())
+
+
+_MEETING_DAYS = (
+    select(PanelMeeting.meets_on)
+    .where(PanelMeeting.meets_on >= bindparam("today", type_=Date))
+    .order_by(PanelMeeting.meets_at, PanelMeeting.id)
+    .limit(no_more_than(50))
+)
 
 
 def meetings_past(today: date, *, before: tuple[date, int] | None = None, limit: int = 20) -> list[PanelMeeting]:

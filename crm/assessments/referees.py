@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import selectinload
 
 from crm.access.models import User
@@ -632,10 +632,18 @@ def write_up_interview(
 
 def referees_of(case: Case, application_id: int | None = None) -> list[Referee]:
     """Everybody who was ever named for a household, in the order in which they were; for one application, if given."""
-    query = select(Referee).where(Referee.case_id == case.id).options(selectinload(Referee.person)).order_by(Referee.id)
+    query = _REFEREES
     if application_id is not None:
         query = query.where(Referee.application_id == application_id)
-    return list(db.session.scalars(query))
+    return list(db.session.scalars(query, {"case_id": case.id}))
+
+
+_REFEREES = (
+    select(Referee)
+    .where(Referee.case_id == bindparam("case_id"))
+    .options(selectinload(Referee.person))
+    .order_by(Referee.id)
+)
 
 
 def referee_of(case: Case, referee_id: int) -> Referee:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select, union_all
+from sqlalchemy import ColumnElement, Date, and_, bindparam, or_, select, union_all
 
 from crm.access.models import User
 from crm.audit import record
@@ -182,13 +182,7 @@ def reasons_of(clock_ids: Iterable[int], *, with_words: bool) -> list[GivenReaso
 
 def missed_of(case: Case, *, today: date) -> list[Deadline]:
     """The clocks of a household that a regulation or a standard sets and that were missed, the newest first."""
-    return list(
-        db.session.scalars(
-            select(Deadline)
-            .where(Deadline.case_id == case.id, Deadline.rule.in_(breaches.STATUTORY_CLOCKS), _is_late(today))
-            .order_by(Deadline.due_on.desc(), Deadline.id.desc())
-        )
-    )
+    return list(db.session.scalars(_MISSED, {"case_id": case.id, "today": today}))
 
 
 # --- Many households --------------------------------------------------------------------------------------------------
@@ -263,6 +257,15 @@ def missed_clocks(
     ]
 
 
-def _is_late(today: date) -> ColumnElement[bool]:
-    clock = Deadline.__table__.c
-    return or_(and_(clock.stopped_on.is_(None), clock.due_on < today), clock.stopped_on > clock.due_on)
+_MISSED = (
+    select(Deadline)
+    .where(
+        Deadline.case_id == bindparam("case_id"),
+        Deadline.rule.in_([our_word(rule) for rule in breaches.STATUTORY_CLOCKS]),
+        or_(
+            and_(Deadline.stopped_on.is_(None), Deadline.due_on < bindparam("today", type_=Date)),
+            Deadline.stopped_on > Deadline.due_on,
+        ),
+    )
+    .order_by(Deadline.due_on.desc(), Deadline.id.desc())
+)

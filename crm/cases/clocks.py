@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from crm.cases.models import Case, Deadline
 from crm.db import db
@@ -77,13 +77,16 @@ def running_clocks(
     case: Case, rule_names: tuple[str, ...] | None = None, *, subject: str | None = None
 ) -> list[Deadline]:
     """The running clocks of a case, the nearest first; of these rules and this subject, where given."""
-    query = (
-        select(Deadline)
-        .where(Deadline.case_id == case.id, Deadline.stopped_on.is_(None))
-        .order_by(Deadline.due_on, Deadline.id)
-    )
+    query = _RUNNING
     if rule_names is not None:
         query = query.where(Deadline.rule.in_(rule_names))
     if subject is not None:
         query = query.where(Deadline.subject == subject)
-    return list(db.session.scalars(query))
+    return list(db.session.scalars(query, {"case_id": case.id}))
+
+
+_RUNNING = (
+    select(Deadline)
+    .where(Deadline.case_id == bindparam("case_id"), Deadline.stopped_on.is_(None))
+    .order_by(Deadline.due_on, Deadline.id)
+)
