@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import date, timedelta
 from io import BytesIO
 
@@ -19,7 +20,8 @@ from crm.assessments.pack_models import PackState, PanelPack, PanelPackCopy, Why
 from crm.assessments.packs import PapersNotReady
 from crm.assessments.referee_models import Referee, View
 from crm.audit import AuditEntry
-from crm.cases.models import PersonRole
+from crm.cases.change_stage import CaseHasMovedOn
+from crm.cases.models import Case, PersonRole
 from crm.cases.open_case import NewPerson
 from crm.clock import now_utc
 from crm.db import db, transaction
@@ -200,6 +202,88 @@ def test_a_worker_that_dies_over_them_leaves_them_to_the_next(listed, freeze):
     assert pack_worker.make_next(now_utc())
     listed.look_again()
     assert packs.packs_of(listed.item())[0].state == PackState.READY
+
+
+def test_a_worker_that_dies_while_it_lays_them_out_leaves_them_to_the_next(listed, freeze, monkeypatch):
+    listed.do(packs.ask_for_papers, listed.case, listed.item(), by=listed.cast.panel_administrator)
+    listed.look_again()
+
+    def killed(*_args, **_kwargs):
+        raise SystemExit
+
+    with monkeypatch.context() as dying:
+        dying.setattr(pack_worker, "lay_out", killed)
+        with pytest.raises(SystemExit):
+            pack_worker.make_next(now_utc())
+    listed.look_again()
+    assert [one.step for one in packs.packs_of(listed.item())] == ["laying_out"]
+    assert not pack_worker.make_next(now_utc())
+    freeze(now_utc() + pack_worker.LEASE + timedelta(seconds=1))
+    assert pack_worker.make_next(now_utc())
+    listed.look_again()
+    assert [(one.number, one.state) for one in packs.packs_of(listed.item())] == [(1, "ready")]
+    assert len(db.session.scalars(select(StoredFile.id)).all()) == 1
+
+
+def at_once(app, do) -> list[Exception]:
+    """Two do it at the same time, each with a session of its own: what was refused or went wrong."""
+    begin, faults = threading.Barrier(2), []
+
+    def run() -> None:
+        with app.app_context():
+            try:
+                begin.wait(10)
+                do()
+            except Exception as fault:
+                faults.append(fault)
+            finally:
+                db.session.remove()
+
+    racers = [threading.Thread(target=run) for _ in range(2)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join(60)
+    return faults
+
+
+def test_two_workers_put_them_together_once(app, listed, monkeypatch):
+    listed.do(packs.ask_for_papers, listed.case, listed.item(), by=listed.cast.panel_administrator)
+    listed.look_again()
+    now, laid_out, lay_out = now_utc(), [], pack_worker.lay_out
+
+    def counted(*args, **kwargs):
+        laid_out.append(1)
+        return lay_out(*args, **kwargs)
+
+    monkeypatch.setattr(pack_worker, "lay_out", counted)
+    assert at_once(app, lambda: pack_worker.make_next(now)) == []
+    listed.look_again()
+    assert [one.state for one in packs.packs_of(listed.item())] == [PackState.READY]
+    assert laid_out == [1]
+
+
+def test_given_by_two_at_once_each_member_has_one_copy_and_one_letter(app, listed):
+    listed.papers_made()
+    case_id, item_id, now = listed.case.id, listed.item().id, now_utc()
+    listed.look_again()
+
+    def give() -> None:
+        with transaction():
+            meetings.send_papers(
+                db.session.get_one(Case, case_id), db.session.get_one(PanelItem, item_id), now=now, today=listed.today,
+                actor=listed.cast.panel_administrator.actor, rulebook=listed.rulebook,
+            )  # fmt: skip
+
+    faults = at_once(app, give)
+    listed.look_again()
+    copies = [copy.user_id for copy in db.session.scalars(select(PanelPackCopy))]
+    written = [one.user_id for one in db.session.scalars(
+        select(OutboundMessage).where(OutboundMessage.kind == "panel_papers"))]  # fmt: skip
+    assert len(copies) == len(set(copies)) == len(listed.item().meeting.members)
+    assert sorted(written) == sorted(copies)
+    # The second is told so: that the members have them or, where it had looked before, that the case has moved on.
+    assert [type(one) for one in faults] in ([meetings.NotOnThisAgenda], [CaseHasMovedOn])
 
 
 def test_off_the_agenda_they_are_not_put_together(listed):
