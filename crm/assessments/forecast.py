@@ -95,6 +95,14 @@ def likely_course(one: Progress, *, next_meetings: Sequence[date], today: date, 
     return Course(one_by, report_by, comments_to, meeting or earliest, is_meeting_planned=meeting is not None)
 
 
+AHEAD_OF_PANEL = frozenset({"received", "in_assessment", "with_panel"})
+
+
+def _is_heard(tracks: Tracks) -> bool:
+    """Whether what the panel recommends stands: back in assessment, for a full report, it will meet again."""
+    return tracks.get(TrackName.APPLICATION) == "with_panel" and tracks.get(TrackName.PANEL_ITEM) == "recommended"
+
+
 def forecast(
     known: Dossier,
     tracks: Tracks,
@@ -107,10 +115,13 @@ def forecast(
 ) -> Forecast | None:
     """Work out the likely course from what has happened and the service's targets. ``since``: the day each track began.
 
-    None before an application and after it has ended.
+    None before an application, after it has ended, and once the panel has made its recommendation: what is ahead then
+    are the clocks of the decision.
     """
     application = known.application
     if application is None or application.ended_on is not None or known.application_due_on is None:
+        return None
+    if tracks.get(TrackName.APPLICATION) not in AHEAD_OF_PANEL or _is_heard(tracks):
         return None
     one_over = tracks.get(TrackName.STAGE_ONE) in ("passed", "refused", "complete")
     started_one = application.assessing_from_on

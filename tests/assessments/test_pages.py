@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from crm.access.queries import names_of
-from crm.assessments import checks, queries, stage_two
+from crm.assessments import checks, meetings, queries, stage_two
 from crm.assessments.models import REPORT_SECTIONS
 from crm.assessments.terms import Terms
 from crm.db import transaction
 from crm.rules.deadlines import say_about
-from tests.assessments.journey import to_the_invitation
+from tests.assessments.journey import to_panel, to_the_invitation
 
 
 def day_fields(name, day):
@@ -362,3 +362,33 @@ def test_all_that_is_missing_of_a_certificate_is_said_at_once(journey, client):
     answer = send(client, path, button="Record it", result="clear", **day_fields("received_on", j.today))
 
     assert answer.page.errors == [checks.NUMBER_NEEDED, checks.ISSUE_NEEDED, checks.LEVEL_NEEDED]
+
+
+def test_the_way_to_panel_is_shown_until_the_panel_has_made_its_recommendation(journey, client):
+    """What comes after has clocks of its own: nobody is on course for a panel that has met."""
+    j = journey.walk(to_panel)
+
+    def heading():
+        client.sign_in(j.cast.manager)
+        return [one for one in ("On the agenda of", "On course for panel on")
+                if one in client.get(f"/cases/{j.case.reference}/assessment").page.text]  # fmt: skip
+
+    assert heading() == ["On course for panel on"]
+    day = j.today + timedelta(days=21)
+    j.listed(j.meeting(day))
+    assert heading() == ["On the agenda of"]
+    j.on(day).recommended()
+    assert heading() == []
+    j.minutes()
+    assert heading() == []
+
+
+def test_put_off_by_the_panel_a_household_is_on_course_for_another(journey, client):
+    j = journey.walk(to_panel)
+    day = j.today + timedelta(days=21)
+    j.listed(j.meeting(day))
+    j.on(day).do(
+        meetings.defer_item, j.case, j.item(), reasons="More is needed.", by=j.cast.panel_administrator
+    )
+    client.sign_in(j.cast.manager)
+    assert "On course for panel on" in client.get(f"/cases/{j.case.reference}/assessment").page.text
