@@ -188,9 +188,11 @@ def migrate(to: str, down: bool) -> None:
         after = migrations.current(db.engine)
         if not down and to == "head":
             from crm import policy
+            from crm.cases import journeys
 
             with transaction():
                 policy.ensure_defaults(now=now_utc())
+                journeys.fill_missing(lambda line: click.echo(line, err=True))
         click.echo(f"Database: {'already at' if before == after else 'now at'} revision {after or 'none'}")
 
 
