@@ -1,4 +1,4 @@
-"""A talk with a referee stands in two calendars, theirs and the officer's: each is told of its time, changes and end."""
+"""A talk with a referee stands in two calendars, theirs and the officer's: both hear of its time, changes and end."""
 
 from __future__ import annotations
 
