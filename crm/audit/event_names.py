@@ -74,6 +74,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "export.approved": "Said yes to a large file",
         "export.refused": "Said no to a large file",
         "export.fetched": "Fetched rows as a file",
+        "report.taken": "Took a report as a file",
         "mailing.begun": "Began to write to many",
         "mailing.changed": "Changed the words to many",
         "mailing.thrown_away": "Threw away what was to go to many",

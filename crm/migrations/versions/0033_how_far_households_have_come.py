@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from crm.db import KeyText
+from crm.db import KeyText, UTCDateTime
 
 revision = "0033"
 down_revision = "0032"
@@ -94,7 +94,23 @@ def upgrade() -> None:
         postgresql_where=WAS_VISITED,
     )
     op.create_index("ix_journey_campaign", "journey", ["campaign_id"])
+    op.create_index(
+        "ix_deadline_kept",
+        "deadline",
+        ["rule", "counted_from_on", "due_on", "stopped_on", "stopped_how", "case_id"],
+    )
+    op.create_table(
+        "report_answer",
+        sa.Column("key", KeyText(64), nullable=False),
+        sa.Column("stamp", sa.String(length=200), nullable=False),
+        sa.Column("counted_at", UTCDateTime(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_report_answer")),
+    )
+    op.create_index("ix_report_answer_counted", "report_answer", ["counted_at"])
 
 
 def downgrade() -> None:
+    op.drop_table("report_answer")
+    op.drop_index("ix_deadline_kept", table_name="deadline")
     op.drop_table("journey")

@@ -1,0 +1,184 @@
+"""Reports on screen, the rows behind each number, and reports as files."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, make_response, request
+from sqlalchemy.exc import OperationalError
+
+from crm import policy
+from crm.access.guards import current_actor, requires
+from crm.audit import record
+from crm.clock import now_utc, today_in_london
+from crm.db import end_read, is_lock_timeout, transaction
+from crm.reporting import answers, drawings
+from crm.reporting.catalogue import REPORTS, Report
+from crm.reporting.figures import Answer, NoSuchReport, PeriodNotReadable, Question
+from crm.reporting.populations import NoSuchArea
+from crm.reporting.questions import areas_of, chips_of, question_in
+from crm.reporting.report_files import TYPES, file_of, name_of
+from crm.rules.permissions import Actor, Permission, require
+from crm.rules.refusal import Refusal
+from crm.web.pages import render, see_other
+from crm.web.writes import writes_by_itself
+
+bp = Blueprint("reporting", __name__)
+
+ROWS_SHOWN = 50
+
+
+@bp.get("/reports")
+@requires(Permission.VIEW_REPORTS)
+def index() -> Response:
+    """The first report this person may read."""
+    actor = current_actor()
+    return see_other(next(path_of(report) for report in REPORTS.values() if actor.has(report.permission)))
+
+
+@bp.get("/reports/<name>")
+@requires(Permission.VIEW_REPORTS)
+def report(name: str) -> Response:
+    """One report. What was counted is kept for whoever asks the same next, beside the page: it never waits for that."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    found = report_for(actor, name)
+    try:
+        question = question_in(found, request.args, today=today)
+    except (PeriodNotReadable, NoSuchArea) as refusal:
+        return _asked_wrongly(actor, found, refusal)
+    stamp = answers.stamp()
+    answer = answers.kept_answer(question, stamp=stamp, now=now, today=today)
+    is_new = answer is None
+    if answer is None:
+        answer = answers.count_answer(question, now=now, today=today, rulebook=policy.rulebook_on(today))
+    body = _page(actor, found, question, answer)
+    if is_new:
+        _keep(question, answer, stamp)
+    return make_response(body)
+
+
+def _keep(question: Question, answer: Answer, stamp: str) -> None:
+    """Whoever writes at this moment goes first: then the next who asks counts again."""
+    end_read()
+    try:
+        with transaction():
+            answers.keep_answer(question, answer, stamp=stamp, now=now_utc(), today=today_in_london())
+    except OperationalError as fault:
+        if not is_lock_timeout(fault):
+            raise
+
+
+def _page(actor: Actor, found: Report, question: Question, answer: Answer) -> str:
+    today = today_in_london()
+    return render(
+        "reporting/report.html",
+        here="reports",
+        report=found,
+        question=question,
+        answer=answer,
+        tabs=tabs_of(actor, found.name),
+        chips=[(words, path_of(found, one), chosen) for words, one, chosen in chips_of(found, question, today=today)],
+        areas=[(words, path_of(found, one), chosen) for words, one, chosen in areas_of(question)]
+        if found.has_area
+        else [],
+        path=path_of(found),
+        query=urlencode(question.query),
+        funnel=drawings.funnel,
+        waits_chart=drawings.waits_chart,
+        wrong=None,
+    )
+
+
+def _asked_wrongly(actor: Actor, found: Report, refusal: Refusal) -> Response:
+    """The page with what was typed, what is wrong with it, and the chips that lead on."""
+    today = today_in_london()
+    usual = question_in(found, {}, today=today)
+    body = render(
+        "reporting/report.html",
+        here="reports",
+        report=found,
+        question=usual,
+        answer=None,
+        tabs=tabs_of(actor, found.name),
+        chips=[(words, path_of(found, one), False) for words, one, _ in chips_of(found, usual, today=today)],
+        areas=[],
+        path=path_of(found),
+        typed=request.args,
+        wrong=refusal,
+    )
+    return make_response(body, refusal.status)
+
+
+@bp.get("/reports/<name>/rows/<key>")
+@requires(Permission.VIEW_REPORTS)
+def rows(name: str, key: str) -> str:
+    """What stands behind one number."""
+    actor, today = current_actor(), today_in_london()
+    found = report_for(actor, name)
+    question = question_in(found, request.args, today=today)
+    after = request.args.get("after", "")
+    if after and not (after.isascii() and after.isdigit() and len(after) < 18):
+        raise NoSuchReport
+    behind = found.behind(question, key, today=today)
+    page = behind.page(actor, int(after) if after else None, ROWS_SHOWN, today)
+    here = f"{path_of(found)}/rows/{key}?{urlencode(question.query)}"
+    return render(
+        "reporting/rows.html",
+        here="reports",
+        report=found,
+        question=question,
+        page=page,
+        back=path_of(found, question),
+        first_address=here if after else "",
+        next_address=f"{here}&after={page.after}" if page.after else "",
+    )
+
+
+@bp.post("/reports/<name>/file")
+@requires(Permission.VIEW_REPORTS)
+@writes_by_itself("it counts before the transaction, which would hold up everybody's writing")
+def report_file(name: str) -> Response:
+    """A report as a file. That it was taken is in the trail before it leaves."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    found = report_for(actor, name)
+    format = request.form.get("format", "")
+    if format not in TYPES:
+        raise Refusal("Choose CSV, XLSX or JSON.", status=422)
+    question = question_in(found, request.args, today=today)
+    stamp = answers.stamp()
+    answer = answers.kept_answer(question, stamp=stamp, now=now, today=today) or answers.count_answer(
+        question, now=now, today=today, rulebook=policy.rulebook_on(today)
+    )
+    content = file_of(question, answer, format)
+    end_read()
+    with transaction():
+        detail = {**question.query, "format": format, "figures": sum(1 for _ in answer.every_figure())}
+        record("report.taken", actor=actor, at=now, subject=f"report:{found.name}", detail=detail)
+    response = make_response(content)
+    response.headers["Content-Type"] = TYPES[format]
+    response.headers["Content-Disposition"] = f'attachment; filename="{name_of(question, format)}"'
+    return response
+
+
+def report_for(actor: Actor, name: str) -> Report:
+    """A report that this person may read. Raises NoSuchReport, NotPermitted."""
+    found = REPORTS.get(name)
+    if found is None:
+        raise NoSuchReport
+    require(actor, found.permission)
+    return found
+
+
+def tabs_of(actor: Actor, open_name: str) -> list[tuple[str, str, bool, None, bool]]:
+    """The reports this person may read, as tabs."""
+    return [
+        (one.tab, path_of(one), one.name == open_name, None, False)
+        for one in REPORTS.values()
+        if actor.has(one.permission)
+    ]
+
+
+def path_of(report: Report, question: Question | None = None) -> str:
+    """Where a report stands, and with what question."""
+    path = f"/reports/{report.name}"
+    return f"{path}?{urlencode(question.query)}" if question is not None else path
