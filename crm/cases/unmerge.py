@@ -18,8 +18,8 @@ from sqlalchemy.orm import aliased
 
 from crm.access.models import User
 from crm.audit import record
-from crm.cases import merge_journal as journals
 from crm.cases import journeys, person_keys, summary, timeline
+from crm.cases import merge_journal as journals
 from crm.cases.assignment import assign
 from crm.cases.change_stage import CaseHasMovedOn, claim_version
 from crm.cases.merge import DERIVED, tables_about_people
