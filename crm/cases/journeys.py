@@ -115,7 +115,7 @@ def _asked(opened_at: datetime, channel: str, campaign_id: int | None, postcode:
 
 
 @lru_cache(maxsize=1)
-def _cases_of() -> Select[Any]:
+def _cases_of() -> Select[*tuple[Any, ...]]:
     return (
         select(Case.id, Case.household_id, Case.opened_at, Case.channel, Case.campaign_id, Household.postcode)
         .join(Household, Household.id == Case.household_id)
@@ -125,7 +125,7 @@ def _cases_of() -> Select[Any]:
 
 
 @lru_cache(maxsize=1)
-def _moves_of() -> Select[Any]:
+def _moves_of() -> Select[*tuple[Any, ...]]:
     return (
         select(
             StageChange.case_id,

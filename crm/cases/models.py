@@ -581,6 +581,8 @@ class Deadline(Base):
             sqlite_where=text("stopped_on IS NULL"),
             postgresql_where=text("stopped_on IS NULL"),
         ),
+        # Whether the promises and limits of a period were kept is read from here alone.
+        Index("ix_deadline_kept", "rule", "counted_from_on", "due_on", "stopped_on", "stopped_how", "case_id"),
         # What was done too late, among all that was done in time.
         Index(
             "ix_deadline_late",
