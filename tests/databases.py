@@ -426,7 +426,8 @@ LITTER_AT_MOST = 4_000_000
 queries would be planned otherwise than on new ones."""
 QUICK_LOOKS = 20
 OTHERS = (
-    "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    "FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
 SEQUENCES_USED = "pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL"
 SEQUENCES_AGAIN = f"SELECT setval(seqrelid, seqstart, false) FROM {SEQUENCES_USED} AND seqrelid <> ALL(%s)"
