@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 
 from crm import policy
 from crm.assessments import course_planning
-from crm.cases import person_keys, summary
+from crm.cases import journeys, person_keys, summary
 from crm.cases.models import Case, CaseAssignment, Track
 from crm.cases.unmerge import merge_faults
 from crm.db import db
@@ -30,6 +30,7 @@ def find_faults(*, today: date, said: Callable[[str], None] = lambda _line: None
         *costing.drift(),
         *course_planning.drift(),
         *itertools.islice(person_keys.drift(), 20),
+        *journeys.drift(),
     ]
     rulebook = policy.rulebook_on(today)
     after = 0

@@ -24,6 +24,7 @@ from crm.enquiries import drafts, escalation, held, intake, mailings
 from crm.events import after, kit, sheet_import, sheet_worker
 from crm.jobs import Job, Timetable
 from crm.portal import signing_in
+from crm.reporting import answers, saved
 from crm.rules.permissions import SYSTEM
 from crm.settings import Settings
 from crm.staff import digest
@@ -65,6 +66,11 @@ def forget_one_time_ids(now: datetime) -> int:
 def forget_tries(now: datetime) -> int:
     """Drop old counts of tries."""
     return limits.forget_windows_before(now - TRIES_KEPT)
+
+
+def forget_answers(now: datetime) -> int:
+    """Drop answers of reports that are not given again."""
+    return answers.forget_old(now)
 
 
 def forget_sheets(now: datetime) -> int:
@@ -315,6 +321,7 @@ TIMETABLE = Timetable(
         Job(name="forget_phones", title="Forget phones of visits", every=timedelta(hours=1), do=phones.forget_phones),
         Job(name="forget_held", title="Forget forms put away", every=timedelta(hours=6), do=forget_held),
         Job(name="forget_receipts", title="Forget old ids of websites", every=timedelta(hours=6), do=forget_receipts),
+        Job(name="forget_answers", title="Forget old answers of reports", every=timedelta(hours=1), do=forget_answers),
         Job(name="forget_sheets", title="Forget uploaded sheets", every=timedelta(hours=1), do=forget_sheets),
         Job(name="forget_laid_aside", title="Forget old messages", every=timedelta(days=1), do=forget_laid_aside),
         Job(name="forget_contact_links", title="Forget ended links", every=timedelta(days=1), do=forget_contact_links),
@@ -333,6 +340,14 @@ TIMETABLE = Timetable(
             do=digest.send_digests,
             has_work=digest.anybody_to_write_to,
             again_when=digest.SO_MANY,
+        ),
+        Job(
+            name="report_mornings",
+            title="Tell staff that a report they keep is there",
+            every=timedelta(minutes=5),
+            do=saved.tell_mornings,
+            has_work=saved.anybody_to_tell,
+            again_when=saved.SO_MANY,
         ),
         Job(
             name="late_enquiries",

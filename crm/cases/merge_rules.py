@@ -55,6 +55,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         # Names they had follow them. What they are found by goes and comes with them, and is worked out anew.
         "other_name.person_id": _PERSON_MOVES,
         "person_key.person_id": Rule(refers_to=PERSON, follows=Follows.STAYS),
+        # How far a household has come goes with it, and is worked out anew for whoever goes on.
+        "journey.household_id": Rule(refers_to=HOUSEHOLD, follows=Follows.STAYS),
         # Whether a household that is gone is like another is no question; whoever goes on is compared again.
         "likeness_pair.one_id": Rule(refers_to=HOUSEHOLD, follows=Follows.TAKEN_OUT),
         "likeness_pair.other_id": Rule(refers_to=HOUSEHOLD, follows=Follows.TAKEN_OUT),

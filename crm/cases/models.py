@@ -32,6 +32,7 @@ from crm.cases.merge_models import MergeRow as MergeRow
 from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
 from crm.rules.breaches import BreachCode
 from crm.rules.permissions import Sensitivity
+from crm.rules.progress import Standing
 from crm.rules.stages import TrackName
 
 
@@ -456,6 +457,82 @@ class StageChange(RowKey, Base):
     )
 
 
+class Journey(Base):
+    """How far a household has come, over all its cases: what reports count. Kept by ``journeys``, and by nothing else.
+
+    One row a household, so that ten years of them are counted without reading a single story. The day of each place is
+    that on which the household first got there; see ``rules.progress``.
+    """
+
+    __tablename__ = "journey"
+
+    household_id: Mapped[int] = mapped_column(
+        ForeignKey("household.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    asked_on: Mapped[date] = mapped_column(Date)
+    asked_weekday: Mapped[int] = mapped_column(Integer)
+    """London; 0 is Monday."""
+    asked_hour: Mapped[int] = mapped_column(Integer)
+    """London; 0 to 23."""
+    channel: Mapped[str] = mapped_column(String(20))
+    """Of the first touch, as the campaign is."""
+    campaign_id: Mapped[int | None] = mapped_column(Integer)
+    district: Mapped[str | None] = mapped_column(KeyText(6))
+    """The first half of their postcode: which area of the service that is, is settled when somebody asks."""
+    spoken_on: Mapped[date | None] = mapped_column(Date)
+    visited_on: Mapped[date | None] = mapped_column(Date)
+    applied_on: Mapped[date | None] = mapped_column(Date)
+    passed_on: Mapped[date | None] = mapped_column(Date)
+    panel_on: Mapped[date | None] = mapped_column(Date)
+    approved_on: Mapped[date | None] = mapped_column(Date)
+    decided_on: Mapped[date | None] = mapped_column(Date)
+    standing: Mapped[str] = mapped_column(String(12))
+    ended_on: Mapped[date | None] = mapped_column(Date)
+    ended_why: Mapped[str | None] = mapped_column(String(40))
+
+    __table_args__ = (
+        one_of("standing", Standing),
+        one_of("channel", Channel),
+        CheckConstraint(
+            "(ended_on IS NOT NULL) = (standing IN ('resting', 'ended'))", name="ended_or_resting_says_when"
+        ),
+        CheckConstraint("asked_weekday BETWEEN 0 AND 6 AND asked_hour BETWEEN 0 AND 23", name="asked_at_a_real_hour"),
+        # The funnel of a year, by area, is read from here alone.
+        Index(
+            "ix_journey_asked",
+            "asked_on",
+            "standing",
+            "ended_on",
+            "spoken_on",
+            "visited_on",
+            "applied_on",
+            "passed_on",
+            "panel_on",
+            "approved_on",
+            "channel",
+            "campaign_id",
+            "district",
+        ),
+        # Few of those who ask are visited: what follows is counted among those.
+        Index(
+            "ix_journey_visited",
+            "visited_on",
+            "standing",
+            "ended_on",
+            "applied_on",
+            "passed_on",
+            "panel_on",
+            "approved_on",
+            "decided_on",
+            "asked_on",
+            "district",
+            sqlite_where=text("visited_on IS NOT NULL"),
+            postgresql_where=text("visited_on IS NOT NULL"),
+        ),
+        Index("ix_journey_campaign", "campaign_id"),
+    )
+
+
 class Deadline(Base):
     """A clock: the date something is due, with the rule and the edition that made it."""
 
@@ -504,6 +581,8 @@ class Deadline(Base):
             sqlite_where=text("stopped_on IS NULL"),
             postgresql_where=text("stopped_on IS NULL"),
         ),
+        # Whether the promises and limits of a period were kept is read from here alone.
+        Index("ix_deadline_kept", "rule", "counted_from_on", "due_on", "stopped_on", "stopped_how", "case_id"),
         # What was done too late, among all that was done in time.
         Index(
             "ix_deadline_late",

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from crm import policy
 from crm.audit import values_of
-from crm.cases import keys, timeline
+from crm.cases import journeys, keys, timeline
 from crm.cases.change_stage import opening_rows
 from crm.cases.facts import FACT_SENSITIVITY
 from crm.cases.letters import send_to_applicants
@@ -144,6 +144,10 @@ def open_cases(
         today=today,
         rulebook=rulebook,
     )
+    rows += [
+        journeys.opening_values(case, postcode=one.postcode, received_on=received_on)
+        for case, one in zip(cases, households, strict=True)
+    ]
     insert_rows(rows)
     for case_id, one, change_id in zip(ids.cases, households, ids.changes, strict=True):
         if one.send_letters and (one.address or any(person.email for person in one.people)):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from crm.audit import record
-from crm.cases import addresses, keys, timeline
+from crm.cases import addresses, journeys, keys, timeline
 from crm.cases.models import Case, Person, PersonRole
 from crm.cases.open_case import household_name_of, set_contact_points, set_name
 from crm.rules.permissions import Actor, Permission, require
@@ -78,5 +78,6 @@ def change_address(case: Case, *, address: str | None, postcode: str | None, act
         return
     household.address = address or None
     household.postcode, household.postcode_key = tidy, keys.postcode_key(postcode)
+    journeys.refresh(household.id)
     timeline.add(case, kind="fact", title="Where they live was changed", actor=actor, occurred_at=now)
     record("household.address_changed", actor=actor, at=now, case_id=case.id, subject=f"case:{case.reference}")

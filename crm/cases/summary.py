@@ -1,4 +1,4 @@
-"""The stored summaries of a case: where it stands and what is to be done next.
+"""The stored summaries of a case: where it stands, what is to be done next, and how far its household has come.
 
 They are worked out from the tracks and clocks, and nothing else writes them. ``drift`` compares and reports; it
 never mends, so that a fault in an operation is seen rather than papered over.
@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from crm.cases import journeys
 from crm.cases.models import Band, Case, Deadline
 from crm.db import db
 from crm.rules import stages
@@ -38,6 +39,7 @@ def refresh(case: Case, *, today: date, rulebook: Rulebook) -> None:
     set_summaries(case, case.stages, action, today=today)
     case.version += 1
     db.session.flush()
+    journeys.refresh(case.household_id)
 
 
 def first_action(clocks: Sequence[Deadline], *, rulebook: Rulebook) -> NextAction | None:

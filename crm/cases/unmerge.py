@@ -18,8 +18,8 @@ from sqlalchemy.orm import aliased
 
 from crm.access.models import User
 from crm.audit import record
+from crm.cases import journeys, person_keys, summary, timeline
 from crm.cases import merge_journal as journals
-from crm.cases import person_keys, summary, timeline
 from crm.cases.assignment import assign
 from crm.cases.change_stage import CaseHasMovedOn, claim_version
 from crm.cases.merge import DERIVED, tables_about_people
@@ -368,6 +368,7 @@ def _settle(case: Case, other: Case, *, actor: Actor, now: datetime, today: date
     person_keys.refresh(household.people)
     if summary.drift(case, rulebook=rulebook):
         summary.refresh(case, today=today, rulebook=rulebook)
+    journeys.refresh(household.id)
 
 
 def _tell(merge: HouseholdMerge, cases: list[Case], *, actor: Actor, now: datetime) -> None:

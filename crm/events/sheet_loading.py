@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 
 from crm.audit import record
-from crm.cases import keys
+from crm.cases import journeys, keys
 from crm.cases.add_touch import add_touch, may_take_a_touch
 from crm.cases.models import Case, Channel
 from crm.cases.open_case import NewTouch
@@ -184,6 +184,7 @@ def _join(
         home = case.household
         if one.postcode and home.postcode is None:
             home.postcode, home.postcode_key = keys.tidy_postcode(one.postcode), keys.postcode_key(one.postcode)
+            journeys.refresh(home.id)
     row.before = before.added().to_text()
     _note_outcome(row, Outcome.JOINED, case.id, joined.enquiry.id, case.reference, now=now)
     upload.joined_count += 1

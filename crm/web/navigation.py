@@ -33,6 +33,7 @@ PLACES: tuple[Place, ...] = (
         "/panel",
         (Permission.MANAGE_PANEL, Permission.SIT_ON_PANEL, Permission.MAKE_DECISION, Permission.VIEW_PANEL_CASES),
     ),
+    Place("reports", "Reports", "/reports", (Permission.VIEW_REPORTS,)),
     Place("admin", "Settings", "/admin", (Permission.MANAGE_USERS, Permission.MANAGE_SETTINGS)),
 )
 

@@ -1,0 +1,140 @@
+"""How far each household has come: the rows that reports count
+
+Revision: 0033, after 0032.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from crm.db import KeyText, UTCDateTime
+
+revision = "0033"
+down_revision = "0032"
+branch_labels = None
+depends_on = None
+
+DAYS = ("spoken_on", "visited_on", "applied_on", "passed_on", "panel_on", "approved_on", "decided_on")
+IS_TOLD = sa.text("morning <> 'never'")
+WAS_VISITED = sa.text("visited_on IS NOT NULL")
+
+
+def upgrade() -> None:
+    # Filled from what the cases say by `crm migrate`, once the tables are as this release knows them.
+    op.create_table(
+        "journey",
+        sa.Column("household_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("asked_on", sa.Date(), nullable=False),
+        sa.Column("asked_weekday", sa.Integer(), nullable=False),
+        sa.Column("asked_hour", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("campaign_id", sa.Integer(), nullable=True),
+        sa.Column("district", KeyText(6), nullable=True),
+        *(sa.Column(day, sa.Date(), nullable=True) for day in DAYS),
+        sa.Column("standing", sa.String(length=12), nullable=False),
+        sa.Column("ended_on", sa.Date(), nullable=True),
+        sa.Column("ended_why", sa.String(length=40), nullable=True),
+        sa.CheckConstraint(
+            "standing IN ('on_the_way', 'resting', 'approved', 'ended')", name=op.f("ck_journey_standing_is_known")
+        ),
+        sa.CheckConstraint(
+            "channel IN ('web', 'phone', 'email', 'event', 'referral', 'hub', 'other')",
+            name=op.f("ck_journey_channel_is_known"),
+        ),
+        sa.CheckConstraint(
+            "(ended_on IS NOT NULL) = (standing IN ('resting', 'ended'))",
+            name=op.f("ck_journey_ended_or_resting_says_when"),
+        ),
+        sa.CheckConstraint(
+            "asked_weekday BETWEEN 0 AND 6 AND asked_hour BETWEEN 0 AND 23",
+            name=op.f("ck_journey_asked_at_a_real_hour"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["household_id"],
+            ["household.id"],
+            name=op.f("fk_journey_household_id_household"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("household_id", name=op.f("pk_journey")),
+    )
+    op.create_index(
+        "ix_journey_asked",
+        "journey",
+        [
+            "asked_on",
+            "standing",
+            "ended_on",
+            "spoken_on",
+            "visited_on",
+            "applied_on",
+            "passed_on",
+            "panel_on",
+            "approved_on",
+            "channel",
+            "campaign_id",
+            "district",
+        ],
+    )
+    op.create_index(
+        "ix_journey_visited",
+        "journey",
+        [
+            "visited_on",
+            "standing",
+            "ended_on",
+            "applied_on",
+            "passed_on",
+            "panel_on",
+            "approved_on",
+            "decided_on",
+            "asked_on",
+            "district",
+        ],
+        sqlite_where=WAS_VISITED,
+        postgresql_where=WAS_VISITED,
+    )
+    op.create_index("ix_journey_campaign", "journey", ["campaign_id"])
+    op.create_index(
+        "ix_deadline_kept",
+        "deadline",
+        ["rule", "counted_from_on", "due_on", "stopped_on", "stopped_how", "case_id"],
+    )
+    op.create_table(
+        "report_answer",
+        sa.Column("key", KeyText(64), nullable=False),
+        sa.Column("stamp", sa.String(length=200), nullable=False),
+        sa.Column("counted_at", UTCDateTime(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_report_answer")),
+    )
+    op.create_index("ix_report_answer_counted", "report_answer", ["counted_at"])
+    op.create_table(
+        "saved_report",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("report", sa.String(length=20), nullable=False),
+        sa.Column("query", sa.String(length=300), nullable=False),
+        sa.Column("morning", sa.String(length=8), nullable=False),
+        sa.Column("told_on", sa.Date(), nullable=True),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.CheckConstraint("morning IN ('never', 'mondays', 'months')", name=op.f("ck_saved_report_morning_is_known")),
+        sa.ForeignKeyConstraint(["user_id"], ["staff_user.id"], name=op.f("fk_saved_report_user_id_staff_user")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_report")),
+        sa.UniqueConstraint("user_id", "name", name=op.f("uq_saved_report_user_id_name")),
+    )
+    op.create_index(
+        "ix_saved_report_morning",
+        "saved_report",
+        ["morning", "told_on"],
+        sqlite_where=IS_TOLD,
+        postgresql_where=IS_TOLD,
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("saved_report")
+    op.drop_table("report_answer")
+    op.drop_index("ix_deadline_kept", table_name="deadline")
+    op.drop_table("journey")

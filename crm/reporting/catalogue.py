@@ -1,0 +1,62 @@
+"""Every report there is: its name in an address, its tab, who may read it, and the functions that count it.
+
+To add one, write a module with ``answer`` and ``behind`` and put a line here; screen, files, rows and ``crm report``
+follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import Protocol
+
+from crm.reporting import journey
+from crm.reporting.behind import Behind
+from crm.reporting.figures import Answer, Mode, Question
+from crm.rules.permissions import Permission
+from crm.rules.rulebook import Rulebook
+
+
+class CountsAnswer(Protocol):
+    """Answers a question. Reads only; a fixed number of statements."""
+
+    def __call__(self, question: Question, *, today: date, rulebook: Rulebook) -> Answer: ...
+
+
+class FindsRows(Protocol):
+    """The rows behind one figure, by the name it carries. Raises NoSuchReport."""
+
+    def __call__(self, question: Question, key: str, *, today: date) -> Behind: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report."""
+
+    name: str
+    tab: str
+    permission: Permission
+    answer: CountsAnswer
+    behind: FindsRows
+    modes: tuple[Mode, ...] = (Mode.ACTIVITY,)
+    """Which ways of choosing households it knows; the first is what it opens with."""
+    has_area: bool = True
+
+
+REPORTS: Mapping[str, Report] = MappingProxyType(
+    {
+        report.name: report
+        for report in (
+            Report(
+                "journey",
+                "Journey",
+                Permission.VIEW_REPORTS,
+                journey.answer,
+                journey.behind,
+                modes=(Mode.ASKED, Mode.ACTIVITY),
+            ),
+        )
+    }
+)
