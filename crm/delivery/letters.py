@@ -524,6 +524,15 @@ _CATALOGUE = (
         must_say=("papers_url",),
     ),
     LetterKind(
+        kind="minutes_to_sign",
+        title="Panel minutes to sign",
+        audience=Audience.STAFF,
+        fields=("meets_at", "minutes_url"),
+        optional={"is_again": False},
+        channels=EMAIL_ONLY,
+        must_say=("minutes_url",),
+    ),
+    LetterKind(
         kind="panel_deferred",
         title="Panel has put off your case",
         fields=("reasons",),

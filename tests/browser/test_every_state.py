@@ -108,6 +108,10 @@ manager /cases/{listed}/assessment/midway
 officer /cases/{listed}/assessment/second-opinion
 officer /cases/{listed}/assessment/report/copy
 panel_administrator /cases/{listed}/assessment/report
+panel_administrator /cases/{to_decide}/panel/minutes
+chair /panel/minutes/{to_decide.item_id}
+manager /register
+manager /register/{approved}
 manager /cases/{gathering}/documents
 manager /cases/{gathering}/documents/{gathering.document_key}
 applicant /my/documents

@@ -222,6 +222,11 @@ FIELDS: dict[str, dict[str, Any]] = {
         "open_until": date(2026, 9, 17),
         "papers_url": "https://kestrel.example.org/panel/4?item=9",
     },
+    "minutes_to_sign": {
+        "meets_at": PANEL_AT,
+        "minutes_url": "https://kestrel.example.org/panel/minutes/9",
+        "is_again": True,
+    },
     "panel_invitation": {"meets_at": PANEL_AT, "place": "12 Harbour Row, Deptford, London SE8 3OV"},
     "panel_deferred": {"reasons": "The panel would like to hear from your school.", "meets_at": PANEL_AT},
     "approval_notice": {"decided_on": date(2026, 11, 12), "terms": "one child or two siblings, aged 5 to 12"},

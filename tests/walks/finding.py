@@ -229,6 +229,8 @@ panel_administrator /panel/{listed_today.meeting_id}
 panel_administrator /panel/{listed.meeting_id}
 panel_administrator /cases/{listed_today}/panel/defer
 panel_administrator /cases/{recommended}/panel/minutes
+panel_administrator /cases/{to_decide}/panel/minutes
+chair /panel/minutes/{to_decide.item_id}
 decision_maker /cases/{to_decide}/decision
 decision_maker /cases/{approved}/notices
 decision_maker /cases/{approved_by_post}/notices
