@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Date, and_, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Date, Select, and_, bindparam, func, or_, select
 
 from crm.access.models import User
 from crm.assessments.checks import ITEM_TITLES
@@ -118,10 +119,10 @@ class OpenApplications:
     meetings: tuple[date, ...]
 
 
-def open_applications(*, today: date, rulebook: Rulebook) -> OpenApplications:
-    """Read them all, with what each waits for and where it is likely to end. Ten queries."""
-    rows = read(_OPEN, {}).all()
-    more, rows = len(rows) > MOST, rows[:MOST]
+def open_applications(*, today: date, rulebook: Rulebook, most: int = MOST) -> OpenApplications:
+    """Read them, no more than ``most``, with what each waits for and where it is likely to end. Ten queries."""
+    rows = read(_open(most), {}).all()
+    more, rows = len(rows) > most, rows[:most]
     beside = _beside([row.id for row in rows], today=today)
     meetings = tuple(row.meets_on for row in read(_MEETINGS, {"today": today}))
     found = []
@@ -247,20 +248,25 @@ _SECTION, _ITEM, _MEETING = ReportSection.__table__.c, PanelItem.__table__.c, Pa
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _TODAY = bindparam("today", type_=Date)
 
-_PAGE = (
-    select(_CASE.id, _CASE.reference, _CASE.household_id, _CASE.owner_id, _CASE.place, _CASE.next_action_due_on)
-    .where(_CASE.band == our_word(Band.APPLICATION))
-    .order_by(_CASE.next_action_due_on, _CASE.id)
-    .limit(no_more_than(MOST + 1))
-    .subquery("page")
-)
-_OPEN = (
-    select(_PAGE, _HOME.name.label("names"), _USER.name.label("owner"))
-    .select_from(_PAGE)
-    .join(Household.__table__, _HOME.id == _PAGE.c.household_id)
-    .outerjoin(User.__table__, _USER.id == _PAGE.c.owner_id)
-    .order_by(_PAGE.c.next_action_due_on, _PAGE.c.id)
-)
+
+@lru_cache(maxsize=4)
+def _open(most: int) -> Select[Any]:
+    page = (
+        select(_CASE.id, _CASE.reference, _CASE.household_id, _CASE.owner_id, _CASE.place, _CASE.next_action_due_on)
+        .where(_CASE.band == our_word(Band.APPLICATION))
+        .order_by(_CASE.next_action_due_on, _CASE.id)
+        .limit(no_more_than(most + 1))
+        .subquery("page")
+    )
+    return (
+        select(page, _HOME.name.label("names"), _USER.name.label("owner"))
+        .select_from(page)
+        .join(Household.__table__, _HOME.id == page.c.household_id)
+        .outerjoin(User.__table__, _USER.id == page.c.owner_id)
+        .order_by(page.c.next_action_due_on, page.c.id)
+    )
+
+
 _TRACKS = select(_TRACK.case_id, _TRACK.name, _TRACK.stage, _TRACK.since_on).where(
     _TRACK.case_id.in_(_IDS), _TRACK.name != our_word(TrackName.ENQUIRY)
 )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from crm.assessments import (  # noqa: F401  (part of this package)
     course_models,
     minutes_models,
+    need_models,
     pack_models,
     part_models,
     stage_two_models,

@@ -18,6 +18,7 @@ from crm.assessments import (  # noqa: E402
     evidence_views,  # noqa: F401
     handing_on_views,  # noqa: F401
     minutes_views,  # noqa: F401
+    need_views,  # noqa: F401
     overview_views,  # noqa: F401
     pack_views,  # noqa: F401
     panel_views,  # noqa: F401

@@ -29,6 +29,7 @@ from crm.demo.courses import lay_courses
 from crm.demo.districts import BASES, CENTRES
 from crm.demo.handed_in import hand_in_documents, photograph
 from crm.demo.lives import Fate, Life, Team
+from crm.demo.needed import write_needs
 from crm.demo.on_the_desk import lay_on_desks
 from crm.demo.own_choice import let_them_choose
 from crm.demo.twice import enter_twice
@@ -149,6 +150,8 @@ def fill(
         lay_courses(users, now=now, today=today)
     with transaction():
         let_them_choose(users, now=now)
+    with transaction():
+        write_needs(users["manager"].as_actor(), now=now)
     photos = photograph()
     with transaction():
         hand_in_documents(users, photos, now=now)

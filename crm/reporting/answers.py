@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, func, select
 
 from crm import policy
+from crm.assessments.need_models import HomeNeed
 from crm.cases.models import BreachReason, Campaign, Deadline, Enquiry, HouseholdMerge, StageChange
 from crm.db import UTCDateTime, db, insert_of, read
 from crm.reporting.catalogue import REPORTS
@@ -43,6 +44,7 @@ def _newest() -> Select[*tuple[Any, ...]]:
             HouseholdMerge.id,
             HouseholdMerge.undone_at,
             Campaign.id,
+            HomeNeed.changed_at,
         )
     ]
     return select(*parts)

@@ -12,7 +12,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Protocol
 
-from crm.reporting import journey
+from crm.reporting import journey, need
 from crm.reporting.behind import Behind
 from crm.reporting.figures import Answer, Mode, Question
 from crm.rules.permissions import Permission
@@ -43,6 +43,8 @@ class Report:
     modes: tuple[Mode, ...] = (Mode.ACTIVITY,)
     """Which ways of choosing households it knows; the first is what it opens with."""
     has_area: bool = True
+    has_period: bool = True
+    """Whether days are asked about; where not, it says how things stand today."""
 
 
 REPORTS: Mapping[str, Report] = MappingProxyType(
@@ -56,6 +58,15 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 journey.answer,
                 journey.behind,
                 modes=(Mode.ASKED, Mode.ACTIVITY),
+            ),
+            Report(
+                "need",
+                "Need",
+                Permission.VIEW_REPORTS,
+                need.answer,
+                need.behind,
+                has_area=False,
+                has_period=False,
             ),
         )
     }

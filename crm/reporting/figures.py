@@ -113,6 +113,8 @@ class Table:
     """Said in small beside the caption."""
     link: tuple[str, str] | None = None
     """(words, address) of a page that goes further."""
+    when_empty: str = "Nothing to count in these days."
+    """Said where there are no lines."""
 
     def figure(self, line: str, column: str) -> Figure:
         """One figure by the keys of its line and column. KeyError where there is none."""

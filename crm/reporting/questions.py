@@ -24,6 +24,8 @@ def question_in(report: Report, args: Mapping[str, str], *, today: date) -> Ques
     mode = Mode(asked) if asked in set(report.modes) else report.modes[0]
     area = (args.get("area") or None) if report.has_area else None
     in_area(area)
+    if not report.has_period:
+        return Question(report.name, first_on, last_on, mode, area)
     question = Question(
         report.name,
         _day(args.get("from"), first_on, "first"),
@@ -47,6 +49,8 @@ def _day(said: str | None, otherwise: date, which: str) -> date:
 
 def chips_of(report: Report, question: Question, *, today: date) -> list[tuple[str, Question, bool]]:
     """The periods and ways of counting that are offered: words, question, whether it is this one."""
+    if not report.has_period:
+        return []
     asked = "Asked in " if Mode.ASKED in report.modes else ""
     offered = [
         (f"{asked}{first.year} to {last.year}", first, last) for first, last in years_of_return(today, YEARS_OFFERED)

@@ -211,9 +211,11 @@ def keep_report(name: str) -> Response:
     found = report_for(actor, name)
     question = question_in(found, request.args, today=today)
     form = KeepReportForm()
+    if not found.has_period:
+        del form.days
     if form.is_sent_and_right():
         asked = question.query
-        if form.days.data == "year":
+        if not found.has_period or form.days.data == "year":
             asked = {key: value for key, value in asked.items() if key not in ("from", "to")}
         try:
             kept = saved.keep_report(

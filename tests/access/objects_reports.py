@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from crm.assessments.needs import write_need
 from crm.clock import now_utc, today_in_london
 from crm.reporting.models import Morning
 from crm.reporting.saved import keep_report
@@ -33,4 +34,19 @@ def saved_report(world: World) -> dict[str, dict[str, Any]]:
         return {"own": {"saved_id": made.id}, "missing": {"saved_id": 999_999}}
 
 
-OBJECTS = {"report": report, "report_figure": report_figure, "saved_report": saved_report}
+def need(world: World) -> dict[str, dict[str, Any]]:
+    with world.writing():
+        made = write_need(
+            kind="teenagers",
+            words=None,
+            homes=4,
+            by_on=None,
+            area=None,
+            actor=world.cast.manager.actor,
+            now=now_utc(),
+            today=today_in_london(),
+        )
+        return {"own": {"need_id": made.id}, "missing": {"need_id": 999_999}}
+
+
+OBJECTS = {"need": need, "report": report, "report_figure": report_figure, "saved_report": saved_report}

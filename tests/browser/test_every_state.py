@@ -89,6 +89,10 @@ manager /reports/journey?from=yesterday
 recruiter /reports/journey/rows/got.asked
 recruiter /reports/journey/keep
 recruiter /reports/saved
+manager /reports/need
+recruiter /reports/need/rows/to_ask.{need_id}
+manager /needs
+manager /needs/{need_id}
 manager /caseload
 manager /caseload?on=manager&missed=promises
 manager /caseload/missed

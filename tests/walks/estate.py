@@ -39,6 +39,7 @@ from crm.assessments.course_planning import CoursePlan, SessionPlan
 from crm.assessments.course_register import Mark, Seen
 from crm.assessments.household import NewMember
 from crm.assessments.models import REPORT_SECTIONS
+from crm.assessments.needs import write_need
 from crm.assessments.part_models import ApplicationPart
 from crm.assessments.referee_models import Referee
 from crm.assessments.referee_questions import QUESTIONS
@@ -758,6 +759,11 @@ class Builder:
                 name="Leaflet", code="leaflet-1", cost_pence=12_000, actor=cast.recruiter.actor, now=now
             )
             things["campaign_id"] = leaflet.id
+            need = write_need(
+                kind="language", words="Tigrinya", homes=2, by_on=None, area=None, actor=cast.manager.actor,
+                now=now_utc(), today=today_in_london(),
+            )  # fmt: skip
+            things["need_id"] = need.id
             closed = create_event(
                 name="The market stall", kind=EventKind.STALL, place="The market", starts_at=now - timedelta(hours=2),
                 ends_at=now + timedelta(hours=2), actor=cast.recruiter.actor, now=now,

@@ -55,6 +55,8 @@ BY_NAME = {
     "year": TODAY[:4],
 }
 EXACTLY: dict[str, dict[str, Any]] = {
+    "assessments.write_need": {"kind": "language", "words": "Tigrinya", "homes": "2"},
+    "assessments.change_need": {"kind": "language", "words": "Tigrinya", "homes": "3"},
     "access.sign_in": {"email": "officer@example.org", "password": PASSWORD},
     "access.reset_password": {"password": "seven brown teapots"},
     "access.accept_invitation": {"password": "seven brown teapots"},

@@ -103,6 +103,9 @@ recruiter /reports/journey
 manager /reports/journey?by=activity
 recruiter /reports/journey/keep
 recruiter /reports/saved
+manager /reports/need
+manager /needs
+manager /needs/{need_id}
 recruiter /campaigns/new
 recruiter /campaigns/{campaign_id}/edit
 recruiter /events/{event_id}/log

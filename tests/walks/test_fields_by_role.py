@@ -78,7 +78,7 @@ OF_NOBODY = (
     "/enquiries/mailings", "/enquiries/mailings/{waiting_mailing_id}",
     "/enquiries/mailings/{waiting_mailing_id}/people",
     "/caseload", "/caseload/missed", "/reports/journey", "/reports/journey/rows/got.asked",
-    "/reports/journey/rows/still.applied", "/reports/saved",
+    "/reports/journey/rows/still.applied", "/reports/saved", "/reports/need", "/needs", "/needs/{need_id}",
     "/assessments", "/visits", "/visits?who=me", "/panel", "/register", "/events/all", "/events/{event_id}",
     "/events/{event_id}/import/{upload_id}/errors.csv", "/courses", "/courses/{course_id}",
     "/courses/{other_course_id}", "/courses/{course_id}/sessions/{course_session_id}",
