@@ -78,6 +78,8 @@ from crm.events.sheet_import import keep_upload, start_loading
 from crm.events.sheet_loading import load_chunk
 from crm.policy import changing
 from crm.portal import signing_in, visit_views
+from crm.reporting.models import Morning
+from crm.reporting.saved import keep_report
 from crm.rules.application import PARTS
 from crm.rules.permissions import PUBLIC, Sensitivity
 from crm.rules.preparation import How
@@ -669,6 +671,10 @@ class Builder:
             day_off = changing.add_one_off_holiday(day=date(2027, 9, 15), name="A day of thanks", actor=admin, now=now)
             things["holiday_id"] = day_off.id
             save_view(name="Late", query="view=over", actor=cast.recruiter.actor, now=now)
+            keep_report(
+                name="My year", report="journey", query="by=asked", morning=Morning.MONDAYS,
+                actor=cast.recruiter.actor, now=now, today=today,
+            )  # fmt: skip
             rung = db.session.get_one(Case, self.estate.homes["unanswered"].case_id)
             contact.log_attempt(
                 rung, rung.household.people[0], how="no_answer", note=None, actor=cast.officer.actor,
