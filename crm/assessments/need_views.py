@@ -46,7 +46,7 @@ def write_need() -> Response:
         except needs.NeedNotWritten as refusal:
             form.take_refusal(refusal)
         else:
-            tell(f"{need.label}: written down. The report and the board show what is coming against it.")
+            tell(f"{need.label}: written down. The report shows what is coming against it.")
             return see_other("/needs")
     return _page(form)
 

@@ -1,4 +1,4 @@
-"""Need against what is coming: every number is what a slow reckoning over the same households says, and opens its rows."""
+"""Need against what is coming: every number is what a slow reckoning over the same households says."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import random
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from crm import policy
 from crm.assessments import homes_ahead
+from crm.assessments.models import AssessmentReport
 from crm.assessments.need_models import HomeNeed
 from crm.cases.models import Household
 from crm.cases.models import Journey as Kept
@@ -122,12 +124,12 @@ def test_every_number_is_what_a_slow_reckoning_says(app, session, cast, areas, m
 def test_terms_proposed_are_counted_and_open_their_household(app, session, cast, freeze):
     journey = Journey(cast, freeze).on("2026-03-03")
     journey.invited().applied().assessing().obtain_all().passed().stage_two()
-    written = journey.report()
+    journey.report()
     with writing():
         need = add_need(cast, "teenagers", 2, date(2026, 3, 1))
         quiet = add_need(cast, "siblings", 2, date(2026, 3, 1))
     with writing():
-        written = db.session.merge(written)
+        written = db.session.scalars(select(AssessmentReport)).one()
         written.terms_children, written.terms_youngest, written.terms_oldest = None, 10, 17
 
     table = report.answer(QUESTION, today=journey.today, rulebook=policy.rulebook_on(journey.today)).table("need")
@@ -181,6 +183,8 @@ def test_who_has_not_applied_is_counted_and_no_more(app, session, cast, areas):
 
 def test_it_asks_as_often_however_much_is_needed(app, session, cast, areas, queries):
     sent = []
+    policy.rulebook_on(TODAY)
+    policy.service()
     for more in (1, 12):
         with writing():
             for _ in range(more):
