@@ -75,6 +75,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "export.refused": "Said no to a large file",
         "export.fetched": "Fetched rows as a file",
         "report.taken": "Took a report as a file",
+        "return.frozen": "Froze the annual return of a year",
+        "return.thawed": "Thawed a frozen annual return",
         "mailing.begun": "Began to write to many",
         "mailing.changed": "Changed the words to many",
         "mailing.thrown_away": "Threw away what was to go to many",

@@ -12,7 +12,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Protocol
 
-from crm.reporting import journey
+from crm.reporting import annual_return, journey
 from crm.reporting.behind import Behind
 from crm.reporting.figures import Answer, Mode, Question
 from crm.rules.permissions import Permission
@@ -43,6 +43,8 @@ class Report:
     modes: tuple[Mode, ...] = (Mode.ACTIVITY,)
     """Which ways of choosing households it knows; the first is what it opens with."""
     has_area: bool = True
+    whole_years: bool = False
+    """Whether it answers by years of the return alone."""
 
 
 REPORTS: Mapping[str, Report] = MappingProxyType(
@@ -56,6 +58,15 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 journey.answer,
                 journey.behind,
                 modes=(Mode.ASKED, Mode.ACTIVITY),
+            ),
+            Report(
+                "return",
+                "Annual return",
+                Permission.ANSWER_FOR_CLOCKS,
+                annual_return.answer,
+                annual_return.behind,
+                has_area=False,
+                whole_years=True,
             ),
         )
     }

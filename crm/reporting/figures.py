@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -113,6 +113,13 @@ class Table:
     """Said in small beside the caption."""
     link: tuple[str, str] | None = None
     """(words, address) of a page that goes further."""
+
+    def without_rows(self) -> Table:
+        """The same figures, none of which opens anything."""
+        lines = (
+            replace(line, figures=tuple(replace(figure, rows=None) for figure in line.figures)) for line in self.lines
+        )
+        return replace(self, lines=tuple(lines), link=None)
 
     def figure(self, line: str, column: str) -> Figure:
         """One figure by the keys of its line and column. KeyError where there is none."""
