@@ -338,7 +338,7 @@ def _checks(found: Year, frozen: Frozen | None, *, today: date) -> tuple[Table, 
         lede="" if is_over else f"The year is over on {date_only(found.year.last_on)}",
         columns=(
             Column("count", "Found", "Applications of the year"),
-            Column("what", "What to do", is_text=True),
+            *((Column("what", "What to do", is_text=True),) if to_see else ()),
         ),
         lines=tuple(
             Line(
@@ -346,7 +346,7 @@ def _checks(found: Year, frozen: Frozen | None, *, today: date) -> tuple[Table, 
                 look.label,
                 (
                     whole(counts[look.key], f"check.{look.key}", state="due" if counts[look.key] else ""),
-                    text(look.what_to_do) if counts[look.key] else NOTHING,
+                    *((text(look.what_to_do) if counts[look.key] else NOTHING,) if to_see else ()),
                 ),
             )
             for look in LOOKS
@@ -381,10 +381,17 @@ def _changed(frozen: Frozen, tables: Sequence[Table]) -> tuple[Table, str]:
             Column("difference", "Difference", "What came or went since"),
         ),
         lines=lines,
-        note=f"Frozen with the definition “{frozen.definition}”. What was recorded or put right since makes "
-        "these differ.",
+        note=f"{_defined(frozen)}What was recorded or put right since it was frozen makes these differ.",
     )
     return table, words
+
+
+def _defined(frozen: Frozen) -> str:
+    """Says the definition that a return was frozen with, where it is not today's."""
+    if frozen.definition == definition_of(frozen.year).name:
+        return ""
+    words = next((f"{one.words.lower()}. {one.source}. " for one in DEFINITIONS if one.name == frozen.definition), "")
+    return f"Frozen with another definition of an enquiry: {words}" if words else ""
 
 
 def _figures_of(one: Difference) -> tuple[Figure, ...]:

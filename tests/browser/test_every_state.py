@@ -86,6 +86,10 @@ stranger /reference/told
 manager /caseload
 manager /caseload?on=manager&missed=promises
 manager /caseload/missed
+manager /reports/return?from=2025-04-01&to=2026-03-31
+manager /reports/return/2025/freeze
+manager /reports/return/2024/frozen
+manager /reports/return/2024/thaw
 manager /cases/{stage_one_done}/clocks/{stage_one_done.clock_id}/reason
 manager /cases/{listed_today}/clocks/{listed_today.clock_id}/reason
 manager /cases/{gathering}/checks/{gathering.place_id}
@@ -197,6 +201,7 @@ administrator /admin/settings/wording
 """
 WITH_MISTAKES = """
 manager /caseload/missed
+manager /reports/return/2024/thaw
 manager /cases/{stage_one_done}/clocks/{stage_one_done.clock_id}/reason
 stranger /reference/{secret.reference}
 stranger /reference/{secret.reference_begun}/hard
