@@ -24,7 +24,7 @@ from crm.enquiries import drafts, escalation, held, intake, mailings
 from crm.events import after, kit, sheet_import, sheet_worker
 from crm.jobs import Job, Timetable
 from crm.portal import signing_in
-from crm.reporting import answers
+from crm.reporting import answers, saved
 from crm.rules.permissions import SYSTEM
 from crm.settings import Settings
 from crm.staff import digest
@@ -340,6 +340,14 @@ TIMETABLE = Timetable(
             do=digest.send_digests,
             has_work=digest.anybody_to_write_to,
             again_when=digest.SO_MANY,
+        ),
+        Job(
+            name="report_mornings",
+            title="Tell staff that a report they keep is there",
+            every=timedelta(minutes=5),
+            do=saved.tell_mornings,
+            has_work=saved.anybody_to_tell,
+            again_when=saved.SO_MANY,
         ),
         Job(
             name="late_enquiries",

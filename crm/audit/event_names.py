@@ -77,6 +77,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "report.taken": "Took a report as a file",
         "return.frozen": "Froze the annual return of a year",
         "return.thawed": "Thawed a frozen annual return",
+        "report.kept": "Kept a report under a name",
+        "report.forgotten": "Took a kept report away",
         "mailing.begun": "Began to write to many",
         "mailing.changed": "Changed the words to many",
         "mailing.thrown_away": "Threw away what was to go to many",

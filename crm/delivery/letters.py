@@ -577,6 +577,14 @@ _CATALOGUE = (
         fields=("on", "visits", "over", "over_count", "over_more", "due", "due_count", "due_more", "my_day_url"),
         channels=EMAIL_ONLY,
     ),
+    LetterKind(
+        kind="report_ready",
+        title="A report you keep",
+        fixed_words=True,
+        audience=Audience.STAFF,
+        fields=("which", "report_url"),
+        channels=EMAIL_ONLY,
+    ),
     # --- officers out alone
     LetterKind(
         kind="lone_buddy",

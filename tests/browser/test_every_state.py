@@ -83,6 +83,12 @@ stranger /reference/{secret.reference_begun}/children
 stranger /reference/{secret.reference_begun}/check
 stranger /reference/{secret.reference_begun}/later
 stranger /reference/told
+manager /reports/journey
+manager /reports/journey?by=activity
+manager /reports/journey?from=yesterday
+recruiter /reports/journey/rows/got.asked
+recruiter /reports/journey/keep
+recruiter /reports/saved
 manager /caseload
 manager /caseload?on=manager&missed=promises
 manager /caseload/missed

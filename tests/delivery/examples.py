@@ -59,6 +59,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         "due_more": "",
         "my_day_url": "https://kestrel.example.org/my-day",
     },
+    "report_ready": {"which": "Journey", "report_url": "https://kestrel.example.org/reports/saved/7"},
     "enquiry_acknowledgement": {"call_by": date(2026, 7, 9), "call_time": "in the evening"},
     "enquiry_saved": {
         "return_url": "https://kestrel.example.org/enquire/return/abc",

@@ -99,6 +99,10 @@ recruiter /events/{open_event_id}/guests?show=all
 recruiter /events/{open_event_id}/guests/new
 recruiter /events/{open_event_id}/sign-ups/{waiting_sign_up_id}
 recruiter /events/{event_id}/cost
+recruiter /reports/journey
+manager /reports/journey?by=activity
+recruiter /reports/journey/keep
+recruiter /reports/saved
 recruiter /campaigns/new
 recruiter /campaigns/{campaign_id}/edit
 recruiter /events/{event_id}/log

@@ -16,6 +16,7 @@ branch_labels = None
 depends_on = None
 
 DAYS = ("spoken_on", "visited_on", "applied_on", "passed_on", "panel_on", "approved_on", "decided_on")
+IS_TOLD = sa.text("morning <> 'never'")
 WAS_VISITED = sa.text("visited_on IS NOT NULL")
 
 
@@ -108,9 +109,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_report_answer")),
     )
     op.create_index("ix_report_answer_counted", "report_answer", ["counted_at"])
+    op.create_table(
+        "saved_report",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("report", sa.String(length=20), nullable=False),
+        sa.Column("query", sa.String(length=300), nullable=False),
+        sa.Column("morning", sa.String(length=8), nullable=False),
+        sa.Column("told_on", sa.Date(), nullable=True),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.CheckConstraint("morning IN ('never', 'mondays', 'months')", name=op.f("ck_saved_report_morning_is_known")),
+        sa.ForeignKeyConstraint(["user_id"], ["staff_user.id"], name=op.f("fk_saved_report_user_id_staff_user")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_report")),
+        sa.UniqueConstraint("user_id", "name", name=op.f("uq_saved_report_user_id_name")),
+    )
+    op.create_index(
+        "ix_saved_report_morning",
+        "saved_report",
+        ["morning", "told_on"],
+        sqlite_where=IS_TOLD,
+        postgresql_where=IS_TOLD,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("saved_report")
     op.drop_table("report_answer")
     op.drop_index("ix_deadline_kept", table_name="deadline")
     op.drop_table("journey")
