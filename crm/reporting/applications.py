@@ -22,7 +22,7 @@ from crm.rules.eligibility import age_on
 from crm.rules.outcomes import AW_CODES, CameTo, Outcome, applications_of
 from crm.rules.progress import Moved
 from crm.rules.return_years import NOT_RECORDED, ReturnYear, band_of
-from crm.rules.stages import ENDED_APPLICATION, OPEN_APPLICATION, ApplicationStage, TrackName
+from crm.rules.stages import ENDED_APPLICATION, OPEN_APPLICATION, TrackName
 
 MOST_OF_A_CASE = 16
 """Applications that one case may have, for the number of each: one is usual."""
@@ -98,7 +98,7 @@ def applications_in(year: ReturnYear) -> Year:
 
 def _of_interest(year: ReturnYear) -> Select[tuple[int]]:
     """Cases that may have an application in progress in a year: all of them, and few others. Left out is whoever came
-    after it, and whoever ended before it and was never put right: what they came to is read nowhere."""
+    after it, and whoever made their last move before it, to an ending."""
     move = StageChange.__table__.c
     last_open = func.max(case((move.to_stage.in_([our_word(one) for one in sorted(OPEN_APPLICATION)]), move.id)))
     last_end = func.max(case((move.to_stage.in_([our_word(one) for one in sorted(ENDED_APPLICATION)]), move.id)))
@@ -112,8 +112,6 @@ def _of_interest(year: ReturnYear) -> Select[tuple[int]]:
                 func.max(move.effective_on) >= year.first_on,
                 last_end.is_(None),
                 last_open > last_end,
-                func.sum(case((move.is_correction, 1), else_=0)) > 0,
-                func.sum(case((move.to_stage == our_word(str(ApplicationStage.RECEIVED)), 1), else_=0)) > 1,
             ),
         )
     )
