@@ -192,7 +192,8 @@ def migrate(to: str, down: bool) -> None:
 
             with transaction():
                 policy.ensure_defaults(now=now_utc())
-                journeys.fill_missing(lambda line: click.echo(line, err=True))
+                calendar = policy.rulebook_on(today_in_london()).calendar
+                journeys.fill_missing(calendar=calendar, said=lambda line: click.echo(line, err=True))
         click.echo(f"Database: {'already at' if before == after else 'now at'} revision {after or 'none'}")
 
 
@@ -573,7 +574,19 @@ def keys_rotate() -> None:
     click.echo("Nothing is sealed under an older key any more; a backup made before today still needs it.")
 
 
-BENCHES = ("load", "pages", "memory", "duplicates", "door", "import", "slots", "calendars", "booking", "papers")
+BENCHES = (
+    "load",
+    "pages",
+    "memory",
+    "duplicates",
+    "door",
+    "import",
+    "slots",
+    "calendars",
+    "booking",
+    "papers",
+    "reports",
+)
 """The groups of figures that ``bench/run.py`` measures."""
 
 

@@ -100,6 +100,7 @@ _FIELDS = (
     MergeField("back_on", "the day we are in touch again", _D),
     MergeField("starts_at", "when the visit, the event or the course begins", _M),
     MergeField("old_starts_at", "when it was to begin before", _M),
+    MergeField("how_we_talk", "whether a talk is by phone, by video or in person", example="By phone"),
     MergeField("minutes", "how long the visit takes", FieldType.MINUTES),
     MergeField("officers", "who comes", FieldType.NAMES, About.STAFF),
     MergeField("partner_name", "the first name of the other applicant", about=About.OTHER_PERSON, example="Daniel"),
@@ -142,6 +143,8 @@ _FIELDS = (
     MergeField("meets_at", "when the panel meets", _M),
     MergeField("open_until", "the last day on which something is open to its reader", _D),
     MergeField("papers_url", "where a panel member reads the papers", _L),
+    MergeField("minutes_url", "where the chair of a panel reads and signs its minutes", _L),
+    MergeField("is_again", "that they were put right after somebody read them", _Y),
     MergeField("join_url", "where to join the meeting", _L),
     MergeField(
         "terms", "the terms of the approval", about=About.READER, example="one child or two siblings, aged 5 to 12"

@@ -8,11 +8,13 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
+from crm.cases.journeys import WAIT_OF
 from crm.cases.models import Journey
 from crm.db import db, our_word
-from crm.reporting.populations import day_of
+from crm.reporting.figures import Mode, Question
+from crm.reporting.populations import between, day_of, got_as_far, with_area
 from crm.reporting.waits import Waits, waits_of
 from crm.rules.progress import Milestone, Standing
 from crm.rules.working_days import WorkingDays
@@ -36,6 +38,11 @@ class Spell:
     @property
     def begin(self) -> Any:
         return day_of(self.begins)
+
+    @property
+    def took(self) -> Any:
+        """The column that says how long it took whoever went on, in working days."""
+        return Journey.decided_after if self.ends is None else getattr(Journey, WAIT_OF[self.ends])
 
     @property
     def end(self) -> Any:
@@ -76,26 +83,29 @@ class Spent:
 
 
 def spent_in(spell: Spell, population: Sequence[ColumnElement[bool]], *, today: date, calendar: WorkingDays) -> Spent:
-    """How long a population spent in a place: one statement, whose rows are pairs of days and not households.
+    """How long a population spent in a place: two statements, whose rows are lengths and days, not households.
 
     Whoever ended or rests counts up to that day; whoever is on the way, up to today.
     """
-    gone_on = and_(spell.end.is_(None), Journey.standing != our_word(Standing.ON_THE_WAY))
-    rows = db.session.execute(
-        select(spell.begin, spell.end, case((gone_on, Journey.ended_on)), func.count())
-        .where(spell.begin.is_not(None), *population)
-        .group_by(spell.begin, spell.end, case((gone_on, Journey.ended_on)))
-    )
+    here = [spell.begin.is_not(None), *got_as_far(spell.begins), *population]
     moved: dict[int, int] = {}
     unmoved: dict[int, int] = {}
+    has_moved, has_left = spell.end.is_not(None), Journey.standing != our_word(Standing.ON_THE_WAY)
+    length = case((has_moved, spell.took), else_=Journey.left_after)
+    settled = db.session.execute(
+        select(length, has_moved, func.count()).where(*here, or_(has_moved, has_left)).group_by(length, has_moved)
+    )
+    for days, is_moved, count in settled:
+        counts = moved if is_moved else unmoved
+        counts[days or 0] = counts.get(days or 0, 0) + count
     waiting: dict[int, int] = {}
-    for began, ended, left, count in rows:
-        until = ended or left or today
-        days = max(calendar.between(began, until), 0)
-        counts = moved if ended is not None else unmoved
-        counts[days] = counts.get(days, 0) + count
-        if ended is None and left is None:
-            waiting[days] = waiting.get(days, 0) + count
+    still = db.session.execute(
+        select(spell.begin, func.count()).where(*here, ~has_moved, ~has_left).group_by(spell.begin)
+    )
+    for began, count in still:
+        days = max(calendar.between(max(began, calendar.first_day), today), 0)
+        waiting[days] = waiting.get(days, 0) + count
+        unmoved[days] = unmoved.get(days, 0) + count
     longest: list[int] = []
     for days in sorted(waiting, reverse=True):
         longest += [days] * min(waiting[days], RINGS - len(longest))
@@ -107,3 +117,15 @@ def spent_in(spell: Spell, population: Sequence[ColumnElement[bool]], *, today: 
 def is_waiting_in(spell: Spell) -> ColumnElement[bool]:
     """Households that are in the place now."""
     return and_(spell.begin.is_not(None), spell.end.is_(None), Journey.standing == our_word(Standing.ON_THE_WAY))
+
+
+def who_came(spell: Spell, question: Question) -> list[ColumnElement[bool]]:
+    """The households whose time in a place is counted: of a cohort, those who asked in the period; of activity, those
+    who came to the place in it."""
+    if question.mode is Mode.ACTIVITY:
+        return with_area(question, between(spell.begin, question))
+    asked: Any = Journey.asked_on
+    if got_as_far(spell.begins):
+        # Not by the index of everybody who asked: they are few, and in one of their own.
+        asked = func.coalesce(asked, asked)
+    return with_area(question, between(asked, question))

@@ -214,6 +214,20 @@ FIELDS: dict[str, dict[str, Any]] = {
         for kind in ("reference_request", "reference_reminder")
     },
     "reference_thanks": {},
+    "referee_talk": {"starts_at": VISIT_AT, "old_starts_at": VISIT_AT, "how_we_talk": "By phone"},
+    "referee_talk_off": {"starts_at": VISIT_AT},
+    "officer_talk": {
+        "reference": "KF-7Q3M9X",
+        "starts_at": VISIT_AT,
+        "old_starts_at": VISIT_AT,
+        "how_we_talk": "By phone",
+        "case_url": "https://kestrel.example.org/cases/KF-7Q3M9X/referees/4",
+    },
+    "officer_talk_off": {
+        "reference": "KF-7Q3M9X",
+        "starts_at": VISIT_AT,
+        "case_url": "https://kestrel.example.org/cases/KF-7Q3M9X/referees/4",
+    },
     "stage_one_passed": {"decided_on": date(2026, 9, 4)},
     "stage_one_refusal": {"decided_on": date(2026, 9, 4), "reasons": REASONS},
     "report_shared": {"observations_by": date(2026, 10, 16)},
@@ -221,6 +235,11 @@ FIELDS: dict[str, dict[str, Any]] = {
         "meets_at": PANEL_AT,
         "open_until": date(2026, 9, 17),
         "papers_url": "https://kestrel.example.org/panel/4?item=9",
+    },
+    "minutes_to_sign": {
+        "meets_at": PANEL_AT,
+        "minutes_url": "https://kestrel.example.org/panel/minutes/9",
+        "is_again": True,
     },
     "panel_invitation": {"meets_at": PANEL_AT, "place": "12 Harbour Row, Deptford, London SE8 3OV"},
     "panel_deferred": {"reasons": "The panel would like to hear from your school.", "meets_at": PANEL_AT},

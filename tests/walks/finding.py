@@ -201,6 +201,7 @@ officer /cases/{gathering}/referees/{gathering.referee_id}
 officer /cases/{gathering}/referees/{gathering.asked_id}/change
 officer /cases/{gathering}/referees/{gathering.asked_id}/out
 officer /cases/{gathering}/referees/{gathering.referee_id}/interview
+officer /cases/{gathering}/referees/{gathering.asked_id}/interview
 officer /cases/{gathering}/referees/{gathering.referee_id}/account
 manager /cases/{stage_one_done}/assessment/stage-one
 manager /cases/{gathering}/assessment/stage-two
@@ -232,6 +233,8 @@ panel_administrator /panel/{listed_today.meeting_id}
 panel_administrator /panel/{listed.meeting_id}
 panel_administrator /cases/{listed_today}/panel/defer
 panel_administrator /cases/{recommended}/panel/minutes
+panel_administrator /cases/{to_decide}/panel/minutes
+chair /panel/minutes/{to_decide.item_id}
 decision_maker /cases/{to_decide}/decision
 decision_maker /cases/{approved}/notices
 decision_maker /cases/{approved_by_post}/notices

@@ -16,8 +16,45 @@ branch_labels = None
 depends_on = None
 
 DAYS = ("spoken_on", "visited_on", "applied_on", "passed_on", "panel_on", "approved_on", "decided_on")
+WAITS = (
+    "spoken_after",
+    "visited_after",
+    "applied_after",
+    "passed_after",
+    "panel_after",
+    "decided_after",
+    "left_after",
+)
 IS_TOLD = sa.text("morning <> 'never'")
-WAS_VISITED = sa.text("visited_on IS NOT NULL")
+VISITED = ["visited_on", "asked_on", "standing", "applied_on", "applied_after", "left_after", "ended_on", "district"]
+CAMPAIGN = ["campaign_id", "asked_on", "channel", "district"]
+APPLIED = [
+    "applied_on",
+    "asked_on",
+    "standing",
+    "passed_on",
+    "passed_after",
+    "panel_on",
+    "panel_after",
+    "decided_on",
+    "decided_after",
+    "approved_on",
+    "left_after",
+    "ended_on",
+    "district",
+]
+ON_THE_WAY = [
+    "asked_on",
+    "spoken_on",
+    "visited_on",
+    "applied_on",
+    "passed_on",
+    "panel_on",
+    "approved_on",
+    "decided_on",
+    "channel",
+    "district",
+]
 
 
 def upgrade() -> None:
@@ -32,6 +69,7 @@ def upgrade() -> None:
         sa.Column("campaign_id", sa.Integer(), nullable=True),
         sa.Column("district", KeyText(6), nullable=True),
         *(sa.Column(day, sa.Date(), nullable=True) for day in DAYS),
+        *(sa.Column(wait, sa.Integer(), nullable=True) for wait in WAITS),
         sa.Column("standing", sa.String(length=12), nullable=False),
         sa.Column("ended_on", sa.Date(), nullable=True),
         sa.Column("ended_why", sa.String(length=40), nullable=True),
@@ -64,37 +102,36 @@ def upgrade() -> None:
         [
             "asked_on",
             "standing",
-            "ended_on",
             "spoken_on",
+            "spoken_after",
             "visited_on",
+            "visited_after",
             "applied_on",
             "passed_on",
             "panel_on",
             "approved_on",
+            "left_after",
+            "ended_on",
             "channel",
             "campaign_id",
             "district",
         ],
     )
-    op.create_index(
-        "ix_journey_visited",
-        "journey",
-        [
-            "visited_on",
-            "standing",
-            "ended_on",
-            "applied_on",
-            "passed_on",
-            "panel_on",
-            "approved_on",
-            "decided_on",
-            "asked_on",
-            "district",
-        ],
-        sqlite_where=WAS_VISITED,
-        postgresql_where=WAS_VISITED,
+    for name, columns, where in (
+        ("ix_journey_visited", VISITED, "visited_on IS NOT NULL"),
+        ("ix_journey_applied", APPLIED, "applied_on IS NOT NULL"),
+        ("ix_journey_campaign", CAMPAIGN, "campaign_id IS NOT NULL"),
+        ("ix_journey_on_the_way", ON_THE_WAY, "standing = 'on_the_way'"),
+    ):
+        op.create_index(name, "journey", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    op.create_table(
+        "journey_calendar",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("counted_to", sa.Integer(), nullable=True),
+        sa.CheckConstraint("id = 1", name=op.f("ck_journey_calendar_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_journey_calendar")),
     )
-    op.create_index("ix_journey_campaign", "journey", ["campaign_id"])
     op.create_index(
         "ix_deadline_kept",
         "deadline",
@@ -106,6 +143,9 @@ def upgrade() -> None:
         sa.Column("stamp", sa.String(length=200), nullable=False),
         sa.Column("counted_at", UTCDateTime(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("title", sa.String(length=120), nullable=False),
+        sa.Column("lede", sa.String(length=300), nullable=False),
+        sa.Column("page", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_report_answer")),
     )
     op.create_index("ix_report_answer_counted", "report_answer", ["counted_at"])
@@ -137,4 +177,5 @@ def downgrade() -> None:
     op.drop_table("saved_report")
     op.drop_table("report_answer")
     op.drop_index("ix_deadline_kept", table_name="deadline")
+    op.drop_table("journey_calendar")
     op.drop_table("journey")

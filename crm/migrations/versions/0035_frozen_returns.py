@@ -1,6 +1,6 @@
 """Annual returns that were frozen, and what a year of the return is counted from
 
-Revision: 0034, after 0033.
+Revision: 0035, after 0034.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from crm.db import KeyText, UTCDateTime
 
-revision = "0034"
-down_revision = "0033"
+revision = "0035"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
