@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from hypothesis import strategies as st
 
+from crm import policy
 from crm.cases.journeys import fill_missing
 from crm.cases.models import Case, Deadline, Enquiry, Household, Person, StageChange, Track
 from crm.db import Values, insert_rows, new_row_key
@@ -172,4 +173,4 @@ def put_in(some: Sequence[Home], *, manager_id: int) -> None:
                 "turn": "service", "stopped_on": stopped, "stopped_how": how, "subject": "",
             }))  # fmt: skip
     insert_rows(rows)
-    fill_missing()
+    fill_missing(calendar=policy.rulebook_on(TODAY).calendar)
