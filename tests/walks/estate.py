@@ -78,6 +78,8 @@ from crm.events.sheet_loading import load_chunk
 from crm.policy import changing
 from crm.portal import signing_in, visit_views
 from crm.reporting.freezing import freeze_return
+from crm.reporting.models import Morning
+from crm.reporting.saved import keep_report
 from crm.rules.application import PARTS
 from crm.rules.permissions import PUBLIC, Sensitivity
 from crm.rules.preparation import How
@@ -565,9 +567,18 @@ class Builder:
                 )
 
     def returns(self) -> None:
-        """The annual return of a year before last is frozen; that of last year is not yet."""
+        """The annual return of a year before last is frozen; that of last year is not yet. And a report is kept."""
         today = today_in_london()
         with transaction():
+            keep_report(
+                name="What came of it",
+                report="journey",
+                query="by=asked",
+                morning=Morning.MONDAYS,
+                actor=self.cast.recruiter.actor,
+                now=now_utc(),
+                today=today,
+            )
             freeze_return(
                 ReturnYear(2024),
                 actor=self.cast.manager.actor,
