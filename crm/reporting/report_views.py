@@ -156,7 +156,7 @@ def report_file(name: str) -> Response:
     """A report as a file. That it was taken is in the trail before it leaves."""
     actor, now, today = current_actor(), now_utc(), today_in_london()
     found = report_for(actor, name)
-    format = request.form.get("format", "")
+    format = request.form.get("format") or "csv"
     if format not in TYPES:
         raise Refusal("Choose CSV, XLSX or JSON.", status=422)
     question = question_in(found, request.args, today=today)

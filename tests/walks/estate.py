@@ -567,18 +567,9 @@ class Builder:
                 )
 
     def returns(self) -> None:
-        """The annual return of a year before last is frozen; that of last year is not yet. And a report is kept."""
+        """The annual return of a year before last is frozen; that of last year is not yet."""
         today = today_in_london()
         with transaction():
-            keep_report(
-                name="What came of it",
-                report="journey",
-                query="by=asked",
-                morning=Morning.MONDAYS,
-                actor=self.cast.recruiter.actor,
-                now=now_utc(),
-                today=today,
-            )
             freeze_return(
                 ReturnYear(2024),
                 actor=self.cast.manager.actor,
@@ -693,6 +684,10 @@ class Builder:
             day_off = changing.add_one_off_holiday(day=date(2027, 9, 15), name="A day of thanks", actor=admin, now=now)
             things["holiday_id"] = day_off.id
             save_view(name="Late", query="view=over", actor=cast.recruiter.actor, now=now)
+            keep_report(
+                name="My year", report="journey", query="by=asked", morning=Morning.MONDAYS,
+                actor=cast.recruiter.actor, now=now, today=today,
+            )  # fmt: skip
             rung = db.session.get_one(Case, self.estate.homes["unanswered"].case_id)
             contact.log_attempt(
                 rung, rung.household.people[0], how="no_answer", note=None, actor=cast.officer.actor,

@@ -97,7 +97,7 @@ EXACTLY: dict[str, dict[str, Any]] = {
     "imports.sheet_layout": {"headings_at": "1"},
 }
 # The button that is meant, where it is not the last.
-PRESSED = {"visits.book": {"do": "book"}, "reporting.report_file": {"format": "csv"}}
+PRESSED = {"visits.book": {"do": "book"}}
 # What a script on the page puts there.
 BY_SCRIPT = {"kit.set_up": {"signing_key": new_key_pair()[0], "proof": "ab" * 32, "clock": "1780000000000"}}
 BORN_IN = "1980"

@@ -28,6 +28,7 @@ DATE_PART = re.compile(r"-(day|month|year)$")
 
 NOTHING_IS_AN_ANSWER = {
     "our_home.part": "a part may be kept half done, by its last button; only calling it done wants all of it",
+    "reporting.report_file": "a report of which nobody says what sort of file is CSV",
     "our_visit.cancel": "nobody has to say why they call a visit off, or want none",
     "enquire.step": "a question of the public form may be passed over",
     "enquire.later": "a link may be shown instead of sent",
