@@ -285,7 +285,9 @@ class Journey:
     def papers_given(self, late_reason: str | None = None) -> PanelPack:
         """And given to the members of the meeting."""
         pack = self.papers_made()
-        self.do(meetings.send_papers, self.case, self.item(), by=self.cast.panel_administrator, late_reason=late_reason)
+        self.do(
+            meetings.send_papers, self.case, self.item(), by=self.cast.panel_administrator, late_reason=late_reason
+        )
         return pack
 
     def look_again(self) -> None:

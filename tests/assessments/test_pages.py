@@ -387,6 +387,8 @@ def test_put_off_by_the_panel_a_household_is_on_course_for_another(journey, clie
     j = journey.walk(to_panel)
     day = j.today + timedelta(days=21)
     j.listed(j.meeting(day))
-    j.on(day).do(meetings.defer_item, j.case, j.item(), reasons="More is needed.", by=j.cast.panel_administrator)
+    j.on(day).do(
+        meetings.defer_item, j.case, j.item(), reasons="More is needed.", by=j.cast.panel_administrator
+    )
     client.sign_in(j.cast.manager)
     assert "On course for panel on" in client.get(f"/cases/{j.case.reference}/assessment").page.text

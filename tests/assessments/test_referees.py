@@ -553,3 +553,4 @@ def test_half_made_states_are_refused_by_the_database(j, halves):
 
     with pytest.raises(sa.exc.IntegrityError), transaction():
         db.session.execute(sa.update(Referee).where(Referee.id == referee.id).values(**halves))
+

@@ -54,7 +54,9 @@ def assessing(journey):
 
 def texts(j: Journey, client, *pages: str) -> str:
     base = f"/cases/{j.case.reference}/assessment"
-    return "\n".join(answer.text for answer in (client.get(base + page) for page in pages) if answer.status_code == 200)
+    return "\n".join(
+        answer.text for answer in (client.get(base + page) for page in pages) if answer.status_code == 200
+    )
 
 
 PAGES = ("", "/report", "/report/copy", "/report/evidence/caring", "/report/evidence/personality", "/sessions",
@@ -218,7 +220,9 @@ def test_a_missing_look_from_outside_warns_or_stops_as_the_service_has_set_it(as
 
 def setting(j: Journey, name: str, value: str) -> None:
     with transaction():
-        changing.change_setting(name=name, value=value, actor=j.cast.administrator.actor, now=now_utc(), today=j.today)
+        changing.change_setting(
+            name=name, value=value, actor=j.cast.administrator.actor, now=now_utc(), today=j.today
+        )
 
 
 def test_an_administrator_sets_what_is_asked_before_signing(journey, client):
@@ -245,6 +249,8 @@ def test_the_report_is_filled_in_from_what_is_known(written, client):
                   "No checklist is on file from a visit", "Go on with the assessment"):  # fmt: skip
         assert words in text, words
     assert text.index("A. Checks") < text.index("B. The household") < text.index("C. What supports")
+
+
 
 
 def test_a_visit_is_a_session_and_its_checklist_is_in_the_report(assessing, client):

@@ -242,15 +242,8 @@ def visit_made(j: Journey, number: int, on: date) -> None:
     with transaction():
         db.session.add(
             Visit(
-                id=number,
-                case_id=j.case.id,
-                purpose="stage_two_session",
-                place="home",
-                starts_at=begins,
-                ends_at=begins + timedelta(minutes=100),
-                status="done",
-                booked_at=begins,
-                settled_at=begins,
+                id=number, case_id=j.case.id, purpose="stage_two_session", place="home", starts_at=begins,
+                ends_at=begins + timedelta(minutes=100), status="done", booked_at=begins, settled_at=begins,
             )  # fmt: skip
         )
         db.session.flush()

@@ -177,7 +177,9 @@ def javascript() -> Iterator[Programs]:
     programs.end()
 
 
-def test_tsdav_finds_books_moves_and_cancels(address: str, program: Program, verbs: Any, javascript: Programs) -> None:
+def test_tsdav_finds_books_moves_and_cancels(
+    address: str, program: Program, verbs: Any, javascript: Programs
+) -> None:
     case = verbs.household(owner_id=verbs.cast.officer.id)
     reference = case.reference
     db.session.rollback()

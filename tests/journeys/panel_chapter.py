@@ -12,7 +12,9 @@ SEATS = (
     ("Parveen Dhillon", "Member", True, False, "Education"),
     ("Tom Whitfield", "Member", True, False, "Care-experienced"),
 )
-MEMBERS = tuple(f"{who}@example.org" for who in ("chair", "social.worker", "carer.member", "teacher", "panel.member"))
+MEMBERS = tuple(
+    f"{who}@example.org" for who in ("chair", "social.worker", "carer.member", "teacher", "panel.member")
+)
 
 
 def meeting_is_planned(story: Story) -> None:

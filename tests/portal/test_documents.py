@@ -280,12 +280,9 @@ def test_what_is_sent_back_is_gone_and_the_letter_says_neither_what_nor_why(home
     assert "XqCornerWord is cut off" in two[0].get(f"/my/documents/{document.public_id}").page.text
     freeze("2026-03-02 20:10")
     asked = officer.get(at(home)).page
-    assert (
-        officer.submit(
-            asked, button="Put it on their list", kind="driving", whose=str(people_of(home.case)["Priya"].id), words=""
-        ).status_code
-        == 303
-    )
+    assert officer.submit(
+        asked, button="Put it on their list", kind="driving", whose=str(people_of(home.case)["Priya"].id), words=""
+    ).status_code == 303
     (letter,) = letters()  # one a day, however much is asked
     words = email_parts(letter).text
     assert "/my/documents" in words

@@ -109,7 +109,9 @@ def test_staff_read_what_their_part_in_the_case_opens_and_each_look_is_kept(app,
         staff.sign_in(member)
         assert staff.get(at).status_code in (403, 404)
     db.session.rollback()
-    looks = db.session.execute(text("SELECT event FROM audit_entry WHERE event LIKE 'view.%'")).scalars()
+    looks = db.session.execute(
+        text("SELECT event FROM audit_entry WHERE event LIKE 'view.%'")
+    ).scalars()
     assert {"view.application", "view.health", "view.offence"} <= set(looks)
 
 

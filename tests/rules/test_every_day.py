@@ -30,7 +30,9 @@ def easter(year: int) -> date:
 
 
 def monday(year: int, month: int, *, is_last: bool) -> date:
-    mondays = [day for n in range(31) if (day := date(year, month, 1) + n * DAY).month == month and day.weekday() == 0]
+    mondays = [
+        day for n in range(31) if (day := date(year, month, 1) + n * DAY).month == month and day.weekday() == 0
+    ]
     return mondays[-1 if is_last else 0]
 
 
