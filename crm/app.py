@@ -78,6 +78,7 @@ BLUEPRINTS: tuple[str, ...] = (
     "crm.visits.day_views:bp",
     "crm.visits.phone_views:bp",
     "crm.reporting.report_views:bp",
+    "crm.reporting.return_views:bp",
     "crm.calendars.calendar_views:bp",
     "crm.calendars.caldav_views:bp",
 )

@@ -75,6 +75,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "export.refused": "Said no to a large file",
         "export.fetched": "Fetched rows as a file",
         "report.taken": "Took a report as a file",
+        "return.frozen": "Froze the annual return of a year",
+        "return.thawed": "Thawed a frozen annual return",
         "report.kept": "Kept a report under a name",
         "report.forgotten": "Took a kept report away",
         "mailing.begun": "Began to write to many",

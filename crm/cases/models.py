@@ -454,6 +454,16 @@ class StageChange(RowKey, Base):
     __table_args__ = (
         one_of("track", TrackName),
         Index("ix_stage_change_reached", "track", "to_stage", "effective_on"),
+        # Which applications a year of the return is about is read from here alone.
+        Index(
+            "ix_stage_change_application",
+            "case_id",
+            "effective_on",
+            "to_stage",
+            "is_correction",
+            sqlite_where=text("track = 'application'"),
+            postgresql_where=text("track = 'application'"),
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from crm.cases.models import BreachReason, Campaign, Deadline, Enquiry, Househol
 from crm.db import UTCDateTime, db, insert_of, read
 from crm.reporting.catalogue import REPORTS
 from crm.reporting.figures import Answer, NoSuchReport, Question
-from crm.reporting.models import KeptAnswer
+from crm.reporting.models import FrozenReturn, KeptAnswer
 from crm.rules.rulebook import Rulebook
 
 KEPT_FOR = timedelta(minutes=10)
@@ -45,9 +45,11 @@ def _newest() -> Select[*tuple[Any, ...]]:
             HouseholdMerge.undone_at,
             Campaign.id,
             HomeNeed.changed_at,
+            FrozenReturn.id,
         )
     ]
-    return select(*parts)
+    thawed = select(func.count(FrozenReturn.thawed_at)).scalar_subquery()
+    return select(*parts, thawed)
 
 
 def stamp() -> str:

@@ -49,7 +49,7 @@ def households(heading: str, conditions: Sequence[ColumnElement[bool]], *, since
             .limit(size + 1)
         )
         found = db.session.execute(query.where(Journey.household_id < after) if after else query).all()
-        cases = _cases_of([row.household_id for row in found[:size]], actor, today)
+        cases = cases_of([row.household_id for row in found[:size]], actor, today)
         rows = []
         for household_id, asked_on, day_on, standing in found[:size]:
             case = cases[household_id]
@@ -69,7 +69,7 @@ def households(heading: str, conditions: Sequence[ColumnElement[bool]], *, since
     return Behind(heading, count, page)
 
 
-def _cases_of(household_ids: Sequence[int], actor: Actor, today: date) -> dict[int, Any]:
+def cases_of(household_ids: Sequence[int], actor: Actor, today: date) -> dict[int, Any]:
     """The case to open of each household: of several, the newest of those the actor may open, if any."""
     rows = db.session.execute(
         select(

@@ -12,7 +12,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Protocol
 
-from crm.reporting import journey, need
+from crm.reporting import annual_return, journey, need
 from crm.reporting.behind import Behind
 from crm.reporting.figures import Answer, Mode, Question
 from crm.rules.permissions import Permission
@@ -45,6 +45,8 @@ class Report:
     has_area: bool = True
     has_period: bool = True
     """Whether days are asked about; where not, it says how things stand today."""
+    whole_years: bool = False
+    """Whether it answers by years of the return alone."""
 
 
 REPORTS: Mapping[str, Report] = MappingProxyType(
@@ -58,6 +60,15 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 journey.answer,
                 journey.behind,
                 modes=(Mode.ASKED, Mode.ACTIVITY),
+            ),
+            Report(
+                "return",
+                "Annual return",
+                Permission.ANSWER_FOR_CLOCKS,
+                annual_return.answer,
+                annual_return.behind,
+                has_area=False,
+                whole_years=True,
             ),
             Report(
                 "need",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -115,6 +115,13 @@ class Table:
     """(words, address) of a page that goes further."""
     when_empty: str = "Nothing to count in these days."
     """Said where there are no lines."""
+
+    def without_rows(self) -> Table:
+        """The same figures, none of which opens anything."""
+        lines = (
+            replace(line, figures=tuple(replace(figure, rows=None) for figure in line.figures)) for line in self.lines
+        )
+        return replace(self, lines=tuple(lines), link=None)
 
     def figure(self, line: str, column: str) -> Figure:
         """One figure by the keys of its line and column. KeyError where there is none."""

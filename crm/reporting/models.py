@@ -1,14 +1,15 @@
-"""Tables of reports: answers that were counted once and are kept for whoever asks the same again."""
+"""Tables of reports: answers that were counted once and are kept for whoever asks the same again, and returns that were
+frozen."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import Date, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm.db import Base, KeyText, UTCDateTime, one_of
+from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
 
 
 class KeptAnswer(Base):
@@ -70,4 +71,44 @@ class SavedReport(Base):
             sqlite_where=text("morning <> 'never'"),
             postgresql_where=text("morning <> 'never'"),
         ),
+    )
+
+
+class FrozenReturn(RowKey, Base):
+    """The annual return of one year as it was when somebody froze it. Numbers alone, no names. One of a year is in
+    force; those that were thawed are kept, with the reason."""
+
+    __tablename__ = "frozen_return"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    year: Mapped[int] = mapped_column(Integer)
+    """The calendar year of its 1 April."""
+    frozen_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    frozen_by_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+    definition: Mapped[str] = mapped_column(KeyText(40))
+    """The name of the definition of an enquiry that it was counted by (``rules.return_years``)."""
+    to_look_at: Mapped[int] = mapped_column(Integer)
+    """How many things were still to look at."""
+    body: Mapped[str] = mapped_column(Text)
+    """The answer: see ``figures.Answer.to_text``."""
+    thawed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    thawed_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff_user.id"))
+    thawed_why_sealed: Mapped[str | None] = mapped_column(Text)
+    thawed_why = EncryptedText("thawed_why_sealed")
+
+    __table_args__ = (
+        CheckConstraint(
+            "(thawed_at IS NULL) = (thawed_by_id IS NULL) AND (thawed_at IS NULL) = (thawed_why_sealed IS NULL)",
+            name="thawed_says_who_and_why",
+        ),
+        CheckConstraint("thawed_at IS NULL OR thawed_at >= frozen_at", name="thawed_after_it_was_frozen"),
+        CheckConstraint("year BETWEEN 2011 AND 2999 AND to_look_at >= 0", name="of_a_real_year"),
+        Index(
+            "uq_frozen_return_in_force",
+            "year",
+            unique=True,
+            sqlite_where=text("thawed_at IS NULL"),
+            postgresql_where=text("thawed_at IS NULL"),
+        ),
+        Index("ix_frozen_return_year", "year", "id"),
     )

@@ -10,10 +10,12 @@ from crm import policy
 from crm.reporting.catalogue import Report
 from crm.reporting.figures import Mode, PeriodNotReadable, Question
 from crm.reporting.populations import in_area, years_of_return
+from crm.rules.breaches import return_year
 
 EARLIEST = date(2011, 4, 1)
 """The regulations came into force; no working day before is known."""
 YEARS_OFFERED = 2
+YEARS_OF_RETURN_OFFERED = 5
 
 
 def question_in(report: Report, args: Mapping[str, str], *, today: date) -> Question:
@@ -51,6 +53,12 @@ def chips_of(report: Report, question: Question, *, today: date) -> list[tuple[s
     """The periods and ways of counting that are offered: words, question, whether it is this one."""
     if not report.has_period:
         return []
+    if report.whole_years:
+        year = return_year(question.first_on)
+        return [
+            (f"{first.year} to {last.year}", replace(question, first_on=first, last_on=last), (first, last) == year)
+            for first, last in years_of_return(today, YEARS_OF_RETURN_OFFERED)
+        ]
     asked = "Asked in " if Mode.ASKED in report.modes else ""
     offered = [
         (f"{asked}{first.year} to {last.year}", first, last) for first, last in years_of_return(today, YEARS_OFFERED)

@@ -95,6 +95,10 @@ manager /needs/{need_id}
 manager /caseload
 manager /caseload?on=manager&missed=promises
 manager /caseload/missed
+manager /reports/return?from=2025-04-01&to=2026-03-31
+manager /reports/return/2025/freeze
+manager /reports/return/2024/frozen
+manager /reports/return/2024/thaw
 manager /cases/{stage_one_done}/clocks/{stage_one_done.clock_id}/reason
 manager /cases/{listed_today}/clocks/{listed_today.clock_id}/reason
 manager /cases/{gathering}/checks/{gathering.place_id}
@@ -210,6 +214,7 @@ administrator /admin/settings/wording
 """
 WITH_MISTAKES = """
 manager /caseload/missed
+manager /reports/return/2024/thaw
 manager /cases/{stage_one_done}/clocks/{stage_one_done.clock_id}/reason
 stranger /reference/{secret.reference}
 stranger /reference/{secret.reference_begun}/hard

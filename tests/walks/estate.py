@@ -78,11 +78,13 @@ from crm.events.sheet_import import keep_upload, start_loading
 from crm.events.sheet_loading import load_chunk
 from crm.policy import changing
 from crm.portal import signing_in, visit_views
+from crm.reporting.freezing import freeze_return
 from crm.reporting.models import Morning
 from crm.reporting.saved import keep_report
 from crm.rules.application import PARTS
 from crm.rules.permissions import PUBLIC, Sensitivity
 from crm.rules.preparation import How
+from crm.rules.return_years import ReturnYear
 from crm.rules.travel import Centre
 from crm.visits import choosing, holds, hours
 from crm.visits.districts import keep_centres
@@ -565,6 +567,18 @@ class Builder:
                     breaches.give_reason, made.case, clock, code="other", words=word("words", key), by=self.cast.manager
                 )
 
+    def returns(self) -> None:
+        """The annual return of a year before last is frozen; that of last year is not yet."""
+        today = today_in_london()
+        with transaction():
+            freeze_return(
+                ReturnYear(2024),
+                actor=self.cast.manager.actor,
+                now=now_utc(),
+                today=today,
+                rulebook=policy.rulebook_on(today),
+            )
+
     def _newest_letter(self, key: str) -> None:
         home = self.estate.homes[key]
         home.values["letter_id"] = db.session.scalars(
@@ -871,6 +885,7 @@ def build(app: flask.Flask) -> Estate:
             builder.referees()
             builder.panels()
             builder.missed()
+            builder.returns()
             builder.courses()
             builder.others()
             builder.merges()

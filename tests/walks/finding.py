@@ -182,6 +182,9 @@ applicant /my/documents/other-{applicant_id}
 applicant /my/message
 partner /my/sign
 manager /caseload/missed
+manager /reports/return/2025/freeze
+manager /reports/return/2024/frozen
+manager /reports/return/2024/thaw
 manager /cases/{stage_one_done}/clocks/{stage_one_done.clock_id}/reason
 manager /cases/{listed_today}/clocks/{listed_today.clock_id}/reason
 officer /cases/{gathering}/documents

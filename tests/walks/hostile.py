@@ -128,7 +128,7 @@ NOBODYS_COLUMNS = frozenset(
     stage_change.from_stage stage_change.to_stage stage_change.actor_kind stage_change.reason_code track.stage
     enquiry_draft.sent_digest stage_one_check.chase_rule prep_course_session.calendar_uid
     report_section.name report_evidence.section assessment_session_heading.name application_part.name document.kind
-    stage_one_check.result_sealed mailing.subject mailing.words_sealed
+    stage_one_check.result_sealed mailing.subject mailing.words_sealed frozen_return.body
     """.split()
 )
 """Columns that hold words of our own lists, digests, keys and seals of the product's own making; and the words of a

@@ -79,6 +79,8 @@ OF_NOBODY = (
     "/enquiries/mailings/{waiting_mailing_id}/people",
     "/caseload", "/caseload/missed", "/reports/journey", "/reports/journey/rows/got.asked",
     "/reports/journey/rows/still.applied", "/reports/saved", "/reports/need", "/needs", "/needs/{need_id}",
+    "/reports/return/rows/flow.end", "/reports/return/2025/freeze", "/reports/return/2024/frozen",
+    "/reports/return/2024/thaw",
     "/assessments", "/visits", "/visits?who=me", "/panel", "/register", "/events/all", "/events/{event_id}",
     "/events/{event_id}/import/{upload_id}/errors.csv", "/courses", "/courses/{course_id}",
     "/courses/{other_course_id}", "/courses/{course_id}/sessions/{course_session_id}",

@@ -16,7 +16,8 @@ from tests.walks.filling import filled_in_well
 from tests.walks.finding import Walker, forms
 from tests.walks.undoing import Change, Rows
 
-# What may be written when somebody is refused or looks: the trail of it, and that the session is in use.
+# What may be written when somebody is refused or looks: the trail of it, that the session is in use, and what a
+# report counted, for whoever asks the same next.
 BOOKKEEPING = frozenset({"audit_entry", "audit_seal", "web_session", "report_answer"})
 PAGES_AT_LEAST = 150
 

@@ -27,7 +27,7 @@ BY_LOT = (
     "one_time_id", "public_id", "serial", "key_ending",
 )  # fmt: skip
 # Written by being asked, whatever is asked: the trail, the counters, the session's last use.
-BOOKKEEPING = frozenset({"audit_entry", "audit_seal", "rate_window", "web_session", "one_time_id"})
+BOOKKEEPING = frozenset({"audit_entry", "audit_seal", "rate_window", "web_session", "one_time_id", "report_answer"})
 TOLD_BY_HAND = {"is_admin": "1", "role": "administrator", "decision": "approve", "created_at": "1999-09-09T09:09:09"}
 
 
