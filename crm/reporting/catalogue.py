@@ -12,7 +12,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Protocol
 
-from crm.reporting import journey
+from crm.reporting import journey, responses
 from crm.reporting.behind import Behind
 from crm.reporting.figures import Answer, Mode, Question
 from crm.rules.permissions import Permission
@@ -56,6 +56,14 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 journey.answer,
                 journey.behind,
                 modes=(Mode.ASKED, Mode.ACTIVITY),
+            ),
+            Report(
+                "responses",
+                "Response times",
+                Permission.VIEW_REPORTS,
+                responses.answer,
+                responses.behind,
+                modes=(Mode.ASKED,),
             ),
         )
     }
