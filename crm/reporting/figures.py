@@ -207,14 +207,19 @@ def share(part: int, of: int, rows: str | None = None) -> Figure:
     """A share in whole percent, rounded half up, so that it can be reckoned again by hand; a dash where there is
     nothing to share."""
     if not of:
-        return Figure(None, "–")
+        return NOTHING
     percent = (200 * part + of) // (2 * of)
     return Figure(percent, f"{percent}%", rows)
 
 
-def text(words: str, *, value: str | int | float | None = None, state: str = "") -> Figure:
+def text(words: str) -> Figure:
     """A figure that is said in words alone."""
-    return Figure(words if value is None else value, words, None, state)
+    return Figure(words, words)
 
 
-NOTHING = Figure(None, "–")
+def unknown(words: str) -> Figure:
+    """No number, and why there is none or what is known instead."""
+    return Figure(None, words)
+
+
+NOTHING = unknown("–")

@@ -25,16 +25,17 @@ from crm.reporting.figures import (
     Table,
     share,
     text,
+    unknown,
     whole,
 )
 from crm.reporting.populations import GONE, asked_in, between, day_of, furthest, stands, stopped_at, with_area
 from crm.reporting.promises import Kept
-from crm.reporting.spells import SPELL_BEFORE, SPELLS, Spell, Spent, is_waiting_in, spent_in
+from crm.reporting.spells import SPELL_BEFORE, SPELLS, Spell, Spent, half_of, is_waiting_in, middle_of, spent_in
 from crm.rules.breaches import BREACH_WORDS, BreachCode
 from crm.rules.deadlines import ClockKind
 from crm.rules.progress import MILESTONE_WORDS, MILESTONES, Milestone, Standing
 from crm.rules.rulebook import Rulebook
-from crm.web.filters import date_only
+from crm.web.filters import date_only, many
 
 NOTE_REST = "{} asked us to wait: counted as gone no further until they come back."
 
@@ -150,7 +151,7 @@ def _funnel(question: Question, *, today: date, rulebook: Rulebook) -> tuple[Tab
         note += NOTE_REST.format("1 household" if resting == 1 else f"{resting:,} households")
     table = Table(
         name="journey",
-        caption=f"How far {everybody:,} households got" if is_cohort else "What happened in the period",
+        caption=f"How far {many(everybody, 'household')} got" if is_cohort else "What happened in the period",
         about="Place",
         columns=(
             Column("got", "Got here", "Households that reached the place or one after it"),
@@ -172,7 +173,7 @@ def middle(spent: Spent) -> Figure:
     if not waits.count:
         return NOTHING
     if waits.middle is None:
-        return text(f"over {_days(waits.longest_seen)}", value=None)
+        return unknown(f"over {_days(waits.longest_seen)}")
     return Figure(waits.middle, _days(waits.middle))
 
 
@@ -225,15 +226,8 @@ def _times(question: Question, *, today: date, rulebook: Rulebook) -> tuple[Tabl
 
 def _line_of_spell(spell: Spell, spent: Spent, kept: Kept | None, rulebook: Rulebook) -> Line:
     waits = spent.waits
-    if not waits.count:
-        middle_figure, half = NOTHING, NOTHING
-    else:
-        over = f"over {waits.longest_seen:,}"
-        middle_figure = Figure(waits.middle, f"{waits.middle:,}" if waits.middle is not None else over)
-        high = f"{waits.three_quarters:,}" if waits.three_quarters is not None else over
-        half = text(f"{waits.quarter:,} to {high}" if waits.quarter is not None else over)
     if kept is None or spell.clock is None:
-        promise, kept_figure, missed = text("None"), text("none set", value=None), NOTHING
+        promise, kept_figure, missed = unknown("None"), text("none set"), NOTHING
     else:
         promise = text(_promise_words(spell.clock, rulebook))
         kept_figure = share(kept.kept, kept.settled, f"kept.{spell.clock}" if kept.kept else None)
@@ -247,8 +241,8 @@ def _line_of_spell(spell: Spell, spent: Spent, kept: Kept | None, rulebook: Rule
         spell.key,
         spell.label,
         (
-            middle_figure,
-            half,
+            middle_of(waits),
+            half_of(waits),
             promise,
             kept_figure,
             missed,

@@ -145,5 +145,6 @@ def breach_reasons(rules: Sequence[str], question: Question, *, today: date) -> 
 
 def has_reason(code: str) -> ColumnElement[bool]:
     """Clocks whose reason in force is this; "none": those of which nobody has said why."""
-    reason = select(BreachReason.id).where(BreachReason.deadline_id == Deadline.id, BreachReason.replaced_at.is_(None))
-    return ~reason.exists() if code == "none" else reason.where(BreachReason.code == our_word(code)).exists()
+    given = aliased(BreachReason)
+    reason = select(given.id).where(given.deadline_id == Deadline.id, given.replaced_at.is_(None)).correlate(Deadline)
+    return ~reason.exists() if code == "none" else reason.where(given.code == our_word(code)).exists()

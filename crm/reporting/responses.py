@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, and_, case, func, literal, select
 from crm.cases.models import CHANNEL_WORDS, Case, Channel, ContactAttempt, Journey
 from crm.db import db, our_word
 from crm.reporting.behind import Behind, clocks, households
-from crm.reporting.figures import NOTHING, Answer, Column, Figure, Line, NoSuchReport, Question, Table, share, whole
+from crm.reporting.figures import Answer, Column, Line, NoSuchReport, Question, Table, share, whole
 from crm.reporting.populations import asked_in
 from crm.reporting.promises import Kept, first_clocks, is_kept, is_missed, kept_by
-from crm.reporting.spells import NOBODY, SPELLS, Spent, is_waiting_in, spent_by, spent_in
+from crm.reporting.spells import NOBODY, SPELLS, Spent, half_of, is_waiting_in, middle_of, spent_by, spent_in
 from crm.rules.progress import Standing
 from crm.rules.response import NO_TRIES
 from crm.rules.rulebook import Rulebook
@@ -211,6 +211,7 @@ def _table(
             Column("kept", "First call kept", "Percent of first calls made by their day, of those made or over it"),
             Column("missed", "Missed", "First calls made after their day, or over it and not made yet"),
             Column("middle", "Middle wait", "Working days by which half were spoken to, counting those who wait still"),
+            Column("half", "Half wait", "The middle half, in working days: from a quarter to three quarters spoken to"),
             Column("waiting", "Waiting now", "On the way today, and not spoken to yet"),
             Column("lost", "Lost for no answer", "Ended because nobody answered"),
         ),
@@ -230,22 +231,14 @@ def _line(group: str, key: str, label: str, one: Counts, kept: Kept, spent: Spen
             whole(one.asked, f"asked.{group}", bar=bar),
             whole(one.spoken, f"spoken.{group}"),
             share(kept.kept, kept.settled, f"kept.{group}" if kept.kept else None),
-            whole(kept.missed, f"missed.{group}", state="over" if kept.over_now else ""),
-            _middle(spent),
+            whole(kept.missed, f"missed.{group}"),
+            middle_of(spent.waits),
+            half_of(spent.waits),
             whole(spent.waiting, f"waiting.{group}"),
             whole(one.lost, f"lost.{group}"),
         ),
         is_total=key == "all",
     )
-
-
-def _middle(spent: Spent) -> Figure:
-    waits = spent.waits
-    if not waits.count:
-        return NOTHING
-    if waits.middle is None:
-        return Figure(None, f"over {waits.longest_seen:,}")
-    return Figure(waits.middle, f"{waits.middle:,}")
 
 
 def _tries(question: Question) -> Table:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 
 from crm.cases.models import CHANNEL_WORDS, Campaign, Channel, Journey
 from crm.db import db, is_among
-from crm.reporting.figures import NOTHING, Column, Figure, Line, Mode, Question, Table, text, whole
+from crm.reporting.figures import NOTHING, Column, Figure, Line, Mode, Question, Table, unknown, whole
 from crm.reporting.populations import asked_in, between, day_of, stands, with_area
 from crm.reporting.waits import likely_range
 from crm.rules.progress import MILESTONE_WORDS, Milestone, Standing
@@ -106,7 +106,7 @@ def for_each(pence: int, approvals: int) -> Figure:
     if not pence:
         return NOTHING
     if not approvals:
-        return text("None yet", value=None)
+        return unknown("None yet")
     each = round(pence / approvals)
     if approvals >= FEW:
         return Figure(each / 100, pounds(each))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from crm.cases.models import Journey
 from crm.db import db, our_word
+from crm.reporting.figures import NOTHING, Figure, text
 from crm.reporting.populations import day_of
 from crm.reporting.waits import Waits, waits_of
 from crm.rules.progress import Milestone, Standing
@@ -134,6 +135,22 @@ class _Counts:
 
 
 NOBODY = Spent(waits_of({}, {}), 0, ())
+
+
+def middle_of(waits: Waits) -> Figure:
+    """The length by which half have moved on; that it is over the longest seen, where half have not."""
+    if not waits.count:
+        return NOTHING
+    return Figure(waits.middle, f"{waits.middle:,}" if waits.middle is not None else f"over {waits.longest_seen:,}")
+
+
+def half_of(waits: Waits) -> Figure:
+    """The middle half in words: from a quarter to three quarters moved on."""
+    if not waits.count:
+        return NOTHING
+    over = f"over {waits.longest_seen:,}"
+    high = f"{waits.three_quarters:,}" if waits.three_quarters is not None else over
+    return text(f"{waits.quarter:,} to {high}" if waits.quarter is not None else over)
 
 
 def is_waiting_in(spell: Spell) -> ColumnElement[bool]:

@@ -1,125 +1,193 @@
-"""Households with histories of any shape, put into the tables as they are, and the checks that every report must pass.
-
-Nothing is committed: a test takes back what it put in and puts in the next.
-"""
+"""Random histories of households, odd ones too: moves out of order, corrections, journeys that end and begin again,
+years that end, clocks that change. Kept as plain lists, so that a test can reckon from them without the product."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from fractions import Fraction
-from typing import Any
 
-import sqlalchemy as sa
+from hypothesis import strategies as st
 
-from crm import policy
-from crm.cases.models import Household, Person
-from crm.db import db, new_row_key
-from crm.reporting.catalogue import REPORTS
-from crm.reporting.figures import Answer, Figure, Question
-from crm.rules.permissions import Actor
+from crm.cases.journeys import fill_missing
+from crm.cases.models import BreachReason, Campaign, Case, Deadline, Enquiry, Household, StageChange
+from crm.db import Values, db, insert_rows, new_row_key
+from crm.rules.reference import new_reference
 
-BASE = date(2026, 3, 2)
-"""A Monday."""
-FIRST_ID = 5000
-
-
-def day(offset: int | None) -> date | None:
-    """So many days after BASE."""
-    return None if offset is None else BASE + timedelta(days=offset)
-
-
-def at(on: date, hour: int = 10) -> datetime:
-    return datetime.combine(on, time(hour), tzinfo=UTC)
-
-
-def put(model: type[Any], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Put rows into a table, with the defaults of their columns."""
-    rows = [{**({"row_key": new_row_key()} if hasattr(model, "row_key") else {}), **row} for row in rows]
-    columns = {name for row in rows for name in row}
-    if rows:
-        db.session.execute(sa.insert(model), [{name: row.get(name) for name in columns} for row in rows])
-
-
-def put_households(count: int) -> list[int]:
-    """So many homes, each with one person of the same number."""
-    ids = [FIRST_ID + n for n in range(count)]
-    made = at(BASE)
-    put(Household, ({"id": one, "name": f"Household {one}", "created_at": made} for one in ids))
-    put(
-        Person,
-        (
-            {
-                "id": one, "household_id": one, "role": "applicant_1", "given_name": f"Given{one}",
-                "family_name": "Osei", "given_key": f"given{one}", "family_key": "osei",
-            }
-            for one in ids
-        ),
-    )  # fmt: skip
-    return ids
+FIRST_DAY = date(2024, 3, 20)
+"""Before a year of the return ends, and before clocks go forward."""
+TODAY = date(2026, 7, 14)
+DISTRICTS = ("BR1", "BR2", "SE6", "DA1", None)
+CHANNELS = ("web", "phone", "event")
+MOVES = (
+    ("enquiry", "contacted", False),
+    ("enquiry", "contacted", False),
+    ("enquiry", "visit_booked", False),
+    ("enquiry", "visited", False),
+    ("enquiry", "visited", False),
+    ("enquiry", "invited", False),
+    ("enquiry", "not_now", False),
+    ("enquiry", "closed", False),
+    ("enquiry", "contacted", True),
+    ("enquiry", "new", True),
+    ("enquiry", "visited", True),
+    ("application", "received", False),
+    ("application", "in_assessment", False),
+    ("stage_one", "gathering", False),
+    ("stage_one", "passed", False),
+    ("stage_one", "passed", False),
+    ("stage_one", "gathering", True),
+    ("panel_item", "recommended", False),
+    ("panel_item", "listed", True),
+    ("application", "with_adm", False),
+    ("application", "approved", False),
+    ("application", "qd_issued", False),
+    ("application", "refused", False),
+    ("application", "withdrawn", False),
+    ("application", "in_assessment", True),
+    ("application", "approved", True),
+)
+REASONS = ("no_response", "AW1", "AW3", None)
 
 
-def case_row(case_id: int, household_id: int, **columns: Any) -> dict[str, Any]:
-    """The row of a case that is closed unless it says otherwise."""
-    return {
-        "id": case_id, "household_id": household_id, "reference": f"KF-{case_id}", "opened_at": at(BASE),
-        "channel": "web", "edition": "2026", "is_open": False, "place": "closed", "band": "ended", "owner_id": None,
-        "next_action": None, "next_action_due_on": None, "application_received_on": None, **columns,
-    }  # fmt: skip
+@dataclass(frozen=True)
+class Move:
+    track: str
+    to: str
+    on: date
+    is_correction: bool
+    reason: str | None
 
 
-def journey_row(household_id: int, asked_on: date, **columns: Any) -> dict[str, Any]:
-    days = ("spoken_on", "visited_on", "applied_on", "passed_on", "panel_on", "approved_on", "decided_on")
-    return {
-        "household_id": household_id, "asked_on": asked_on, "asked_weekday": asked_on.weekday(), "asked_hour": 10,
-        "channel": "web", "campaign_id": None, "district": "BR1", **dict.fromkeys(days), "standing": "on_the_way",
-        "ended_on": None, "ended_why": None, **columns,
-    }  # fmt: skip
+@dataclass(frozen=True)
+class Journey:
+    asked_at: datetime
+    channel: str
+    campaign: int | None
+    """The number of the campaign, from 0."""
+    moves: tuple[Move, ...]
 
 
-def answered(question: Question, *, today: date) -> Answer:
-    """The report's answer, as it is counted."""
-    return REPORTS[question.report].answer(question, today=today, rulebook=policy.rulebook_on(today))
+@dataclass(frozen=True)
+class Clock:
+    rule: str
+    counted_from: date
+    due: date
+    stopped: date | None
+    how: str | None
+    reason: str | None
 
 
-def rows_behind(question: Question, figure: Figure, actor: Actor, *, today: date) -> list[Any]:
-    """All that stands behind a figure, page by page; the count that the page says is checked on the way."""
-    behind = REPORTS[question.report].behind(question, figure.rows or "", today=today)
-    found: list[Any] = []
-    after: int | None = None
-    while True:
-        page = behind.page(actor, after, 3, today)
-        assert page.count == behind.count()
-        found += page.rows
-        if page.after is None:
-            assert len(found) == page.count
-            return found
-        after = int(page.after)
+@dataclass(frozen=True)
+class Home:
+    district: str | None
+    journeys: tuple[Journey, ...]
+    clocks: tuple[Clock, ...] = field(default=())
 
 
-def check_rows(question: Question, answer: Answer, actor: Actor, *, today: date) -> int:
-    """Every count opens as many rows as it says, and one of nothing opens none. Returns how many did."""
-    opened = 0
-    for table, line, column, figure in answer.every_figure():
-        if figure.rows is None:
+@st.composite
+def journeys(draw) -> Journey:
+    day = draw(st.integers(0, (TODAY - FIRST_DAY).days - 1))
+    asked_at = datetime.combine(
+        FIRST_DAY + timedelta(days=day), time(draw(st.sampled_from([0, 8, 12, 22, 23])), 30), UTC
+    )
+    picked = draw(st.lists(st.tuples(st.integers(0, len(MOVES) - 1), st.integers(0, 60)), max_size=9))
+    if draw(st.booleans()):
+        picked.sort()
+    at, moves = asked_at.date(), [Move("enquiry", "new", asked_at.date(), False, None)]
+    for number, days in picked:
+        track, to, is_correction = MOVES[number]
+        at = min(at + timedelta(days=days), TODAY)
+        moves.append(Move(track, to, at, is_correction, draw(st.sampled_from(REASONS))))
+    return Journey(asked_at, draw(st.sampled_from(CHANNELS)), draw(st.sampled_from([0, 1, None])), tuple(moves))
+
+
+@st.composite
+def clocks(draw) -> Clock:
+    start = FIRST_DAY + timedelta(days=draw(st.integers(0, 800)))
+    due = start + timedelta(days=draw(st.integers(0, 40)))
+    how = draw(st.sampled_from(["met", "met", "ended", "replaced", None]))
+    stopped = min(start + timedelta(days=draw(st.integers(0, 60))), TODAY) if how else None
+    rule = draw(st.sampled_from(["first_contact", "initial_visit", "panel_recommendation", "book_visit"]))
+    return Clock(rule, start, due, stopped, how, draw(st.sampled_from(["dbs_late", None])))
+
+
+homes = st.builds(
+    Home,
+    district=st.sampled_from(DISTRICTS),
+    journeys=st.lists(journeys(), min_size=1, max_size=2).map(tuple),
+    clocks=st.lists(clocks(), max_size=2).map(tuple),
+)
+many_homes = st.lists(homes, min_size=1, max_size=12)
+FREE = 1000
+"""From here on no number is taken by the cast."""
+COSTS = (30_001, 0)
+"""Of the two campaigns, in pence."""
+
+
+def put_in(some: Sequence[Home], *, manager_id: int) -> None:
+    """These households as rows, and what the product sums up of them. Inside the caller's transaction."""
+    rows: list[Values] = []
+    campaigns = [Campaign(code=f"no-{n}", name=f"Campaign {n}", cost_pence=pence) for n, pence in enumerate(COSTS)]
+    db.session.add_all(campaigns)
+    db.session.flush()
+    case_id = change_id = clock_id = FREE
+    for home_id, home in enumerate(some, start=FREE):
+        rows.append(Values(Household, {
+            "id": home_id, "row_key": new_row_key(), "name": f"Household {home_id}",
+            "postcode": f"{home.district} 1KO" if home.district else None,
+            "postcode_key": f"{home.district}1KO" if home.district else None,
+            "created_at": home.journeys[0].asked_at,
+        }))  # fmt: skip
+        for journey in home.journeys:
+            case_id += 1
+            campaign_id = None if journey.campaign is None else campaigns[journey.campaign].id
+            rows.append(Values(Case, {
+                "id": case_id, "reference": new_reference("KF", case_id), "household_id": home_id, "version": 1,
+                "opened_at": journey.asked_at, "channel": journey.channel, "campaign_id": campaign_id,
+                "edition": "default", "owner_id": manager_id, "is_open": False, "place": "closed", "band": "ended",
+            }))  # fmt: skip
+            rows.append(Values(Enquiry, {
+                "row_key": new_row_key(), "case_id": case_id, "received_at": journey.asked_at,
+                "channel": journey.channel, "campaign_id": campaign_id,
+            }))  # fmt: skip
+            for move in journey.moves:
+                change_id += 1
+                rows.append(Values(StageChange, {
+                    "id": change_id, "row_key": new_row_key(), "case_id": case_id, "track": move.track,
+                    "to_stage": move.to, "move": "made", "changed_at": journey.asked_at, "effective_on": move.on,
+                    "actor_kind": "staff", "reason_code": move.reason, "is_correction": move.is_correction,
+                    "edition": "default",
+                }))  # fmt: skip
+        running: set[str] = set()
+        for clock in home.clocks:
+            if clock.how is None and clock.rule in running:
+                continue
+            if clock.how is None:
+                running.add(clock.rule)
+            clock_id += 1
+            rows.append(Values(Deadline, {
+                "id": clock_id, "case_id": case_id, "rule": clock.rule, "edition": "default",
+                "counted_from_on": clock.counted_from, "due_on": clock.due, "turn": "service",
+                "stopped_on": clock.stopped, "stopped_how": clock.how,
+            }))  # fmt: skip
+            if clock.reason:
+                rows.append(Values(BreachReason, {
+                    "row_key": new_row_key(), "deadline_id": clock_id, "code": clock.reason,
+                    "given_at": home.journeys[0].asked_at, "given_by_id": manager_id,
+                }))  # fmt: skip
+    insert_rows(rows)
+    fill_missing()
+
+
+def clocks_kept(home: Home) -> list[Clock]:
+    """The clocks that ``put_in`` wrote: of one rule a case has one that runs."""
+    running: set[str] = set()
+    found = []
+    for clock in home.clocks:
+        if clock.how is None and clock.rule in running:
             continue
-        opened += 1
-        found = rows_behind(question, figure, actor, today=today)
-        if not figure.words.endswith("%"):
-            assert len(found) == figure.value, (table.name, line.key, column.name, figure)
-    return opened
-
-
-def middle_of(waits: Iterable[tuple[int, bool]], still: Fraction = Fraction(1, 2)) -> int | None:
-    """The first length by which no more than a half (or ``still``) are waiting: (length, whether it came), counted out
-    day by day, in fractions."""
-    waits = list(waits)
-    share = Fraction(1)
-    for length in range(max((one for one, _ in waits), default=0) + 1):
-        here = [came for one, came in waits if one >= length]
-        now = sum(1 for one, came in waits if one == length and came)
-        if now:
-            share *= 1 - Fraction(now, len(here))
-            if share <= still:
-                return length
-    return None
+        if clock.how is None:
+            running.add(clock.rule)
+        found.append(clock)
+    return found
