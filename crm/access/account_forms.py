@@ -26,4 +26,3 @@ class NewPasswordForm(BaseForm):
 class ChangePasswordForm(BaseForm):
     current_password = SecretField("Your password now", [Needed("Write the password you use now")])
     password = SecretField("New password", [Needed("Choose a new password")])
-

@@ -43,4 +43,3 @@ class RolesForm(BaseForm):
 
 class LeavingForm(BaseForm):
     handed_to = SelectField("Who takes over their households and tasks", coerce=int)
-

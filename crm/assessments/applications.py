@@ -197,4 +197,3 @@ def _confirm_members(case: Case, received: Received, *, actor: Actor, now: datet
             known[person_id].born_on = born_on
     for member in received.members:
         add_member(case, member, on=received.received_on, actor=actor, now=now)
-

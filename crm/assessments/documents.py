@@ -60,7 +60,6 @@ _ROOM = threading.BoundedSemaphore(2)
 """Files that one process has made anew at a time: one that is made to harm may need a gigabyte before it is refused."""
 
 
-
 class DocumentNotFound(Refusal):
     """No such document, or not one for whoever asks: the two are never told apart."""
 

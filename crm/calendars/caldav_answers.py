@@ -185,9 +185,7 @@ def wanted_properties(asked: Element | None, root: str = "propfind") -> Wanted:
 def resource(path: str, known: dict[Name, Value], wanted: Wanted) -> str:
     """The answer about one resource: what it has of what is wanted, and what it has not."""
     names = wanted.of(known)
-    found = "".join(
-        caldav_xml.tag(name, "" if wanted.names_only else known[name]()) for name in names if name in known
-    )
+    found = "".join(caldav_xml.tag(name, "" if wanted.names_only else known[name]()) for name in names if name in known)
     return caldav_xml.response(path, caldav_xml.propstat(found, [name for name in names if name not in known]))
 
 

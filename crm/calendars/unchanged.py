@@ -81,4 +81,3 @@ def _standing() -> sa.Select[int, int]:
         .outerjoin(OfficerCalendar, OfficerCalendar.user_id == FeedToken.user_id)
         .where(FeedToken.token_hash == sa.bindparam("digest"), FeedToken.ended_at.is_(None), User.active, may)
     )
-

@@ -609,9 +609,7 @@ class Life:
         """What somebody wrote down when they arranged the visit, at some homes."""
         words = cast.NOTES_OF_HOMES[self.case.id % len(cast.NOTES_OF_HOMES)]
         if words:
-            home_notes.set_notes(
-                self.case, words, actor=self.team.actor(self.owner), now=self.instant, today=self.day
-            )
+            home_notes.set_notes(self.case, words, actor=self.team.actor(self.owner), now=self.instant, today=self.day)
 
     def _move(self, visit: Visit) -> None:
         officer = self.team.ids[self.officer]

@@ -40,7 +40,9 @@ COLLEAGUES: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
 
 MOBILES_OF_STAFF: Mapping[str, str] = {
     key: f"07700 9009{number}"
-    for number, key in enumerate(("recruiter", "officer", "manager", "tomasz", "imani", "rhys", "shanthi", "corinne"), 10)
+    for number, key in enumerate(
+        ("recruiter", "officer", "manager", "tomasz", "imani", "rhys", "shanthi", "corinne"), 10
+    )
 }
 """Of those who visit homes, and of those who look out for them."""
 

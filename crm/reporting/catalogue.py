@@ -12,7 +12,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Protocol
 
-from crm.reporting import journey, responses
+from crm.reporting import checks, journey, responses
 from crm.reporting.behind import Behind
 from crm.reporting.figures import Answer, Mode, Question
 from crm.rules.permissions import Permission
@@ -65,6 +65,7 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 responses.behind,
                 modes=(Mode.ASKED,),
             ),
+            Report("checks", "Checks by age", Permission.ANSWER_FOR_CLOCKS, checks.answer, checks.behind),
         )
     }
 )

@@ -293,11 +293,7 @@ def _with_names(parts: list[Select[Any]]) -> Select[Any]:
 @lru_cache(maxsize=128)
 def _cards(scope: Scope, whose: str) -> Select[Any]:
     return _with_names(
-        [
-            _first(branch, _shown(place.name))
-            for place in BOARD_PLACES
-            for branch in _branches(scope, place.name, whose)
-        ]
+        [_first(branch, _shown(place.name)) for place in BOARD_PLACES for branch in _branches(scope, place.name, whose)]
     )
 
 

@@ -171,9 +171,7 @@ def _late() -> Select[Any]:
     """The managers are told of the longest waiting first, so whoever they were told of stands at the front."""
     waiting = (
         select(_CASE.id)
-        .where(
-            _CASE.band == our_word(Band.ENQUIRY), _CASE.place == our_word("new"), _CASE.next_action_due_on <= _TODAY
-        )
+        .where(_CASE.band == our_word(Band.ENQUIRY), _CASE.place == our_word("new"), _CASE.next_action_due_on <= _TODAY)
         .order_by(_CASE.next_action_due_on, _CASE.id)
         .limit(no_more_than(LOOKED_THROUGH))
         .subquery("waiting")

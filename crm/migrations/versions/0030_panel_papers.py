@@ -33,9 +33,7 @@ def upgrade() -> None:
         sa.Column("digest", KeyText(64), nullable=True),
         sa.Column("file_id", sa.Integer(), nullable=True),
         sa.CheckConstraint("state IN ('waiting', 'ready', 'failed')", name=op.f("ck_panel_pack_state_is_known")),
-        sa.CheckConstraint(
-            "step IN ('in_line', 'gathering', 'laying_out')", name=op.f("ck_panel_pack_step_is_known")
-        ),
+        sa.CheckConstraint("step IN ('in_line', 'gathering', 'laying_out')", name=op.f("ck_panel_pack_step_is_known")),
         sa.CheckConstraint(
             "(state = 'waiting') = (next_at IS NOT NULL)", name=op.f("ck_panel_pack_waiting_says_until_when")
         ),
