@@ -21,6 +21,7 @@ from crm.cases.models import (
     Deadline,
     Enquiry,
     Household,
+    Journey,
     Person,
     PersonKey,
     StageChange,
@@ -34,11 +35,12 @@ from crm.rules.permissions import Role
 
 STAFF = 4
 """As many at each size: lists that are per person are then of one length, and what grows is the database."""
-DAYS = 1460
+DAYS = 3650
+"""Ten years, as reports are measured over."""
 CHUNK = 50_000
 ROW_KEY = "0" * 32
 LOADED = (
-    Household, Person, PersonKey, Case, Enquiry, Track, StageChange, Deadline, CaseAssignment, TimelineEntry,
+    Household, Journey, Person, PersonKey, Case, Enquiry, Track, StageChange, Deadline, CaseAssignment, TimelineEntry,
     OutboundMessage,
 )  # fmt: skip
 BAR = 40
@@ -258,6 +260,12 @@ def _statements(now: datetime) -> list[str]:
     district = f"JOIN bench_district p ON p.n = k.i % {len(DISTRICTS)} "
     number = "substr('0000000' || k.i, -7)" if on_sqlite else "lpad(k.i::text, 7, '0')"
 
+    spoken, visited = f"({application} OR k.i % 4 > 0)", f"({application} OR k.i % 10 < 3)"
+    passed, panel = f"({application} AND k.i % 2 = 0)", f"({application} AND k.i % 4 = 0)"
+
+    def later(days: str) -> str:
+        return f"date(d.day, '+' || ({days}) || ' days')" if on_sqlite else f"(d.day + ({days})::int)"
+
     def person(which: str, offset: int) -> str:
         role = "applicant_1" if offset == 1 else "applicant_2"
         phone = f"'+4477{'009' if offset == 1 else '019'}' || {number}"
@@ -304,6 +312,18 @@ def _statements(now: datetime) -> list[str]:
         "SELECT k.i, 'first_contact', 'default', '', d.day, CASE WHEN "
         f"{is_open} THEN d.ahead ELSE d.due END, 'service', CASE WHEN NOT {is_open} THEN d.due END, "
         f"CASE WHEN NOT {is_open} THEN 'met' END {source}",
+        # How far they came is spread as it would be: three in four are spoken to, three in ten visited, one in
+        # twenty-five applies.
+        "INSERT INTO journey (household_id, asked_on, asked_weekday, asked_hour, channel, campaign_id, district, "
+        "spoken_on, visited_on, applied_on, passed_on, panel_on, approved_on, decided_on, standing, ended_on, ended_why) "
+        f"SELECT k.i, d.day, k.i % 7, k.i % 24, CASE k.i % 4 WHEN 0 THEN 'web' WHEN 1 THEN 'event' ELSE 'phone' END, "
+        f"NULL, p.name, CASE WHEN {spoken} THEN {later('k.i % 6')} END, CASE WHEN {visited} THEN "
+        f"{later('6 + k.i % 17')} END, CASE WHEN {application} THEN {later('30 + k.i % 31')} END, "
+        f"CASE WHEN {passed} THEN {later('110 + k.i % 41')} END, CASE WHEN {panel} THEN {later('200 + k.i % 37')} END, "
+        f"CASE WHEN {panel} THEN {later('210 + k.i % 9')} END, CASE WHEN {panel} THEN {later('210 + k.i % 9')} END, "
+        f"CASE WHEN {panel} THEN 'approved' WHEN {is_open} THEN 'on_the_way' ELSE 'ended' END, "
+        f"CASE WHEN NOT {is_open} THEN {later('k.i % 90')} END, CASE WHEN NOT {is_open} THEN 'no_response' END "
+        f"{source}{district}",
         "INSERT INTO case_assignment (case_id, user_id, role, from_on) "
         f"SELECT k.i, u.id, 'owner', d.day {source} WHERE {is_open}",
         "INSERT INTO timeline_entry (row_key, case_id, occurred_at, kind, title, sensitivity, actor_name, actor_id) "

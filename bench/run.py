@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from bench import booking, calendars, door, duplicates, papers, servers, sheet, slots, workspace
+from bench import booking, calendars, door, duplicates, papers, reports, servers, sheet, slots, workspace
 from bench.load import load
 from crm import migrations, policy
 from crm.access import guards, sessions
@@ -102,6 +102,8 @@ def run(*, only: str | None, json_file: Path | None, rows: tuple[int, ...], keep
                 with service(kind, size, folder, server, report if "load" in groups else None) as app:
                     if "pages" in groups:
                         measure_pages(app, kind, size, smallest, report)
+                    if "reports" in groups:
+                        reports.measure(app, kind, size, report)
                     if "memory" in groups and size == sizes[-1]:
                         measure_memory(app, kind, size, report)
                     if "duplicates" in groups and size == sizes[-1]:
@@ -401,7 +403,9 @@ def measure_duplicates(folder: Path, households: int, report: Report) -> None:
 def measure_memory(app: Flask, kind: str, size: int, report: Report) -> None:
     """Resident memory of web and worker together after a round of pages, each shared page counted once (PSS)."""
     cookies, case = signed_in(app)
-    pages = [(page.path, cookies[page.who]) for page in pages_of(case)]
+    with app.test_request_context():
+        large = workspace.large_household(db.session.scalars(sa.select(User).where(User.email == MANAGER)).one())
+    pages = [(page.path, cookies[page.who]) for page in pages_of(case, large)]
     settings: Settings = app.extensions["crm_settings"]
     db.session.remove()
     environ = {

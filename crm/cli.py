@@ -192,7 +192,8 @@ def migrate(to: str, down: bool) -> None:
 
             with transaction():
                 policy.ensure_defaults(now=now_utc())
-                journeys.fill_missing(lambda line: click.echo(line, err=True))
+                calendar = policy.rulebook_on(today_in_london()).calendar
+                journeys.fill_missing(calendar=calendar, said=lambda line: click.echo(line, err=True))
         click.echo(f"Database: {'already at' if before == after else 'now at'} revision {after or 'none'}")
 
 
@@ -352,6 +353,55 @@ def _line_by_line() -> Iterator[Callable[[str, int, int], None]]:
     finally:
         if shown:
             click.echo(err=True)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--from", "first", metavar="DAY", help="First day, as 2026-04-01; else the first of this return year.")
+@click.option("--to", "last", metavar="DAY", help="Last day, as 2027-03-31; else the last of this return year.")
+@click.option("--by", help="asked: households who first asked then. activity: what happened then.")
+@click.option("--area", help="One of the service's areas by name; else all of them.")
+@click.option("--format", "format", type=click.Choice(["json", "csv"]), default="json", show_default=True)
+def report(name: str, first: str | None, last: str | None, by: str | None, area: str | None, format: str) -> None:
+    """Print a report for another system: the same numbers as on screen, and no household's name.
+
+    That it was taken is in the trail. `crm report list` names the reports there are.
+    """
+    from crm.audit import record
+    from crm.db import db, transaction
+    from crm.policy import rulebook_on
+    from crm.reporting.answers import count_answer
+    from crm.reporting.catalogue import REPORTS
+    from crm.reporting.questions import question_in
+    from crm.reporting.report_files import file_of
+    from crm.rules.permissions import SYSTEM
+    from crm.rules.refusal import Refusal
+
+    if name == "list":
+        for one in REPORTS.values():
+            click.echo(f"{one.name:<12} {one.tab}")
+        return
+    if name not in REPORTS:
+        raise click.ClickException(f"There is no report {name}. There are: {', '.join(REPORTS)}.")
+    known = REPORTS[name]
+    if by is not None and by not in known.modes:
+        raise click.UsageError(f"{name} knows --by {' and '.join(known.modes)}.")
+    if area is not None and not known.has_area:
+        raise click.UsageError(f"{name} is of the whole service, and knows no --area.")
+    said = {"from": first, "to": last, "by": by, "area": area}
+    with _application():
+        now, today = now_utc(), today_in_london()
+        try:
+            question = question_in(known, {key: value for key, value in said.items() if value}, today=today)
+            answer = count_answer(question, now=now, today=today, rulebook=rulebook_on(today))
+        except Refusal as refusal:
+            raise click.ClickException(str(refusal)) from refusal
+        content = file_of(question, answer, format)
+        db.session.rollback()
+        with transaction():
+            detail = {**question.query, "format": format, "by_command": True}
+            record("report.taken", actor=SYSTEM, at=now, subject=f"report:{name}", detail=detail)
+    click.echo(content, nl=False)
 
 
 @main.command()
@@ -524,7 +574,19 @@ def keys_rotate() -> None:
     click.echo("Nothing is sealed under an older key any more; a backup made before today still needs it.")
 
 
-BENCHES = ("load", "pages", "memory", "duplicates", "door", "import", "slots", "calendars", "booking", "papers")
+BENCHES = (
+    "load",
+    "pages",
+    "memory",
+    "duplicates",
+    "door",
+    "import",
+    "slots",
+    "calendars",
+    "booking",
+    "papers",
+    "reports",
+)
 """The groups of figures that ``bench/run.py`` measures."""
 
 

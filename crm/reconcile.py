@@ -22,6 +22,7 @@ BATCH = 500
 
 def find_faults(*, today: date, said: Callable[[str], None] = lambda _line: None) -> list[str]:
     """Every fault found, in plain words; empty when all is well."""
+    rulebook = policy.rulebook_on(today)
     faults = [
         *_database_faults(),
         *_owner_faults(),
@@ -30,9 +31,8 @@ def find_faults(*, today: date, said: Callable[[str], None] = lambda _line: None
         *costing.drift(),
         *course_planning.drift(),
         *itertools.islice(person_keys.drift(), 20),
-        *journeys.drift(),
+        *journeys.drift(calendar=rulebook.calendar),
     ]
-    rulebook = policy.rulebook_on(today)
     after = 0
     looked_at = 0
     suspects: list[int] = []

@@ -13,7 +13,7 @@ from crm.assessments import course_timed, document_worker, documents, pack_worke
 from crm.assessments.checks import work_out_after_birthdays
 from crm.audit import chain
 from crm.calendars import busy_worker, caldav_reading, caldav_writing
-from crm.cases import contact_links, mail_worker, replies
+from crm.cases import contact_links, journeys, mail_worker, replies
 from crm.cases import suggest_pairs as pairs
 from crm.clock import london_date, now_utc
 from crm.db import db
@@ -24,7 +24,7 @@ from crm.enquiries import drafts, escalation, held, intake, mailings
 from crm.events import after, kit, sheet_import, sheet_worker
 from crm.jobs import Job, Timetable
 from crm.portal import signing_in
-from crm.reporting import answers
+from crm.reporting import answers, saved
 from crm.rules.permissions import SYSTEM
 from crm.settings import Settings
 from crm.staff import digest
@@ -66,6 +66,18 @@ def forget_one_time_ids(now: datetime) -> int:
 def forget_tries(now: datetime) -> int:
     """Drop old counts of tries."""
     return limits.forget_windows_before(now - TRIES_KEPT)
+
+
+def waits_need_counting(now: datetime) -> bool:
+    """Whether the calendar of working days has changed since waits were counted; a cheap look."""
+    today = london_date(now)
+    return not journeys.is_counted_by(policy.rulebook_on(today).calendar, today=today)
+
+
+def count_waits(now: datetime) -> int:
+    """Count the waits of a batch of households by today's calendar."""
+    today = london_date(now)
+    return journeys.count_by(policy.rulebook_on(today).calendar, today=today)
 
 
 def forget_answers(now: datetime) -> int:
@@ -321,6 +333,14 @@ TIMETABLE = Timetable(
         Job(name="forget_phones", title="Forget phones of visits", every=timedelta(hours=1), do=phones.forget_phones),
         Job(name="forget_held", title="Forget forms put away", every=timedelta(hours=6), do=forget_held),
         Job(name="forget_receipts", title="Forget old ids of websites", every=timedelta(hours=6), do=forget_receipts),
+        Job(
+            name="count_waits",
+            title="Count waits by the calendar as it is",
+            every=timedelta(minutes=10),
+            do=count_waits,
+            has_work=waits_need_counting,
+            again_when=journeys.BATCH,
+        ),
         Job(name="forget_answers", title="Forget old answers of reports", every=timedelta(hours=1), do=forget_answers),
         Job(name="forget_sheets", title="Forget uploaded sheets", every=timedelta(hours=1), do=forget_sheets),
         Job(name="forget_laid_aside", title="Forget old messages", every=timedelta(days=1), do=forget_laid_aside),
@@ -340,6 +360,14 @@ TIMETABLE = Timetable(
             do=digest.send_digests,
             has_work=digest.anybody_to_write_to,
             again_when=digest.SO_MANY,
+        ),
+        Job(
+            name="report_mornings",
+            title="Tell staff that a report they keep is there",
+            every=timedelta(minutes=5),
+            do=saved.tell_mornings,
+            has_work=saved.anybody_to_tell,
+            again_when=saved.SO_MANY,
         ),
         Job(
             name="late_enquiries",

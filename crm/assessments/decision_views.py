@@ -21,6 +21,7 @@ from crm.assessments.decision_forms import (
     VoiceForm,
     WrittenForm,
 )
+from crm.assessments.minutes_words import minutes_shown
 from crm.assessments.models import DECISION_WORDS, RECOMMENDATION_WORDS, DecisionKind, Recommendation
 from crm.assessments.overview_views import Looking, case_page, look, seen_of
 from crm.assessments.referee_views import shows_reference
@@ -117,6 +118,7 @@ def decide(reference: str) -> Response:
         looking,
         form,
         item=item,
+        minutes=minutes_shown(item) if item else None,
         said=RECOMMENDATION_WORDS[Recommendation(item.recommendation)] if item and item.recommendation else "",
         panel_terms=terms.words if terms else None,
         report=known.report,

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from crm.access.queries import names_of, user_with
 from crm.assessments import packs
 from crm.assessments.endings import close_papers
+from crm.assessments.minutes_signing import tell_chair
 from crm.assessments.models import (
     TOOK_PART,
     CentralListMember,
@@ -584,6 +585,7 @@ def send_minutes(
     item.minutes = minutes
     item.minutes_received_on = received_on
     db.session.flush()
+    tell_chair(case, item, is_again=False, actor=actor, now=now, today=today)
     return change_stage(
         case,
         "send_to_decision_maker",

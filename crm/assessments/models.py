@@ -8,7 +8,13 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from crm.assessments import course_models, pack_models, part_models, stage_two_models  # noqa: F401  (part of this package)
+from crm.assessments import (  # noqa: F401  (part of this package)
+    course_models,
+    minutes_models,
+    pack_models,
+    part_models,
+    stage_two_models,
+)
 from crm.cases.models import Person
 from crm.db import Base, EncryptedText, KeyText, RowKey, UTCDateTime, one_of
 from crm.rules.panel import Seat

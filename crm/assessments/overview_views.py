@@ -16,6 +16,7 @@ from crm.access.queries import names_of
 from crm.assessments import course_queries, documents, queries, referees, sessions
 from crm.assessments.forecast import forecast
 from crm.assessments.matrix import matrix_of
+from crm.assessments.minutes_words import minutes_shown
 from crm.assessments.models import DECISION_WORDS, RECOMMENDATION_WORDS, DecisionKind, Recommendation
 from crm.assessments.review_queries import reviews_of
 from crm.assessments.stage_two import headings_without_evidence, missing_sections, observations_ends
@@ -257,6 +258,7 @@ def overview(reference: str) -> Response:
         shows_reviews=reads_report(looking),
         comment_ends=observations_ends(report.shared_on, rulebook) if report and report.shared_on else None,
         item=item,
+        minutes=minutes_shown(item) if item and item.minutes_received_on else None,
         item_words=RECOMMENDATION_WORDS[Recommendation(item.recommendation)] if item and item.recommendation else "",
         decision=decision,
         decision_words=DECISION_WORDS[DecisionKind(decision.kind)] if decision else "",

@@ -148,15 +148,3 @@ class DeferForm(BaseForm):
     """The panel needs to know more."""
 
     reasons = LongTextField("Why", [Needed("Write why the panel puts it off")], longest=5000)
-
-
-class MinutesForm(BaseForm):
-    """The final minutes of one item."""
-
-    minutes = LongTextField("Final minutes of this item", [Needed("Write the final minutes")], longest=20_000)
-    received_on = DateField(
-        "Day the decision maker had them and the recommendation",
-        [Needed("Give the day the decision maker had them")],
-        whole="the day the decision maker had them",
-        earliest=2011,
-    )

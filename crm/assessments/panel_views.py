@@ -14,6 +14,8 @@ from crm.access.guards import current_actor, requires
 from crm.access.queries import names_of, staff_who_may
 from crm.assessments import meetings, queries
 from crm.assessments.check_views import why_shut
+from crm.assessments.minutes_signing import signed_ids, waiting_for
+from crm.assessments.minutes_words import minutes_shown
 from crm.assessments.models import (
     PRESENCE_WORDS,
     RECOMMENDATION_WORDS,
@@ -32,7 +34,6 @@ from crm.assessments.panel_forms import (
     ListCaseForm,
     MeetingForm,
     MembersForm,
-    MinutesForm,
     PapersForm,
     RecommendationForm,
     attendance_form,
@@ -44,7 +45,7 @@ from crm.clock import now_utc, today_in_london
 from crm.rules.panel import Seat
 from crm.rules.permissions import Permission
 from crm.rules.refusal import Refusal
-from crm.web.filters import day, day_year, names
+from crm.web.filters import day, day_year
 from crm.web.notices import tell
 from crm.web.pages import render, see_other
 from crm.web.sightings import records_view, saw
@@ -87,6 +88,7 @@ def index() -> str:
         shows_meetings=any(actor.has(one) for one in MAY_LOOK),
         shows_waiting=actor.has(P.MAKE_DECISION) or actor.has(P.VIEW_PANEL_CASES),
         papers_by={one.id: rulebook.due_on("panel_papers", one.meets_on) for one in ahead},
+        to_sign=waiting_for(actor) if actor.has(P.SIT_ON_PANEL) else [],
     )
 
 
@@ -266,6 +268,9 @@ def _meeting_page(found: PanelMeeting, item: PanelItem | None, form: Any = None,
         or (_blank_recommendation(report, seen) if is_waiting else None),
         "defer_form": forms.get("defer") or DeferForm(takes_answers=False, seen=seen),
         "papers": papers_shown(case, item) if item is not None and case is not None else None,
+        "minutes": minutes_shown(item) if item is not None else None,
+        "signed": signed_ids(shown),
+        "to_sign": {one.id for one in waiting_for(actor)} if actor.has(P.SIT_ON_PANEL) else set(),
         "form": form,
     }
     return make_response(
@@ -544,52 +549,3 @@ def _why_not_listed(looking: Looking) -> str | None:
         return None
     evidence = replace(queries.stored_evidence(looking.case, looking.today), panel_meeting_on=looking.today)
     return why_shut("list_for_panel", looking, evidence)
-
-
-@panel.route("/cases/<reference>/panel/minutes", methods=["GET", "POST"])
-@requires(P.MANAGE_PANEL)
-@records_view("panel")
-@writes
-def minutes(reference: str) -> Response:
-    """The final minutes, and the day the decision maker had them."""
-    looking = look(reference)
-    case = looking.case
-    item = queries.recommended_item(queries.items_of(case))
-    form = MinutesForm(seen=str(case.version))
-    if form.is_sent_and_right():
-        try:
-            if item is None:
-                raise meetings.NotOnThisAgenda("The panel has not made its recommendation.")
-            meetings.send_minutes(
-                case,
-                item,
-                minutes=form.minutes.data,
-                received_on=form.received_on.data,
-                seen=seen_of(form),
-                **looking.doing,
-            )
-        except Refusal as refusal:
-            form.take_refusal(refusal)
-        else:
-            due = looking.rulebook.due_on("adm_decision", form.received_on.data)
-            tell(f"With the decision maker, who decides by {day(due)}.")
-            return see_other(f"/cases/{case.reference}")
-    saw(case_id=case.id, subject=f"meeting:{item.meeting_id}" if item else f"case:{case.reference}")
-    sat = (
-        names(
-            sorted(
-                names_of(row.user_id for row in item.attendances if row.presence in ("present", "by_video")).values()
-            )
-        )
-        if item
-        else ""
-    )
-    return case_page(
-        "panel/minutes.html",
-        looking,
-        form,
-        item=item,
-        sat=sat,
-        said=RECOMMENDATION_WORDS[Recommendation(item.recommendation)] if item else "",
-        is_with_panel=case.stages.get("application") == "with_panel",  # type: ignore[call-overload]
-    )

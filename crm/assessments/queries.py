@@ -414,18 +414,26 @@ def attendance_rows(item: PanelItem) -> dict[int, PanelAttendance]:
 
 def item_shortfalls(item: PanelItem, *, figures: QuorumFigures | None = None) -> tuple[str, ...]:
     """What the panel lacks to deal with one item, in plain words."""
+    present = tuple(one for _user_id, one in present_at(item))
+    return quorum_shortfalls(present, is_joint=item.meeting.is_joint, figures=figures)
+
+
+def present_at(item: PanelItem) -> list[tuple[int, Attendance]]:
+    """Who took part in an item, by user id, as the rules see them."""
     rows = attendance_rows(item)
-    present = tuple(
-        Attendance(
-            seat=Seat(member.seat),
-            independent=member.is_independent,
-            qualifying_social_worker=member.is_qualifying_social_worker,
-            presides=rows[member.user_id].presides,
+    return [
+        (
+            member.user_id,
+            Attendance(
+                seat=Seat(member.seat),
+                independent=member.is_independent,
+                qualifying_social_worker=member.is_qualifying_social_worker,
+                presides=rows[member.user_id].presides,
+            ),
         )
         for member in item.meeting.members
         if member.user_id in rows and rows[member.user_id].presence in set(TOOK_PART)
-    )
-    return quorum_shortfalls(present, is_joint=item.meeting.is_joint, figures=figures)
+    ]
 
 
 def central_list(today: date) -> list[tuple[CentralListMember, User]]:

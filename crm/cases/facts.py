@@ -34,6 +34,7 @@ FACT_WORDS: dict[str, str] = {
     "sent_by": "Sent to us by",
     "hope_to_foster": "Hope to foster",
     "languages": "Languages",
+    "sex": "Sex",
     "other_phone": "Another phone",
     "other_email": "Another email",
     "staff_notes": "Notes from the day",

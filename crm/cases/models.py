@@ -486,6 +486,16 @@ class Journey(Base):
     panel_on: Mapped[date | None] = mapped_column(Date)
     approved_on: Mapped[date | None] = mapped_column(Date)
     decided_on: Mapped[date | None] = mapped_column(Date)
+    spoken_after: Mapped[int | None] = mapped_column(Integer)
+    """Working days from the place before, as is each of these; by the calendar of ``JourneyCalendar``."""
+    visited_after: Mapped[int | None] = mapped_column(Integer)
+    applied_after: Mapped[int | None] = mapped_column(Integer)
+    passed_after: Mapped[int | None] = mapped_column(Integer)
+    panel_after: Mapped[int | None] = mapped_column(Integer)
+    decided_after: Mapped[int | None] = mapped_column(Integer)
+    """From the panel to the first decision."""
+    left_after: Mapped[int | None] = mapped_column(Integer)
+    """From the last place to the ending or the pause."""
     standing: Mapped[str] = mapped_column(String(12))
     ended_on: Mapped[date | None] = mapped_column(Date)
     ended_why: Mapped[str | None] = mapped_column(String(40))
@@ -497,40 +507,30 @@ class Journey(Base):
             "(ended_on IS NOT NULL) = (standing IN ('resting', 'ended'))", name="ended_or_resting_says_when"
         ),
         CheckConstraint("asked_weekday BETWEEN 0 AND 6 AND asked_hour BETWEEN 0 AND 23", name="asked_at_a_real_hour"),
-        # The funnel of a year, by area, is read from here alone.
-        Index(
-            "ix_journey_asked",
-            "asked_on",
-            "standing",
-            "ended_on",
-            "spoken_on",
-            "visited_on",
-            "applied_on",
-            "passed_on",
-            "panel_on",
-            "approved_on",
-            "channel",
-            "campaign_id",
-            "district",
-        ),
+        Index("ix_journey_asked", "asked_on"),
         # Few of those who ask are visited: what follows is counted among those.
         Index(
             "ix_journey_visited",
             "visited_on",
-            "standing",
-            "ended_on",
-            "applied_on",
-            "passed_on",
-            "panel_on",
-            "approved_on",
-            "decided_on",
-            "asked_on",
-            "district",
             sqlite_where=text("visited_on IS NOT NULL"),
             postgresql_where=text("visited_on IS NOT NULL"),
         ),
         Index("ix_journey_campaign", "campaign_id"),
     )
+
+
+class JourneyCalendar(Base):
+    """The working-day calendar that the waits of ``journey`` were counted by: one row. Where the calendar has changed
+    since (a holiday was proclaimed or moved away), all are counted anew, in batches."""
+
+    __tablename__ = "journey_calendar"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    digest: Mapped[str] = mapped_column(String(64))
+    counted_to: Mapped[int | None] = mapped_column(Integer)
+    """The last household counted anew, while that goes on; None when all are."""
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
 
 class Deadline(Base):

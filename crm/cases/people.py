@@ -78,6 +78,6 @@ def change_address(case: Case, *, address: str | None, postcode: str | None, act
         return
     household.address = address or None
     household.postcode, household.postcode_key = tidy, keys.postcode_key(postcode)
-    journeys.refresh(household.id)
+    journeys.move_home(household)
     timeline.add(case, kind="fact", title="Where they live was changed", actor=actor, occurred_at=now)
     record("household.address_changed", actor=actor, at=now, case_id=case.id, subject=f"case:{case.reference}")

@@ -39,7 +39,7 @@ def refresh(case: Case, *, today: date, rulebook: Rulebook) -> None:
     set_summaries(case, case.stages, action, today=today)
     case.version += 1
     db.session.flush()
-    journeys.refresh(case.household_id)
+    journeys.refresh(case.household_id, calendar=rulebook.calendar)
 
 
 def first_action(clocks: Sequence[Deadline], *, rulebook: Rulebook) -> NextAction | None:

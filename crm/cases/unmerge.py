@@ -368,7 +368,7 @@ def _settle(case: Case, other: Case, *, actor: Actor, now: datetime, today: date
     person_keys.refresh(household.people)
     if summary.drift(case, rulebook=rulebook):
         summary.refresh(case, today=today, rulebook=rulebook)
-    journeys.refresh(household.id)
+    journeys.refresh(household.id, calendar=rulebook.calendar)
 
 
 def _tell(merge: HouseholdMerge, cases: list[Case], *, actor: Actor, now: datetime) -> None:

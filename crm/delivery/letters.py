@@ -524,6 +524,15 @@ _CATALOGUE = (
         must_say=("papers_url",),
     ),
     LetterKind(
+        kind="minutes_to_sign",
+        title="Panel minutes to sign",
+        audience=Audience.STAFF,
+        fields=("meets_at", "minutes_url"),
+        optional={"is_again": False},
+        channels=EMAIL_ONLY,
+        must_say=("minutes_url",),
+    ),
+    LetterKind(
         kind="panel_deferred",
         title="Panel has put off your case",
         fields=("reasons",),
@@ -575,6 +584,14 @@ _CATALOGUE = (
         fixed_words=True,
         audience=Audience.STAFF,
         fields=("on", "visits", "over", "over_count", "over_more", "due", "due_count", "due_more", "my_day_url"),
+        channels=EMAIL_ONLY,
+    ),
+    LetterKind(
+        kind="report_ready",
+        title="A report you keep",
+        fixed_words=True,
+        audience=Audience.STAFF,
+        fields=("which", "report_url"),
         channels=EMAIL_ONLY,
     ),
     # --- officers out alone

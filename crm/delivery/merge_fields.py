@@ -142,6 +142,8 @@ _FIELDS = (
     MergeField("meets_at", "when the panel meets", _M),
     MergeField("open_until", "the last day on which something is open to its reader", _D),
     MergeField("papers_url", "where a panel member reads the papers", _L),
+    MergeField("minutes_url", "where the chair of a panel reads and signs its minutes", _L),
+    MergeField("is_again", "that they were put right after somebody read them", _Y),
     MergeField("join_url", "where to join the meeting", _L),
     MergeField(
         "terms", "the terms of the approval", about=About.READER, example="one child or two siblings, aged 5 to 12"

@@ -13,12 +13,14 @@ from typing import Any
 
 from crm import policy
 from crm.access.models import User
+from crm.access.queries import user_with
 from crm.assessments import (
     answers,
     applications,
     checks,
     decisions,
     meetings,
+    minutes_signing,
     notices,
     packs,
     queries,
@@ -498,6 +500,12 @@ class Life:
             received_on=self.day, actor=administrator, **self.given,
         )  # fmt: skip
         self.pause("with_decision_maker")
+        chair_id = minutes_signing.chair_id_of(item)
+        assert chair_id is not None
+        minutes_signing.sign_minutes(
+            item, read=minutes_signing.digest_of_minutes(item.minutes or ""), actor=user_with(chair_id).as_actor(),
+            now=self.instant, today=self.day,
+        )  # fmt: skip
         self.later(4, at_least=1)
         decider = self.team.actor("decision")
         decisions.decide(

@@ -184,7 +184,7 @@ def _join(
         home = case.household
         if one.postcode and home.postcode is None:
             home.postcode, home.postcode_key = keys.tidy_postcode(one.postcode), keys.postcode_key(one.postcode)
-            journeys.refresh(home.id)
+            journeys.move_home(home)
     row.before = before.added().to_text()
     _note_outcome(row, Outcome.JOINED, case.id, joined.enquiry.id, case.reference, now=now)
     upload.joined_count += 1

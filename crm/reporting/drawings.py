@@ -50,7 +50,7 @@ def funnel(places: Sequence[Mapping[str, Any]], *, narrow: bool) -> Funnel:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class WaitLine:
     """One line of the chart of waits: where each mark stands, in the units of the drawing."""
 
     label: str
@@ -65,7 +65,7 @@ class Track:
 class WaitsChart:
     """The lines and the axis of the chart of waits."""
 
-    tracks: tuple[Track, ...]
+    tracks: tuple[WaitLine, ...]
     ticks: tuple[tuple[float, str], ...]
     sentence: str
 
@@ -90,7 +90,7 @@ def waits_chart(drawn: Sequence[Mapping[str, Any]], *, narrow: bool) -> WaitsCha
         known = low is not None
         end = high if high is not None else (longest if known else None)
         tracks.append(
-            Track(
+            WaitLine(
                 one["label"],
                 at(low),
                 round(max(((end or 0) - (low or 0)) * scale, 2), 1) if known else 0,

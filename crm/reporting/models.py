@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import Date, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm.db import Base, KeyText, UTCDateTime
+from crm.db import Base, KeyText, UTCDateTime, one_of
 
 
 class KeptAnswer(Base):
@@ -22,3 +23,46 @@ class KeptAnswer(Base):
     body: Mapped[str] = mapped_column(Text)
 
     __table_args__ = (Index("ix_report_answer_counted", "counted_at"),)
+
+
+class Morning(StrEnum):
+    """On which mornings somebody is told that a report of theirs is there to be opened."""
+
+    NEVER = "never"
+    MONDAYS = "mondays"
+    MONTHS = "months"  # the first working day of each month
+
+
+MORNING_WORDS = {
+    Morning.NEVER: "Never",
+    Morning.MONDAYS: "Every Monday morning",
+    Morning.MONTHS: "On the first working day of each month",
+}
+
+
+class SavedReport(Base):
+    """A report with its question, kept by somebody under a name; and on which mornings they get a link to it."""
+
+    __tablename__ = "saved_report"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("staff_user.id"))
+    name: Mapped[str] = mapped_column(String(60))
+    report: Mapped[str] = mapped_column(String(20))
+    query: Mapped[str] = mapped_column(String(300))
+    """The question as it stands in an address; without days it is the return year in which it is opened."""
+    morning: Mapped[str] = mapped_column(String(8))
+    told_on: Mapped[date | None] = mapped_column(Date)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "name"),
+        one_of("morning", Morning),
+        Index(
+            "ix_saved_report_morning",
+            "morning",
+            "told_on",
+            sqlite_where=text("morning <> 'never'"),
+            postgresql_where=text("morning <> 'never'"),
+        ),
+    )

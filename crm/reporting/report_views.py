@@ -12,16 +12,19 @@ from crm.access.guards import current_actor, requires
 from crm.audit import record
 from crm.clock import now_utc, today_in_london
 from crm.db import end_read, is_lock_timeout, transaction
-from crm.reporting import answers, drawings
+from crm.reporting import answers, drawings, saved
 from crm.reporting.catalogue import REPORTS, Report
 from crm.reporting.figures import Answer, NoSuchReport, PeriodNotReadable, Question
+from crm.reporting.models import MORNING_WORDS, Morning
 from crm.reporting.populations import NoSuchArea
 from crm.reporting.questions import areas_of, chips_of, question_in
 from crm.reporting.report_files import TYPES, file_of, name_of
+from crm.reporting.report_forms import KeepReportForm
 from crm.rules.permissions import Actor, Permission, require
 from crm.rules.refusal import Refusal
+from crm.web.notices import tell
 from crm.web.pages import render, see_other
-from crm.web.writes import writes_by_itself
+from crm.web.writes import writes, writes_by_itself
 
 bp = Blueprint("reporting", __name__)
 
@@ -182,3 +185,80 @@ def path_of(report: Report, question: Question | None = None) -> str:
     """Where a report stands, and with what question."""
     path = f"/reports/{report.name}"
     return f"{path}?{urlencode(question.query)}" if question is not None else path
+
+
+# --- Kept reports -----------------------------------------------------------------------------------------------------
+
+
+@bp.route("/reports/<name>/keep", methods=["GET", "POST"])
+@requires(Permission.VIEW_REPORTS)
+@writes
+def keep_report(name: str) -> Response:
+    """Keep a report with its question under a name, and be sent a link to it on some mornings."""
+    actor, now, today = current_actor(), now_utc(), today_in_london()
+    found = report_for(actor, name)
+    question = question_in(found, request.args, today=today)
+    form = KeepReportForm()
+    if form.is_sent_and_right():
+        asked = question.query
+        if form.days.data == "year":
+            asked = {key: value for key, value in asked.items() if key not in ("from", "to")}
+        try:
+            kept = saved.keep_report(
+                name=form.name.data or "",
+                report=found.name,
+                query=urlencode(asked),
+                morning=Morning(form.morning.data),
+                actor=actor,
+                now=now,
+                today=today,
+            )
+        except saved.ReportNotKept as refusal:
+            form.take_refusal(refusal)
+        else:
+            tell(f"“{kept.name}” is kept.")
+            return see_other("/reports/saved")
+    body = render(
+        "reporting/keep_report.html",
+        here="reports",
+        form=form,
+        report=found,
+        question=question,
+        back=path_of(found, question),
+    )
+    return make_response(body, form.status)
+
+
+@bp.get("/reports/saved")
+@requires(Permission.VIEW_REPORTS)
+def saved_reports() -> str:
+    """What I keep, and on which mornings I am told of it."""
+    actor = current_actor()
+    return render(
+        "reporting/saved_reports.html",
+        here="reports",
+        tabs=tabs_of(actor, ""),
+        kept=saved.reports_of(actor),
+        reports=REPORTS,
+        mornings=MORNING_WORDS,
+    )
+
+
+@bp.get("/reports/saved/<int:saved_id>")
+@requires(Permission.VIEW_REPORTS)
+def saved_report(saved_id: int) -> Response:
+    """Open a report that I keep: where the letter of a morning leads."""
+    actor = current_actor()
+    kept = saved.saved_report(actor, saved_id)
+    found = report_for(actor, kept.report)
+    return see_other(f"{path_of(found)}?{kept.query}")
+
+
+@bp.post("/reports/saved/<int:saved_id>/forget")
+@requires(Permission.VIEW_REPORTS)
+@writes
+def forget_report(saved_id: int) -> Response:
+    """Take a kept report away, and its letters with it."""
+    name = saved.forget_report(saved_id, actor=current_actor(), now=now_utc())
+    tell(f"“{name}” is taken away.")
+    return see_other("/reports/saved")

@@ -300,7 +300,7 @@ def _tries(question: Question) -> Table:
 
 
 def answer(question: Question, *, today: date, rulebook: Rulebook) -> Answer:
-    """The report: seven statements, however many households there are."""
+    """The report: eleven statements, however many households there are."""
     population = asked_in(question)
     counts = _counts(question)
     kept = kept_by([one.of for one in GROUPINGS.values()], RULE, population, today=today)

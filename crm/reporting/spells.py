@@ -9,9 +9,9 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
+from crm.cases.journeys import WAIT_OF
 from crm.cases.models import Journey
 from crm.db import db, our_word
 from crm.reporting.figures import NOTHING, Figure, text
@@ -39,6 +39,11 @@ class Spell:
     @property
     def begin(self) -> Any:
         return day_of(self.begins)
+
+    @property
+    def took(self) -> Any:
+        """The column that says how long it took whoever went on, in working days."""
+        return Journey.decided_after if self.ends is None else getattr(Journey, WAIT_OF[self.ends])
 
     @property
     def end(self) -> Any:
@@ -79,39 +84,43 @@ class Spent:
 
 
 def spent_in(spell: Spell, population: Sequence[ColumnElement[bool]], *, today: date, calendar: WorkingDays) -> Spent:
-    """How long a population spent in a place: one statement, whose rows are pairs of days and not households.
+    """How long a population spent in a place: two statements, whose rows are lengths and days, not households.
 
     Whoever ended or rests counts up to that day; whoever is on the way, up to today.
     """
-    return spent_by(spell, literal(0), population, today=today, calendar=calendar).get(0, NOBODY)
+    return spent_by(spell, None, population, today=today, calendar=calendar).get(None, NOBODY)
 
 
 def spent_by(
     spell: Spell,
-    group: ColumnElement[Any] | InstrumentedAttribute[Any],
+    group: Any,
     population: Sequence[ColumnElement[bool]],
     *,
     today: date,
     calendar: WorkingDays,
 ) -> dict[Any, Spent]:
-    """How long each group of a population spent in a place, as ``spent_in`` has it: one statement for all of them."""
-    gone_on = case((and_(spell.end.is_(None), Journey.standing != our_word(Standing.ON_THE_WAY)), Journey.ended_on))
-    by = select(group.label("part"), spell.begin.label("began"), spell.end.label("ended"), gone_on.label("gone")).where(
-        spell.begin.is_not(None), *population
-    )
-    each = by.subquery()
+    """How long each group of a population spent in a place, as ``spent_in`` has it, for all of them at once. ``group``:
+    a column of their journey; None: they are one group, of that name."""
+    here = [spell.begin.is_not(None), *population]
+    by = [] if group is None else [group.label("part")]
     counts: dict[Any, _Counts] = defaultdict(_Counts)
-    for part, began, ended, left, count in db.session.execute(
-        select(each.c.part, each.c.began, each.c.ended, each.c.gone, func.count()).group_by(
-            each.c.part, each.c.began, each.c.ended, each.c.gone
-        )
-    ):
-        days = max(calendar.between(began, ended or left or today), 0)
-        one = counts[part]
-        lengths = one.moved if ended is not None else one.unmoved
-        lengths[days] = lengths.get(days, 0) + count
-        if ended is None and left is None:
-            one.waiting[days] = one.waiting.get(days, 0) + count
+    has_moved, has_left = spell.end.is_not(None), Journey.standing != our_word(Standing.ON_THE_WAY)
+    length = case((has_moved, spell.took), else_=Journey.left_after)
+    settled = db.session.execute(
+        select(length, has_moved, func.count(), *by)
+        .where(*here, or_(has_moved, has_left))
+        .group_by(length, has_moved, *(one.name for one in by))
+    )
+    for days, is_moved, count, *part in settled:
+        counts[part[0] if part else None].put(days or 0, count, has_moved=is_moved)
+    still = db.session.execute(
+        select(spell.begin, func.count(), *by)
+        .where(*here, ~has_moved, ~has_left)
+        .group_by(spell.begin, *(one.name for one in by))
+    )
+    for began, count, *part in still:
+        days = max(calendar.between(max(began, calendar.first_day), today), 0)
+        counts[part[0] if part else None].put(days, count, is_here=True)
     return {part: one.spent for part, one in counts.items()}
 
 
@@ -123,6 +132,12 @@ class _Counts:
     unmoved: dict[int, int] = field(default_factory=dict)
     waiting: dict[int, int] = field(default_factory=dict)
     """Of those who have not moved on, whoever is there now."""
+
+    def put(self, days: int, count: int, *, has_moved: bool = False, is_here: bool = False) -> None:
+        lengths = self.moved if has_moved else self.unmoved
+        lengths[days] = lengths.get(days, 0) + count
+        if is_here:
+            self.waiting[days] = self.waiting.get(days, 0) + count
 
     @property
     def spent(self) -> Spent:

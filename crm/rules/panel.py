@@ -76,12 +76,12 @@ def quorum_shortfalls(
         missing.append("The chair or a vice-chair must be present.")
     if not any(one.qualifying_social_worker for one in present):
         missing.append("A social worker with three years' relevant experience must be present.")
-    presiding = _presiding(present)
+    leader = presiding(present)
     if (
-        presiding is not None
-        and presiding.seat is Seat.VICE_CHAIR
-        and not presiding.independent
-        and not any(one.independent for one in present if one is not presiding)
+        leader is not None
+        and leader.seat is Seat.VICE_CHAIR
+        and not leader.independent
+        and not any(one.independent for one in present if one is not leader)
     ):
         missing.append(
             "The vice-chair who presides isn't independent of the service, "
@@ -90,7 +90,8 @@ def quorum_shortfalls(
     return tuple(missing)
 
 
-def _presiding(present: tuple[Attendance, ...]) -> Attendance | None:
+def presiding(present: tuple[Attendance, ...]) -> Attendance | None:
+    """Who chairs: whoever is noted as presiding, else the chair where here, else a vice-chair. None: nobody can."""
     for one in present:
         if one.presides:
             return one

@@ -280,6 +280,42 @@ def case_to_decide(world: World) -> dict[str, dict[str, Any]]:
     return {**found, "missing": {"reference": MISSING}}
 
 
+def approved_case(world: World) -> dict[str, dict[str, Any]]:
+    """Recommended and approved today."""
+    found: dict[str, dict[str, Any]] = {}
+    with world.app.app_context():
+        for relation in ("own", "other"):
+            journey = _ready(world, relation)
+            journey.listed(journey.meeting(today_in_london()), late_reason="A place became free today.")
+            journey.recommended()
+            journey.minutes().decided()
+            found[relation] = {"reference": journey.case.reference}
+    return {**found, "missing": {"reference": MISSING}}
+
+
+def minutes_to_sign(world: World) -> dict[str, dict[str, Any]]:
+    """Final minutes of today: the panel member of the cast chaired the officer's own, and sat at the other."""
+    found: dict[str, dict[str, Any]] = {}
+    with world.app.app_context():
+        for relation, presides in (("own", "cast"), ("other", "chair")):
+            journey = _ready(world, relation)
+            keys = (*(key for key, *_ in PANEL[:5]), "cast")
+            journey.listed(journey.meeting(today_in_london(), keys), late_reason="A place became free today.")
+            item = journey.item()
+            journey.do(
+                meetings.record_attendance, journey.case, item,
+                {member.user_id: "present" for member in item.meeting.members},
+                presiding_id=journey.panel[presides].id, by=world.cast.panel_administrator, rulebook=False,
+            )  # fmt: skip
+            said = meetings.Recommended(recommendation="suitable", reasons="Open and warm.")
+            journey.do(
+                meetings.record_recommendation, journey.case, item, said, by=world.cast.panel_administrator
+            )  # fmt: skip
+            journey.minutes()
+            found[relation] = {"item_id": queries.items_of(journey.case)[0].id}
+    return {**found, "missing": {"item_id": 999_999}}
+
+
 def _courses(world: World) -> dict[str, dict[str, Any]]:
     """Courses that both households went through last week, each run by their officer; and one each that is to come."""
     listed = assessed_person(world)
@@ -364,4 +400,6 @@ OBJECTS = {
     "reference_link": reference_link,
     "panel_meeting": panel_meeting,
     "case_to_decide": case_to_decide,
+    "minutes_to_sign": minutes_to_sign,
+    "approved_case": approved_case,
 }

@@ -83,6 +83,12 @@ stranger /reference/{secret.reference_begun}/children
 stranger /reference/{secret.reference_begun}/check
 stranger /reference/{secret.reference_begun}/later
 stranger /reference/told
+manager /reports/journey
+manager /reports/journey?by=activity
+manager /reports/journey?from=yesterday
+recruiter /reports/journey/rows/got.asked
+recruiter /reports/journey/keep
+recruiter /reports/saved
 manager /caseload
 manager /caseload?on=manager&missed=promises
 manager /caseload/missed
@@ -102,6 +108,10 @@ manager /cases/{listed}/assessment/midway
 officer /cases/{listed}/assessment/second-opinion
 officer /cases/{listed}/assessment/report/copy
 panel_administrator /cases/{listed}/assessment/report
+panel_administrator /cases/{to_decide}/panel/minutes
+chair /panel/minutes/{to_decide.item_id}
+manager /register
+manager /register/{approved}
 manager /cases/{gathering}/documents
 manager /cases/{gathering}/documents/{gathering.document_key}
 applicant /my/documents

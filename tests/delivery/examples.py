@@ -59,6 +59,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         "due_more": "",
         "my_day_url": "https://kestrel.example.org/my-day",
     },
+    "report_ready": {"which": "Journey", "report_url": "https://kestrel.example.org/reports/saved/7"},
     "enquiry_acknowledgement": {"call_by": date(2026, 7, 9), "call_time": "in the evening"},
     "enquiry_saved": {
         "return_url": "https://kestrel.example.org/enquire/return/abc",
@@ -220,6 +221,11 @@ FIELDS: dict[str, dict[str, Any]] = {
         "meets_at": PANEL_AT,
         "open_until": date(2026, 9, 17),
         "papers_url": "https://kestrel.example.org/panel/4?item=9",
+    },
+    "minutes_to_sign": {
+        "meets_at": PANEL_AT,
+        "minutes_url": "https://kestrel.example.org/panel/minutes/9",
+        "is_again": True,
     },
     "panel_invitation": {"meets_at": PANEL_AT, "place": "12 Harbour Row, Deptford, London SE8 3OV"},
     "panel_deferred": {"reasons": "The panel would like to hear from your school.", "meets_at": PANEL_AT},

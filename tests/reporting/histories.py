@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from hypothesis import strategies as st
 
+from crm import policy
 from crm.cases.journeys import fill_missing
 from crm.cases.models import BreachReason, Campaign, Case, Deadline, Enquiry, Household, StageChange
 from crm.db import Values, db, insert_rows, new_row_key
@@ -177,7 +178,7 @@ def put_in(some: Sequence[Home], *, manager_id: int) -> None:
                     "given_at": home.journeys[0].asked_at, "given_by_id": manager_id,
                 }))  # fmt: skip
     insert_rows(rows)
-    fill_missing()
+    fill_missing(calendar=policy.rulebook_on(TODAY).calendar)
 
 
 def clocks_kept(home: Home) -> list[Clock]:

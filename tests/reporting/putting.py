@@ -73,7 +73,7 @@ def journey_row(household_id: int, asked_on: date, **columns: Any) -> dict[str, 
     return {
         "household_id": household_id, "asked_on": asked_on, "asked_weekday": asked_on.weekday(), "asked_hour": 10,
         "channel": "web", "campaign_id": None, "district": "BR1", **dict.fromkeys(days), "standing": "on_the_way",
-        "ended_on": None, "ended_why": None, **columns,
+        "ended_on": None, "ended_why": None, "spoken_after": None, "left_after": None, **columns,
     }  # fmt: skip
 
 

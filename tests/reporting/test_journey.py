@@ -74,7 +74,7 @@ def everything_of(question: Question) -> Answer:
 
 def test_every_number_is_what_a_slow_reckoning_says_and_opens_as_many_rows(app, session, cast, freeze, areas):
     freeze("2026-07-14 14:00")
-    holidays, turn = policy.rulebook_on(TODAY).calendar.holidays, itertools.count()
+    calendar, turn = policy.rulebook_on(TODAY).calendar, itertools.count()
 
     @settings(max_examples=EXAMPLES, database=None, phases=[Phase.generate, Phase.shrink])
     @given(some=many_homes, period=periods, mode=st.sampled_from(list(Mode)), area=st.sampled_from([None, BROMLEY]))
@@ -87,12 +87,12 @@ def test_every_number_is_what_a_slow_reckoning_says_and_opens_as_many_rows(app, 
             theirs = [home for home in some if area is None or home.district in ("BR1", "BR2")]
             people = [known(home) for home in theirs]
             funnel_is_right(answer, people, question)
-            times_are_right(answer, people, question, holidays)
+            times_are_right(answer, people, question, calendar.holidays)
             clocks_are_right(answer, theirs, question)
             sources_are_right(answer, people, [known(home) for home in some], question)
             if next(turn) % ROWS_LOOKED_AT == 0:
                 rows_are_as_many(answer, question, cast)
-            assert journeys.drift() == []
+            assert journeys.drift(calendar=calendar) == []
             session.rollback()
 
     reckon()

@@ -28,6 +28,8 @@ from crm.assessments import (
     document_worker,
     documents,
     meetings,
+    minutes_signing,
+    queries,
     referees,
     stage_two,
     withdrawal,
@@ -507,6 +509,7 @@ class Builder:
             made = self.heard(key, recommendation, **more)
             if key != "recommended":
                 made.minutes()
+                self.estate.homes[key].values["item_id"] = queries.items_of(made.case)[0].id
             self.clock("2026-07-08 10:00")
             if key.startswith("approved"):
                 made.decided()
@@ -521,6 +524,21 @@ class Builder:
                     by=self.cast.panel_administrator,
                 )  # fmt: skip
             self._newest_letter(key)
+        self.clock("2026-07-09 10:00")
+        # The chair signed one household's minutes, asked for another's to be put right, and they were; a third waits.
+        by, chair = self.cast.panel_administrator, self.first.panel["chair"]
+        made = self.journeys["proposed_no"]
+        item = queries.items_of(made.case)[0]
+        made.do(
+            minutes_signing.sign_minutes, item, read=minutes_signing.digest_of_minutes(item.minutes or ""), by=chair,
+            rulebook=False,
+        )  # fmt: skip
+        made = self.journeys["approved"]
+        made.do(
+            minutes_signing.ask_for_correction, queries.items_of(made.case)[0], words="They saw the garden too.",
+            by=chair,
+        )  # fmt: skip
+        made.do(minutes_signing.put_right, made.case, minutes="The panel talked about their garden.", by=by)
         self.clock(NOW)
         made = self.journeys["listed_today"]
         made.everyone_here(made.item())

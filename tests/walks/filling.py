@@ -71,6 +71,7 @@ EXACTLY: dict[str, dict[str, Any]] = {
         "starts_new1": "10am",
         "ends_new1": "1pm",
     },  # fmt: skip
+    "panel.put_minutes_right": {"minutes": "They talked about their garden."},
     "assessments.name_referee": {"known_since": "2012"},
     "assessments.book_interview": {"on-year": "2027"},
     "assessments.edit_course": no_session_in("new1", "new2"),

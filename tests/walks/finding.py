@@ -99,6 +99,10 @@ recruiter /events/{open_event_id}/guests?show=all
 recruiter /events/{open_event_id}/guests/new
 recruiter /events/{open_event_id}/sign-ups/{waiting_sign_up_id}
 recruiter /events/{event_id}/cost
+recruiter /reports/journey
+manager /reports/journey?by=activity
+recruiter /reports/journey/keep
+recruiter /reports/saved
 recruiter /campaigns/new
 recruiter /campaigns/{campaign_id}/edit
 recruiter /events/{event_id}/log
@@ -225,6 +229,8 @@ panel_administrator /panel/{listed_today.meeting_id}
 panel_administrator /panel/{listed.meeting_id}
 panel_administrator /cases/{listed_today}/panel/defer
 panel_administrator /cases/{recommended}/panel/minutes
+panel_administrator /cases/{to_decide}/panel/minutes
+chair /panel/minutes/{to_decide.item_id}
 decision_maker /cases/{to_decide}/decision
 decision_maker /cases/{approved}/notices
 decision_maker /cases/{approved_by_post}/notices

@@ -119,6 +119,7 @@ NOBODYS_NAMES = frozenset({"row_key", "edition", "wording_version", "privacy_ver
 NOBODYS_COLUMNS = frozenset(
     """
     job_run.lease_token outbound_message.lease_token outbound_message.kind outbound_message.message_id
+    report_answer.body report_answer.stamp saved_report.report saved_report.query journey.ended_why
     outbound_message.calendar_method outbound_message.last_failure outbound_message.dispatch_method
     notice.dispatch_method staff_user.password_hash case_file.place case_file.next_action_turn
     case_file.next_action_rule case_file.eligibility_outcome case_file.closed_reason contact_link.serial deadline.rule

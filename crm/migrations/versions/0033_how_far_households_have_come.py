@@ -16,6 +16,16 @@ branch_labels = None
 depends_on = None
 
 DAYS = ("spoken_on", "visited_on", "applied_on", "passed_on", "panel_on", "approved_on", "decided_on")
+WAITS = (
+    "spoken_after",
+    "visited_after",
+    "applied_after",
+    "passed_after",
+    "panel_after",
+    "decided_after",
+    "left_after",
+)
+IS_TOLD = sa.text("morning <> 'never'")
 WAS_VISITED = sa.text("visited_on IS NOT NULL")
 
 
@@ -31,6 +41,7 @@ def upgrade() -> None:
         sa.Column("campaign_id", sa.Integer(), nullable=True),
         sa.Column("district", KeyText(6), nullable=True),
         *(sa.Column(day, sa.Date(), nullable=True) for day in DAYS),
+        *(sa.Column(wait, sa.Integer(), nullable=True) for wait in WAITS),
         sa.Column("standing", sa.String(length=12), nullable=False),
         sa.Column("ended_on", sa.Date(), nullable=True),
         sa.Column("ended_why", sa.String(length=40), nullable=True),
@@ -57,43 +68,19 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("household_id", name=op.f("pk_journey")),
     )
+    op.create_index("ix_journey_asked", "journey", ["asked_on"])
     op.create_index(
-        "ix_journey_asked",
-        "journey",
-        [
-            "asked_on",
-            "standing",
-            "ended_on",
-            "spoken_on",
-            "visited_on",
-            "applied_on",
-            "passed_on",
-            "panel_on",
-            "approved_on",
-            "channel",
-            "campaign_id",
-            "district",
-        ],
-    )
-    op.create_index(
-        "ix_journey_visited",
-        "journey",
-        [
-            "visited_on",
-            "standing",
-            "ended_on",
-            "applied_on",
-            "passed_on",
-            "panel_on",
-            "approved_on",
-            "decided_on",
-            "asked_on",
-            "district",
-        ],
-        sqlite_where=WAS_VISITED,
-        postgresql_where=WAS_VISITED,
+        "ix_journey_visited", "journey", ["visited_on"], sqlite_where=WAS_VISITED, postgresql_where=WAS_VISITED
     )
     op.create_index("ix_journey_campaign", "journey", ["campaign_id"])
+    op.create_table(
+        "journey_calendar",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("counted_to", sa.Integer(), nullable=True),
+        sa.CheckConstraint("id = 1", name=op.f("ck_journey_calendar_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_journey_calendar")),
+    )
     op.create_index(
         "ix_deadline_kept",
         "deadline",
@@ -108,9 +95,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_report_answer")),
     )
     op.create_index("ix_report_answer_counted", "report_answer", ["counted_at"])
+    op.create_table(
+        "saved_report",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("report", sa.String(length=20), nullable=False),
+        sa.Column("query", sa.String(length=300), nullable=False),
+        sa.Column("morning", sa.String(length=8), nullable=False),
+        sa.Column("told_on", sa.Date(), nullable=True),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.CheckConstraint("morning IN ('never', 'mondays', 'months')", name=op.f("ck_saved_report_morning_is_known")),
+        sa.ForeignKeyConstraint(["user_id"], ["staff_user.id"], name=op.f("fk_saved_report_user_id_staff_user")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_report")),
+        sa.UniqueConstraint("user_id", "name", name=op.f("uq_saved_report_user_id_name")),
+    )
+    op.create_index(
+        "ix_saved_report_morning",
+        "saved_report",
+        ["morning", "told_on"],
+        sqlite_where=IS_TOLD,
+        postgresql_where=IS_TOLD,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("saved_report")
     op.drop_table("report_answer")
     op.drop_index("ix_deadline_kept", table_name="deadline")
+    op.drop_table("journey_calendar")
     op.drop_table("journey")
