@@ -356,21 +356,24 @@ class KeptDatabase:
         self.lent = 0
         self.connection = psycopg.connect(plain(self.url), autocommit=True)
         self.begins_with = tables_in_use(self.connection)
-        self.counted = [sequence for (sequence,) in self.connection.execute(f"SELECT seqrelid FROM {SEQUENCES_USED}")]
+        self.counted = sequences_of(self.connection)
         self.structure = structure_of(self.connection)
         self.size = self._size()
         self.rows = self._rows()
+        self.first = copied(self.connection, self.begins_with)
 
     def is_put_back(self) -> bool:
-        """Take out whatever a test put in. False where it did more: changed a table, or the rows that we begin with."""
+        """Take out whatever a test put in, and put back what it took out. False where it did more: changed a table."""
         self.lent += 1
         if self.lent == LENT_AT_MOST:
             return False
         try:
-            self.connection.execute(END_OTHERS)
-            if structure_of(self.connection) != self.structure or self._rows() != self.rows:
+            self._end_others()
+            if structure_of(self.connection) != self.structure:
                 return False
             self._empty([table for table in tables_in_use(self.connection) if table not in self.begins_with])
+            if self._rows() != self.rows:
+                self._begin_again()
             return self._size() < self.size + LITTER_AT_MOST
         except psycopg.Error:
             return False
@@ -378,6 +381,14 @@ class KeptDatabase:
     def drop(self) -> None:
         self.connection.close()
         server_command(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+
+    def _end_others(self) -> None:
+        """Those that were closed a moment ago are all but gone: PostgreSQL itself looks again after 100 ms only."""
+        for _ in range(QUICK_LOOKS):
+            if not self.connection.execute(f"SELECT 1 {OTHERS} LIMIT 1").fetchone():
+                return
+            time.sleep(0.002)
+        self.connection.execute(f"SELECT pg_terminate_backend(pid, 5000) {OTHERS}")
 
     def _size(self) -> int:
         size = "SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
@@ -398,7 +409,14 @@ class KeptDatabase:
             # tables, of which nothing is known.
             self.connection.execute(f"VACUUM (SKIP_DATABASE_STATS) {', '.join(filled)}")  # type: ignore[call-overload]
             self.connection.execute("SELECT pg_clear_relation_stats('public', unnest(%s::text[]))", [filled])
-        self.connection.execute(SEQUENCES_AGAIN, [self.counted])
+        self.connection.execute(SEQUENCES_AGAIN, [list(self.counted)])
+
+    def _begin_again(self) -> None:
+        """The rows that we begin with, as in a new database: where they lay, and of the same numbers."""
+        self._empty(self.begins_with)
+        put_in(self.connection, self.first)
+        for sequence, count in self.counted.items():
+            self.connection.execute("SELECT setval(%s::oid::regclass, %s)", (sequence, count))
 
 
 LENT_AT_MOST = 100
@@ -406,8 +424,9 @@ LENT_AT_MOST = 100
 LITTER_AT_MOST = 4_000_000
 """Bytes of emptied tables and indexes: a page or two of each. After a test that wrote thousands of rows it is more, and
 queries would be planned otherwise than on new ones."""
-END_OTHERS = (
-    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+QUICK_LOOKS = 20
+OTHERS = (
+    "FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
 SEQUENCES_USED = "pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL"
@@ -435,14 +454,30 @@ def tables_in_use(connection: psycopg.Connection[Any]) -> list[str]:
     return [name for (name,) in found]
 
 
+def sequences_of(connection: psycopg.Connection[Any]) -> dict[int, int]:
+    """How far each has come that was used."""
+    found = connection.execute(f"SELECT seqrelid, pg_sequence_last_value(seqrelid) FROM {SEQUENCES_USED}")  # type: ignore[call-overload]
+    return dict(found.fetchall())
+
+
+def copied(connection: psycopg.Connection[Any], tables: list[str]) -> Contents:
+    contents = {}
+    for table in tables:
+        with connection.cursor().copy(f"COPY {table} TO STDOUT (FORMAT binary)") as copy:  # type: ignore[call-overload]
+            contents[table] = b"".join(copy)
+    return contents
+
+
+def put_in(connection: psycopg.Connection[Any], tables: Contents) -> None:
+    for table, rows in tables.items():
+        with connection.cursor().copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copy:  # type: ignore[call-overload]
+            copy.write(rows)
+
+
 def postgresql_contents(url: str) -> Contents:
     with psycopg.connect(plain(url)) as connection:
-        contents = {}
-        for table in tables_in_use(connection):
-            with connection.cursor().copy(f"COPY {table} TO STDOUT (FORMAT binary)") as copy:  # type: ignore[call-overload]
-                contents[table] = b"".join(copy)
-        counts = connection.execute(f"SELECT seqrelid, pg_sequence_last_value(seqrelid) FROM {SEQUENCES_USED}")
-        return {**contents, "sequences": json.dumps(dict(counts.fetchall())).encode()}
+        contents = copied(connection, tables_in_use(connection))
+        return {**contents, "sequences": json.dumps(sequences_of(connection)).encode()}
 
 
 def fill_postgresql(url: str, contents: Contents) -> None:
@@ -451,9 +486,7 @@ def fill_postgresql(url: str, contents: Contents) -> None:
         connection.execute("SET session_replication_role = replica")
         for table in {*tables_in_use(connection), *tables}:
             connection.execute(f"DELETE FROM {table}")  # type: ignore[call-overload]
-        for table, rows in tables.items():
-            with connection.cursor().copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copy:  # type: ignore[call-overload]
-                copy.write(rows)
+        put_in(connection, tables)
         for sequence, count in json.loads(contents["sequences"]).items():
             connection.execute("SELECT setval(%s::oid::regclass, %s)", (sequence, count))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 IS_NIGHT = os.environ.get("CRM_TEST_TIER") == "night"
 HEIGHTS = {320: 640, 360: 740, 768: 1024, 1280: 900}
@@ -60,7 +60,7 @@ def look_at(
     before = page.viewport_size
     try:
         for width in widths:
-            page.set_viewport_size({"width": width, "height": HEIGHTS.get(width, 900)})
+            be_as_wide(page, {"width": width, "height": HEIGHTS.get(width, 900)})
             if pictures:
                 pictures.mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=pictures / f"{name}-{width}.png", full_page=True)
@@ -69,7 +69,12 @@ def look_at(
             assert not problems, f"{name} ({page.url}) at {width} px:\n  " + "\n  ".join(problems)
     finally:
         if before:
-            page.set_viewport_size(before)
+            be_as_wide(page, before)
+
+
+def be_as_wide(page: Page, size: ViewportSize) -> None:
+    if page.viewport_size != size:
+        page.set_viewport_size(size)
 
 
 def problems_of(page: Page, *, with_axe: bool, with_colours: bool = True, tries: int = 3) -> list[str]:

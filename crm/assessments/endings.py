@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from crm.assessments import packs
+from crm.assessments import packs, referees
 from crm.assessments.models import Application, PanelItem
 from crm.assessments.pack_models import WhyWithdrawn
 from crm.assessments.queries import items_of, waiting_item
@@ -20,6 +20,7 @@ def close_application(
 ) -> None:
     """Mark an application as ended, take the household off any agenda and close its papers to the panel."""
     application.ended_on = on
+    referees.end_talks(case, actor=actor, now=now, today=today)
     item = waiting_item(items_of(case))
     if item is not None:
         item.outcome, item.ended_on = "withdrawn", on

@@ -15,6 +15,7 @@ from crm.assessments.parts import referees_named
 from crm.assessments.referee_forms import BookTalkForm, OutForm, RefereeForm, WriteUpForm
 from crm.assessments.referee_models import HOW_WORDS, RELATION_WORDS, VIEW_WORDS, WHY_OUT_WORDS, Referee
 from crm.assessments.referee_questions import read_reference, written_by
+from crm.assessments.stage_forms import ConfirmForm
 from crm.assessments.views import assessments
 from crm.cases.queries import is_on_case
 from crm.clock import london
@@ -241,9 +242,30 @@ def book_interview(reference: str, referee_id: int) -> Response:
                 raise
             form.take_refusal(refusal)
         else:
-            tell(f"The talk is noted for {day(form.on.data)}. Tell the referee yourself: nothing is sent.")
+            tell(
+                f"Booked for {day(form.on.data)}. The referee is told by {'email' if found.email else 'text'}, "
+                "and it goes into the calendar of whose case it is."
+            )
             return see_other(_address(looking, found))
-    return _page("assessments/book_interview.html", looking, found, form)
+    return _page(
+        "assessments/book_interview.html",
+        looking,
+        found,
+        form,
+        has_talk=referees.has_talk_ahead(found, now=looking.now),
+    )
+
+
+@assessments.post("/cases/<reference>/referees/<int:referee_id>/interview/off")
+@requires(P.RECORD_CHECK)
+@writes
+def call_off_interview(reference: str, referee_id: int) -> Response:
+    """Call a booked talk off."""
+    looking = look(reference)
+    found = referees.referee_of(looking.case, referee_id)
+    referees.call_off_interview(looking.case, found, seen=seen_of(ConfirmForm()), **looking.doing)
+    tell("The talk is off. The referee is told, and it comes out of both calendars.")
+    return see_other(_address(looking, found))
 
 
 @assessments.route("/cases/<reference>/referees/<int:referee_id>/account", methods=["GET", "POST"])

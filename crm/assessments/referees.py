@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import selectinload
 
 from crm.access.models import User
-from crm.assessments import checks, queries
+from crm.assessments import checks, queries, talk_telling
 from crm.assessments.models import Application, Check, CheckResult
 from crm.assessments.referee_models import (
     LEAVES_BY_STAFF,
@@ -175,6 +175,11 @@ def change_referee(
     ended = has_moved and referee.token_digest is not None and not referee.is_submitted
     if ended:
         _end_link(referee)
+    if has_moved and has_talk_ahead(referee, now=now):
+        # To the place before, nothing goes any more; where they are reached now, they hear of the talk as it stands.
+        talk_telling.tell_booked(
+            case, referee, first_name=first_of(referee.name), old_starts_at=None, actor=actor, now=now, today=today
+        )
     note("referee.changed", case, actor=actor, now=now, subject=subject_of(referee))
     end_step(case, today=today, rulebook=rulebook)
     return ended
@@ -196,7 +201,7 @@ def withdraw_referee(
     _refuse_out(referee)
     if why not in LEAVES_BY_STAFF:
         raise RefereeAsItStands("Say why they are taken out.", status=422, field="why")
-    _put_out(case, referee, WhyOut(why), now=now, today=today)
+    _put_out(case, referee, WhyOut(why), actor=actor, now=now, today=today)
     timeline.add(
         case,
         kind="check",
@@ -470,7 +475,7 @@ def choose(found: Opened, choice: str, *, now: datetime, today: date, rulebook: 
     else:
         why = WhyOut.DECLINED if choice == Choice.NO else WhyOut.WRONG_PERSON
         referee.choice = choice
-        _put_out(case, referee, why, now=now, today=today)
+        _put_out(case, referee, why, actor=found.actor, now=now, today=today)
         # Whoever reads their list over a shoulder learns no reason, and nobody passes one on.
         _tell_officer(found, f"Ask {first} for the name of another referee, and give no reason", due_on=today, now=now)
         _line(found, f"A referee of {first} is not one any more", now=now)
@@ -551,7 +556,8 @@ def book_interview(
     rulebook: Rulebook,
     seen: int | None = None,
 ) -> None:
-    """Note when a referee is talked with, and how."""
+    """Book a talk with a referee, or move it. The referee and the officer whose case it is are invited, each in a
+    message of their own; booked again as it is, nothing is sent."""
     begin_step(case, Permission.RECORD_CHECK, actor=actor, seen=seen)
     _refuse_out(referee)
     if how not in set(How):
@@ -560,7 +566,20 @@ def book_interview(
         raise DayNotPossible("Choose a time that is still to come.", field="on")
     if booked_for > now + timedelta(days=365):
         raise DayNotPossible("That is more than a year away.", field="on")
+    before = (referee.booked_for, referee.booked_how)
+    if before == (booked_for, how):
+        return
+    is_moved = has_talk_ahead(referee, now=now)
     referee.booked_for, referee.booked_how = booked_for, how
+    talk_telling.tell_booked(
+        case,
+        referee,
+        first_name=first_of(referee.name),
+        old_starts_at=before[0] if is_moved and before[0] != booked_for else None,
+        actor=actor,
+        now=now,
+        today=today,
+    )
     note(
         "referee.interview_booked",
         case,
@@ -572,12 +591,72 @@ def book_interview(
     timeline.add(
         case,
         kind="check",
-        title=f"A talk with a referee of {referee.person.given_name} is booked",
+        title=f"A talk with a referee of {referee.person.given_name} is {'moved' if is_moved else 'booked'}",
         actor=actor,
         occurred_at=now,
         person_id=referee.person_id,
     )
     end_step(case, today=today, rulebook=rulebook)
+
+
+def call_off_interview(
+    case: Case,
+    referee: Referee,
+    *,
+    actor: Actor,
+    now: datetime,
+    today: date,
+    rulebook: Rulebook,
+    seen: int | None = None,
+) -> None:
+    """Call a booked talk off: it comes out of both calendars. The referee stays one."""
+    begin_step(case, Permission.RECORD_CHECK, actor=actor, seen=seen)
+    _refuse_out(referee)
+    if not has_talk_ahead(referee, now=now):
+        raise RefereeAsItStands("No talk that is still to come is booked with them.")
+    _end_talk(case, referee, actor=actor, now=now, today=today)
+    note("referee.interview_called_off", case, actor=actor, now=now, subject=subject_of(referee))
+    timeline.add(
+        case,
+        kind="check",
+        title=f"A talk with a referee of {referee.person.given_name} is called off",
+        actor=actor,
+        occurred_at=now,
+        person_id=referee.person_id,
+    )
+    end_step(case, today=today, rulebook=rulebook)
+
+
+def has_talk_ahead(referee: Referee, *, now: datetime) -> bool:
+    """Whether a talk is booked that has not begun."""
+    return referee.booked_for is not None and referee.booked_for > now
+
+
+def end_talks(case: Case, *, actor: Actor, now: datetime, today: date) -> None:
+    """Take every talk that is still to come out of the calendars: the application they were for has ended."""
+    for referee in referees_of(case):
+        _end_talk(case, referee, actor=actor, now=now, today=today)
+
+
+def _end_talk(
+    case: Case, referee: Referee, *, actor: Actor, now: datetime, today: date, tell_referee: bool = True
+) -> None:
+    """Take a talk that is still to come out of the calendars; none is booked any more. Nobody of the household is told,
+    whatever has become of the referee's address."""
+    if not has_talk_ahead(referee, now=now):
+        return
+    theirs = letters.is_households(case, email=referee.email, phone=referee.phone)
+    talk_telling.tell_off(
+        case,
+        referee,
+        first_name=first_of(referee.name),
+        tell_referee=tell_referee and not theirs,
+        actor=actor,
+        now=now,
+        today=today,
+    )
+    referee.booked_for = referee.booked_how = None
+    db.session.flush()
 
 
 def write_up_interview(
@@ -620,6 +699,8 @@ def write_up_interview(
             )
         except DayNotPossible as refusal:
             raise DayNotPossible("You can’t have talked before they were asked.", field="held_on") from refusal
+    # Talked with before the time that was booked: it is in nobody's calendar any more.
+    _end_talk(case, referee, actor=actor, now=now, today=today)
     referee.held_on, referee.interviewer_id = held_on, actor.user_id
     referee.account, referee.view = account, view
     note("referee.interviewed", case, actor=actor, now=now, subject=subject_of(referee), on=held_on)
@@ -714,17 +795,22 @@ _STREAM = "referee:"
 def may_it_leave(message: OutboundMessage, *, now: datetime, today: date, actor: Actor) -> Stop | None:
     """Bound to the worker's claim: nothing goes to somebody who is no referee any more, whose address has changed, or
     whose address has become the household's own since the letter was written."""
-    if message.stream is None or not message.stream.startswith(_STREAM) or message.case_id is None:
+    stream = next((one for one in (_STREAM, talk_telling.STREAM) if (message.stream or "").startswith(one)), None)
+    if message.stream is None or stream is None or message.case_id is None or message.user_id is not None:
         return None
-    number = message.stream.removeprefix(_STREAM)
+    number = message.stream.removeprefix(stream)
     referee = db.session.get(Referee, int(number)) if number.isdigit() else None
     case = db.session.get(Case, message.case_id)
     application = db.session.get(Application, referee.application_id) if referee is not None else None
-    if referee is None or case is None or application is None or not referee.is_in_place:
+    is_off = message.kind == "referee_talk_off"
+    if referee is None or case is None or application is None or not (referee.is_in_place or is_off):
         return Stop("not_wanted")
     now_at = referee.email if message.channel == Channel.EMAIL else keys.phone_key(referee.phone)
     if now_at is None or recipient_key(message.channel, now_at) != message.recipient_key:
         return Stop("address_changed")
+    if is_off:  # what stands in their calendar comes out of it, whatever has become of the application
+        is_theirs = letters.is_households(case, email=referee.email, phone=referee.phone)
+        return Stop("not_wanted") if is_theirs else None
     if not _is_in_play(referee, case, application):
         return Stop("not_wanted")
     return None
@@ -744,10 +830,11 @@ def forget_drafts(*, now: datetime) -> int:
 # --- Small parts ------------------------------------------------------------------------------------------------------
 
 
-def _put_out(case: Case, referee: Referee, why: WhyOut, *, now: datetime, today: date) -> None:
+def _put_out(case: Case, referee: Referee, why: WhyOut, *, actor: Actor, now: datetime, today: date) -> None:
     _end_link(referee)
     referee.withdrawn_at, referee.withdrawn_why = now, why
     referee.draft, referee.draft_at, referee.step = None, None, None
+    _end_talk(case, referee, actor=actor, now=now, today=today, tell_referee=why is not WhyOut.WRONG_PERSON)
     waits = _waits_on(referee)
     if not waits.is_obtained:
         clocks.stop(case, (waits.chase_rule,), on=today, how="ended", subject=checks.subject_of(waits))

@@ -201,6 +201,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "referee.chose": "A referee said whether they help",
         "referee.submitted": "A referee sent a reference",
         "referee.interview_booked": "Booked a talk with a referee",
+        "referee.interview_called_off": "Called a talk with a referee off",
         "referee.interviewed": "Wrote up a talk with a referee",
         "transfer.recorded": "Recorded an approval elsewhere",
         "session.planned": "Planned sessions of an assessment",

@@ -222,12 +222,14 @@ def send_to_referee(
     about_id: int,
     actor: Actor,
     now: datetime,
+    calendar: Invitation | None = None,
+    not_after: datetime | None = None,
 ) -> OutboundMessage:
     """Write to somebody who speaks for a household and is not of it: by email, by text where there is only a mobile.
 
     Raises WrongRecipient where that place is one of the household's own. The letter names no person of the case as its
     reader, so that answers to it and what a household is shown of its letters stay apart. ``whom`` is how the case says
-    who it went to, without a name; ``about_id`` the applicant it is about.
+    who it went to, without a name; ``about_id`` the applicant it is about; ``not_after`` when it is of no use any more.
     """
     letter = LETTERS[kind]
     refuse_households(case, email=email, phone=phone)
@@ -250,6 +252,8 @@ def send_to_referee(
             case_id=case.id,
             stream=stream,
             sequence=sequence,
+            invitation=calendar if channel == Channel.EMAIL else None,
+            not_after=not_after,
             not_before=None
             if channel == Channel.EMAIL
             else next_safe_moment(

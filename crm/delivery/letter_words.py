@@ -109,7 +109,10 @@ def example_page(letter: LetterKind, sources: Sources, *, service: Any, now: dat
 
 def used_in(source: str) -> Used:
     """What a source merges in and includes. Raises TemplateSyntaxError."""
-    tree = render.words_environment().parse(source)
+    return _used_in(render.words_environment().parse(source))
+
+
+def _used_in(tree: nodes.Template) -> Used:
     return Used(
         frozenset(node.name for node in tree.find_all(nodes.Name)),
         frozenset(
@@ -140,7 +143,7 @@ def _check_source(letter: LetterKind, source: str, *, where: str) -> Used:
         ) from fault
     for node in tree.body:
         _check_node(letter, node, where=where)
-    return used_in(source)
+    return _used_in(tree)
 
 
 def _check_node(letter: LetterKind, node: nodes.Node, *, where: str) -> None:

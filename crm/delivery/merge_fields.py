@@ -100,6 +100,7 @@ _FIELDS = (
     MergeField("back_on", "the day we are in touch again", _D),
     MergeField("starts_at", "when the visit, the event or the course begins", _M),
     MergeField("old_starts_at", "when it was to begin before", _M),
+    MergeField("how_we_talk", "whether a talk is by phone, by video or in person", example="By phone"),
     MergeField("minutes", "how long the visit takes", FieldType.MINUTES),
     MergeField("officers", "who comes", FieldType.NAMES, About.STAFF),
     MergeField("partner_name", "the first name of the other applicant", about=About.OTHER_PERSON, example="Daniel"),

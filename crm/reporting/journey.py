@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -28,9 +28,29 @@ from crm.reporting.figures import (
     unknown,
     whole,
 )
-from crm.reporting.populations import GONE, asked_in, between, day_of, furthest, stands, stopped_at, with_area
+from crm.reporting.populations import (
+    GONE,
+    CohortGroup,
+    between,
+    cohort_groups,
+    day_of,
+    got_as_far,
+    stands,
+    stopped_at,
+    with_area,
+)
 from crm.reporting.promises import Kept
-from crm.reporting.spells import SPELL_BEFORE, SPELLS, Spell, Spent, half_of, is_waiting_in, middle_of, spent_in
+from crm.reporting.spells import (
+    SPELL_BEFORE,
+    SPELLS,
+    Spell,
+    Spent,
+    half_of,
+    is_waiting_in,
+    middle_of,
+    spent_in,
+    who_came,
+)
 from crm.rules.breaches import BREACH_WORDS, BreachCode
 from crm.rules.deadlines import ClockKind
 from crm.rules.progress import MILESTONE_WORDS, MILESTONES, Milestone, Standing
@@ -52,46 +72,39 @@ class Place:
 # --- How far they got -------------------------------------------------------------------------------------------------
 
 
-def places_of(question: Question) -> tuple[dict[Milestone, Place], int]:
+def places_of(question: Question, groups: Sequence[CohortGroup]) -> tuple[dict[Milestone, Place], int]:
     """The counts of each place, and how many rest. Of a cohort, whoever got to a place went on, went no further, or is
     there still, so that the three add up. Of activity, each is what happened in the period."""
     if question.mode is Mode.ASKED:
-        return _places_of_cohort(question)
+        return _places_of_cohort(groups)
     return _places_of_activity(question)
 
 
-def _places_of_cohort(question: Question) -> tuple[dict[Milestone, Place], int]:
-    last = furthest()
-    rows = db.session.execute(
-        select(last, Journey.standing, func.count()).where(*asked_in(question)).group_by(last, Journey.standing)
-    )
+def _places_of_cohort(groups: Sequence[CohortGroup]) -> tuple[dict[Milestone, Place], int]:
     ended, still, got = ([0] * len(MILESTONES) for _ in range(3))
     resting = 0
-    for number, standing, count in rows:
-        for n in range(number + 1):
-            got[n] += count
-        if standing in GONE:
-            ended[number] += count
-        if standing == Standing.ON_THE_WAY:
-            still[number] += count
-        if standing == Standing.RESTING:
-            resting += count
+    for group in groups:
+        for n in range(group.furthest + 1):
+            got[n] += group.count
+        if group.standing in GONE:
+            ended[group.furthest] += group.count
+        if group.standing == Standing.ON_THE_WAY:
+            still[group.furthest] += group.count
+        if group.standing == Standing.RESTING:
+            resting += group.count
     return {place: Place(got[n], ended[n], still[n]) for n, place in enumerate(MILESTONES)}, resting
 
 
 def _places_of_activity(question: Question) -> tuple[dict[Milestone, Place], int]:
-    counts = [
-        column
-        for place in MILESTONES
-        for column in (
-            func.count().filter(is_counted("got", place, question)),
-            func.count().filter(is_counted("ended", place, question)),
-            func.count().filter(is_counted("still", place, question)),
-        )
-    ]
+    found: dict[Milestone, Place] = {}
+    for place in MILESTONES:
+        counts = (func.count().filter(is_counted(what, place, question)) for what in ("got", "ended", "still"))
+        row = db.session.execute(select(*counts).where(*with_area(question, *got_as_far(place)))).one()
+        got, ended, still = (int(one) for one in row)
+        found[place] = Place(got, ended, still)
     rested = and_(stands((Standing.RESTING,)), between(Journey.ended_on, question))
-    row = db.session.execute(select(*counts, func.count().filter(rested)).where(*with_area(question))).one()
-    return {place: Place(*row[3 * n : 3 * n + 3]) for n, place in enumerate(MILESTONES)}, row[-1]
+    query = select(func.count()).select_from(Journey).where(*with_area(question, rested))
+    return found, db.session.scalars(query).one()
 
 
 def is_counted(what: str, place: Milestone, question: Question) -> ColumnElement[bool]:
@@ -110,8 +123,10 @@ def is_counted(what: str, place: Milestone, question: Question) -> ColumnElement
     raise NoSuchReport
 
 
-def _funnel(question: Question, *, today: date, rulebook: Rulebook) -> tuple[Table, dict[Milestone, Place]]:
-    places, resting = places_of(question)
+def _funnel(
+    question: Question, groups: Sequence[CohortGroup], spent: Mapping[str, Spent]
+) -> tuple[Table, dict[Milestone, Place]]:
+    places, resting = places_of(question, groups)
     everybody = places[Milestone.ASKED].got
     is_cohort = question.mode is Mode.ASKED
     lines = []
@@ -122,9 +137,7 @@ def _funnel(question: Question, *, today: date, rulebook: Rulebook) -> tuple[Tab
             of_before, wait = text("start"), text("start")
         else:
             of_before = share(one.got, before)
-            spell = SPELL_BEFORE[place]
-            population = asked_in(question) if is_cohort else with_area(question, between(spell.begin, question))
-            wait = middle(spent_in(spell, population, today=today, calendar=rulebook.calendar))
+            wait = middle(spent[SPELL_BEFORE[place].key])
         is_last = place is Milestone.APPROVED
         lines.append(
             Line(
@@ -184,13 +197,14 @@ def _days(count: int) -> str:
 # --- Time in each place -----------------------------------------------------------------------------------------------
 
 
-def _times(question: Question, *, today: date, rulebook: Rulebook) -> tuple[Table, list[dict[str, Any]]]:
+def _times(
+    question: Question, spells: Mapping[str, Spent], *, today: date, rulebook: Rulebook
+) -> tuple[Table, list[dict[str, Any]]]:
     clocks_asked = [spell.clock for spell in SPELLS.values() if spell.clock]
     kept = promises.kept_promises(clocks_asked, question, today=today)
     lines, drawn = [], []
     for spell in SPELLS.values():
-        population = with_area(question, between(spell.begin, question))
-        spent = spent_in(spell, population, today=today, calendar=rulebook.calendar)
+        spent = spells[spell.key]
         lines.append(_line_of_spell(spell, spent, kept.get(spell.clock or ""), rulebook))
         drawn.append(
             {
@@ -206,20 +220,22 @@ def _times(question: Question, *, today: date, rulebook: Rulebook) -> tuple[Tabl
         name="time",
         caption="Time in each place",
         about="Place",
-        lede="Households that came there in the period, in working days",
+        lede="The same households, in working days"
+        if question.mode is Mode.ASKED
+        else "Households that came there in the period, in working days",
         columns=(
             Column("middle", "Middle", "Working days by which half had moved on, counting those who wait still"),
             Column("half", "Half take", "The middle half: from a quarter to three quarters moved on"),
             Column("promise", "Promise or limit", "Of today's edition; each case is held to its own", is_text=True),
             Column("kept", "Kept", "Percent of clocks that began in the period and were met in time, of those settled"),
             Column("missed", "Missed", "Clocks that began in the period and were or are over their day"),
-            Column("waiting", "Waiting now", "Households that came in the period and are there today"),
+            Column("waiting", "Waiting now", "Of these households, those who are there today"),
             Column("longest", "Longest so far", "Working days of whoever has waited longest of them"),
         ),
         lines=tuple(lines),
         note="People still waiting count in full: the middle is the day by which half have moved on, reckoned with "
-        "those who have not yet. Whoever left counts until the day they left. Each promise or limit is that of the "
-        "rules the household came under.",
+        "those who have not yet. Whoever left counts until the day they left. Kept and missed are of clocks that began "
+        "in the period, each by the rules its household came under.",
     )
     return table, drawn
 
@@ -297,10 +313,15 @@ def _reasons(question: Question, *, today: date, rulebook: Rulebook) -> Table | 
 
 def answer(question: Question, *, today: date, rulebook: Rulebook) -> Answer:
     """The report: a fixed number of statements, however many households there are."""
-    funnel, places = _funnel(question, today=today, rulebook=rulebook)
-    times, drawn = _times(question, today=today, rulebook=rulebook)
+    groups = cohort_groups(question) if question.mode is Mode.ASKED else ()
+    spells = {
+        spell.key: spent_in(spell, who_came(spell, question), today=today, calendar=rulebook.calendar)
+        for spell in SPELLS.values()
+    }
+    funnel, places = _funnel(question, groups, spells)
+    times, drawn = _times(question, spells, today=today, rulebook=rulebook)
     reasons = _reasons(question, today=today, rulebook=rulebook)
-    brought = sources.table_of(question, sources.sources_of(question))
+    brought = sources.table_of(question, sources.sources_of(question, groups))
     everybody, approved = places[Milestone.ASKED].got, places[Milestone.APPROVED].got
     on_the_way = sum(one.still for one in places.values())
     if question.mode is Mode.ASKED:
@@ -347,7 +368,7 @@ def behind(question: Question, key: str, *, today: date) -> Behind:
         spell = SPELLS[rest]
         return households(
             f"Waiting now: {spell.label.lower()}",
-            with_area(question, between(spell.begin, question), is_waiting_in(spell)),
+            [*who_came(spell, question), is_waiting_in(spell)],
             since=spell.begin,
         )
     if kind in ("kept", "missed") and rest in {spell.clock for spell in SPELLS.values() if spell.clock}:

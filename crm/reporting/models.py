@@ -21,6 +21,11 @@ class KeptAnswer(Base):
     """What the data looked like: see ``answers.stamp``."""
     counted_at: Mapped[datetime] = mapped_column(UTCDateTime)
     body: Mapped[str] = mapped_column(Text)
+    """The figures, as JSON: what files are made from."""
+    title: Mapped[str] = mapped_column(String(120))
+    lede: Mapped[str] = mapped_column(String(300))
+    page: Mapped[str] = mapped_column(Text)
+    """The figures as they are drawn, for everybody the same."""
 
     __table_args__ = (Index("ix_report_answer_counted", "counted_at"),)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, literal, or_
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, select
 
 from crm import policy
 from crm.cases.journeys import DAY_OF
 from crm.cases.models import Journey
-from crm.db import our_word
+from crm.db import db, our_word
 from crm.reporting.figures import Question
 from crm.rules.breaches import return_year
 from crm.rules.progress import MILESTONES, Milestone, Standing
@@ -65,6 +66,36 @@ def furthest() -> ColumnElement[int]:
         *((day_of(place).is_not(None), literal(MILESTONES.index(place))) for place in reversed(MILESTONES[1:])),
         else_=literal(0),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CohortGroup:
+    """Households of a cohort that got equally far, stand equally, and came by one channel."""
+
+    furthest: int
+    """The number of the last place they reached."""
+    standing: str
+    channel: str
+    count: int
+
+
+def cohort_groups(question: Question) -> list[CohortGroup]:
+    """The households that first asked in the period, in groups: one statement, from an index alone."""
+    last = furthest()
+    rows = db.session.execute(
+        select(last, Journey.standing, Journey.channel, func.count())
+        .where(*asked_in(question))
+        .group_by(last, Journey.standing, Journey.channel)
+    )
+    return [CohortGroup(*row) for row in rows]
+
+
+def got_as_far(place: Milestone) -> list[ColumnElement[bool]]:
+    """What is true of whoever got to a place, said so that the index of those few who got so far is used."""
+    number = MILESTONES.index(place)
+    return [
+        day_of(one).is_not(None) for one in (Milestone.VISITED, Milestone.APPLIED) if MILESTONES.index(one) <= number
+    ]
 
 
 def stopped_at(place: Milestone) -> ColumnElement[bool]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, make_response, request
+from flask import Blueprint, Response, make_response, render_template, request
+from markupsafe import Markup
 from sqlalchemy.exc import OperationalError
 
 from crm import policy
@@ -50,35 +51,48 @@ def report(name: str) -> Response:
     except (PeriodNotReadable, NoSuchArea) as refusal:
         return _asked_wrongly(actor, found, refusal)
     stamp = answers.stamp()
-    answer = answers.kept_answer(question, stamp=stamp, now=now, today=today)
-    is_new = answer is None
-    if answer is None:
-        answer = answers.count_answer(question, now=now, today=today, rulebook=policy.rulebook_on(today))
-    body = _page(actor, found, question, answer)
-    if is_new:
-        _keep(question, answer, stamp)
+    drawn = answers.kept_page(question, stamp=stamp, now=now, today=today)
+    if drawn is not None:
+        return make_response(_page(actor, found, question, drawn))
+    answer = answers.count_answer(question, now=now, today=today, rulebook=policy.rulebook_on(today))
+    drawn = answers.Drawn(answer.title, answer.lede, _figures(found, question, answer), now)
+    body = _page(actor, found, question, drawn)
+    _keep(question, answer, drawn, stamp)
     return make_response(body)
 
 
-def _keep(question: Question, answer: Answer, stamp: str) -> None:
+def _keep(question: Question, answer: Answer, drawn: answers.Drawn, stamp: str) -> None:
     """Whoever writes at this moment goes first: then the next who asks counts again."""
     end_read()
     try:
         with transaction():
-            answers.keep_answer(question, answer, stamp=stamp, now=now_utc(), today=today_in_london())
+            answers.keep_answer(question, answer, drawn, stamp=stamp, today=today_in_london())
     except OperationalError as fault:
         if not is_lock_timeout(fault):
             raise
 
 
-def _page(actor: Actor, found: Report, question: Question, answer: Answer) -> str:
+def _figures(found: Report, question: Question, answer: Answer) -> str:
+    """The part of the page with the figures: for everybody the same, so that it is drawn once."""
+    return render_template(
+        "reporting/_figures.html",
+        answer=answer,
+        path=path_of(found),
+        query=urlencode(question.query),
+        funnel=drawings.funnel,
+        waits_chart=drawings.waits_chart,
+    )
+
+
+def _page(actor: Actor, found: Report, question: Question, drawn: answers.Drawn) -> str:
     today = today_in_london()
     return render(
         "reporting/report.html",
         here="reports",
         report=found,
         question=question,
-        answer=answer,
+        drawn=drawn,
+        figures=Markup(drawn.page),  # noqa: S704  (drawn by the template above, which escapes what people wrote)
         tabs=tabs_of(actor, found.name),
         chips=[(words, path_of(found, one), chosen) for words, one, chosen in chips_of(found, question, today=today)],
         areas=[(words, path_of(found, one), chosen) for words, one, chosen in areas_of(question)]
@@ -86,8 +100,6 @@ def _page(actor: Actor, found: Report, question: Question, answer: Answer) -> st
         else [],
         path=path_of(found),
         query=urlencode(question.query),
-        funnel=drawings.funnel,
-        waits_chart=drawings.waits_chart,
         wrong=None,
     )
 
@@ -101,7 +113,7 @@ def _asked_wrongly(actor: Actor, found: Report, refusal: Refusal) -> Response:
         here="reports",
         report=found,
         question=usual,
-        answer=None,
+        drawn=None,
         tabs=tabs_of(actor, found.name),
         chips=[(words, path_of(found, one), False) for words, one, _ in chips_of(found, usual, today=today)],
         areas=[],

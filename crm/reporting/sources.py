@@ -16,9 +16,9 @@ from sqlalchemy import ColumnElement, and_, func, select
 from crm.cases.models import CHANNEL_WORDS, Campaign, Channel, Journey
 from crm.db import db, is_among
 from crm.reporting.figures import NOTHING, Column, Figure, Line, Mode, Question, Table, unknown, whole
-from crm.reporting.populations import asked_in, between, day_of, stands, with_area
+from crm.reporting.populations import CohortGroup, between, day_of, stands, with_area
 from crm.reporting.waits import likely_range
-from crm.rules.progress import MILESTONE_WORDS, Milestone, Standing
+from crm.rules.progress import MILESTONE_WORDS, MILESTONES, Milestone, Standing
 
 COUNTED = (Milestone.VISITED, Milestone.APPLIED, Milestone.APPROVED)
 FEW = 20
@@ -47,26 +47,48 @@ def counted_here(column: str, question: Question) -> ColumnElement[bool]:
     return between(day_of(place), question)
 
 
-def sources_of(question: Question) -> dict[Channel, Source]:
-    """What each channel brought, of those that brought anybody: three statements."""
-    columns = ("asked", *COUNTED, UNDER_WAY)
-    counts = [func.count().filter(counted_here(column, question)) for column in columns]
-    population = asked_in(question) if question.mode is Mode.ASKED else with_area(question)
-    found: dict[Channel, Source] = {}
+def sources_of(question: Question, groups: Sequence[CohortGroup]) -> dict[Channel, Source]:
+    """What each channel brought, of those that brought anybody. ``groups``: those of the cohort, where it is one."""
+    counts = _of_cohort(groups) if question.mode is Mode.ASKED else _of_activity(question)
     pence = _shared_cost(question)
-    rows = db.session.execute(select(Journey.channel, *counts).where(*population).group_by(Journey.channel))
-    for channel, asked, *reached, on_the_way in rows:
-        if asked or any(reached):
-            which = Channel(channel)
-            found[which] = Source(asked, dict(zip(COUNTED, reached, strict=True)), on_the_way, pence.get(which, 0))
+    found = {
+        Channel(channel): Source(asked, reached, on_the_way, pence.get(Channel(channel), 0))
+        for channel, (asked, reached, on_the_way) in counts.items()
+        if asked or any(reached.values())
+    }
     return dict(sorted(found.items(), key=lambda one: (-one[1].asked, one[0])))
+
+
+_Counts = dict[str, tuple[int, dict[Milestone, int], int]]
+
+
+def _of_cohort(groups: Sequence[CohortGroup]) -> _Counts:
+    found: _Counts = {}
+    for group in groups:
+        asked, reached, on_the_way = found.get(group.channel, (0, dict.fromkeys(COUNTED, 0), 0))
+        for place in COUNTED:
+            if group.furthest >= MILESTONES.index(place):
+                reached[place] += group.count
+        waits = group.count if group.standing == Standing.ON_THE_WAY else 0
+        found[group.channel] = (asked + group.count, reached, on_the_way + waits)
+    return found
+
+
+def _of_activity(question: Question) -> _Counts:
+    counts = [func.count().filter(counted_here(column, question)) for column in ("asked", *COUNTED, UNDER_WAY)]
+    rows = db.session.execute(select(Journey.channel, *counts).where(*with_area(question)).group_by(Journey.channel))
+    return {
+        channel: (asked, dict(zip(COUNTED, reached, strict=True)), on_the_way)
+        for channel, asked, *reached, on_the_way in rows
+    }
 
 
 def _shared_cost(question: Question) -> dict[Channel, int]:
     """In pence, by channel: for each campaign, the share of those of its households that asked in the period."""
+    asked = func.coalesce(Journey.asked_on, Journey.asked_on)  # few have a campaign: they are in an index of their own
     theirs = db.session.execute(
         select(Journey.campaign_id, Journey.channel, func.count())
-        .where(Journey.campaign_id.is_not(None), *asked_in(question))
+        .where(Journey.campaign_id.is_not(None), *with_area(question, between(asked, question)))
         .group_by(Journey.campaign_id, Journey.channel)
     ).all()
     costs = {

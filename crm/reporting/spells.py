@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from crm.cases.journeys import WAIT_OF
 from crm.cases.models import Journey
 from crm.db import db, our_word
-from crm.reporting.figures import NOTHING, Figure, text
-from crm.reporting.populations import day_of
+from crm.reporting.figures import NOTHING, Figure, Mode, Question, text
+from crm.reporting.populations import between, day_of, got_as_far, with_area
 from crm.reporting.waits import Waits, waits_of
 from crm.rules.progress import Milestone, Standing
 from crm.rules.working_days import WorkingDays
@@ -101,7 +101,7 @@ def spent_by(
 ) -> dict[Any, Spent]:
     """How long each group of a population spent in a place, as ``spent_in`` has it, for all of them at once. ``group``:
     a column of their journey; None: they are one group, of that name."""
-    here = [spell.begin.is_not(None), *population]
+    here = [spell.begin.is_not(None), *got_as_far(spell.begins), *population]
     by = [] if group is None else [group.label("part")]
     counts: dict[Any, _Counts] = defaultdict(_Counts)
     has_moved, has_left = spell.end.is_not(None), Journey.standing != our_word(Standing.ON_THE_WAY)
@@ -171,3 +171,15 @@ def half_of(waits: Waits) -> Figure:
 def is_waiting_in(spell: Spell) -> ColumnElement[bool]:
     """Households that are in the place now."""
     return and_(spell.begin.is_not(None), spell.end.is_(None), Journey.standing == our_word(Standing.ON_THE_WAY))
+
+
+def who_came(spell: Spell, question: Question) -> list[ColumnElement[bool]]:
+    """The households whose time in a place is counted: of a cohort, those who asked in the period; of activity, those
+    who came to the place in it."""
+    if question.mode is Mode.ACTIVITY:
+        return with_area(question, between(spell.begin, question))
+    asked: Any = Journey.asked_on
+    if got_as_far(spell.begins):
+        # Not by the index of everybody who asked: they are few, and in one of their own.
+        asked = func.coalesce(asked, asked)
+    return with_area(question, between(asked, question))

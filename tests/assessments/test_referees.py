@@ -442,7 +442,7 @@ def test_the_interview_is_booked_and_written_up_and_stage_one_follows(j, client)
     assert CANARY in client.get(page).text
     book = client.get(f"{page}/interview").page
     client.submit(
-        book, button="Note the talk", **{"on-day": "9", "on-month": "3", "on-year": "2026"}, starts="2pm", how="phone"
+        book, button="Book the talk", **{"on-day": "9", "on-month": "3", "on-year": "2026"}, starts="2pm", how="phone"
     )
     assert again(referee).booked_for == datetime(2026, 3, 9, 14, tzinfo=LONDON)
     j.on("2026-03-09", "15:00")

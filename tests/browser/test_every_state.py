@@ -11,12 +11,12 @@ from pathlib import Path
 import flask
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from crm.db import db, transaction
 from crm.delivery import MessageStatus, OutboundMessage
 from tests.databases import Database
-from tests.eyes import look_at, where_colours_are_compared
+from tests.eyes import AXE, HEIGHTS, look_at, where_colours_are_compared
 from tests.factories import open_session
 from tests.journeys.clock import LONDON, Clock
 from tests.service import Service
@@ -321,7 +321,10 @@ def test_every_state_is_fit_to_be_read(app: flask.Flask, estate: Estate, live: S
 
     def at_desk(member: str, *, scripts: bool = True) -> Page:
         if (member, scripts) not in desks:
-            context = chromium.new_context(base_url=live.url, locale="en-GB", timezone_id="Europe/London")
+            desk: ViewportSize = {"width": 1280, "height": HEIGHTS[1280]}
+            context = chromium.new_context(
+                base_url=live.url, viewport=desk, locale="en-GB", timezone_id="Europe/London"
+            )
             context.set_default_timeout(15_000)
             if not scripts:
                 context.route("**/*.js*", lambda route: route.abort())
@@ -330,6 +333,8 @@ def test_every_state_is_fit_to_be_read(app: flask.Flask, estate: Estate, live: S
                 name, token = "staff" if one.is_staff else "applicant", open_session(app, one, now=now)
                 context.add_cookies([{"name": name, "value": token, "url": live.url}])
             page = context.new_page()
+            # Every page here is read by axe: it comes with the page, instead of being sent to each.
+            page.add_init_script(AXE.axe_script)
             page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
             desks[member, scripts] = page
         return desks[member, scripts]

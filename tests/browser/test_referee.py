@@ -88,7 +88,7 @@ def test_a_referee_is_named_asked_heard_and_written_up(session, cast, live, open
         desk.fill(f"#on-{part}", str(value))
     desk.get_by_label("Time").fill("2pm")
     desk.get_by_label("By phone").check()
-    go_on(desk, "Note the talk")
+    go_on(desk, "Book the talk")
     with desk.expect_navigation():
         desk.get_by_role("button", name="Write up the talk").click()
     desk.get_by_role("button", name="Today").click()

@@ -214,6 +214,20 @@ FIELDS: dict[str, dict[str, Any]] = {
         for kind in ("reference_request", "reference_reminder")
     },
     "reference_thanks": {},
+    "referee_talk": {"starts_at": VISIT_AT, "old_starts_at": VISIT_AT, "how_we_talk": "By phone"},
+    "referee_talk_off": {"starts_at": VISIT_AT},
+    "officer_talk": {
+        "reference": "KF-7Q3M9X",
+        "starts_at": VISIT_AT,
+        "old_starts_at": VISIT_AT,
+        "how_we_talk": "By phone",
+        "case_url": "https://kestrel.example.org/cases/KF-7Q3M9X/referees/4",
+    },
+    "officer_talk_off": {
+        "reference": "KF-7Q3M9X",
+        "starts_at": VISIT_AT,
+        "case_url": "https://kestrel.example.org/cases/KF-7Q3M9X/referees/4",
+    },
     "stage_one_passed": {"decided_on": date(2026, 9, 4)},
     "stage_one_refusal": {"decided_on": date(2026, 9, 4), "reasons": REASONS},
     "report_shared": {"observations_by": date(2026, 10, 16)},

@@ -37,6 +37,8 @@ DELICATE = re.compile(
 )
 FETCHES = re.compile(r"<(img|script|link|iframe|form|object|svg|video)\b|(<[^<>]*|<style\b[^<]*)(url\(|@import)", re.I)
 """In an element or its style; in what people wrote the same are words."""
+TALK_SUMMARY = re.compile(r"Talk with [\w .'’&,-]{1,80}|Talk [A-Z]{2,4}-[0-9A-Z]{6}")
+"""A talk with a referee: the referee's copy, and the officer's."""
 EVENT_SUMMARY = re.compile(r"Event with [\w .'’&,-]{1,80}")
 """An event that the public is invited to: its place is nobody's home, and may be said."""
 HEADERS = {"from", "to", "subject", "date", "message-id", "auto-submitted", "mime-version", "content-type"}
@@ -151,7 +153,8 @@ def _check_calendar(text: str, recipient: str, sender: str) -> None:
     must(organiser in sender.lower(), "the organiser is not the sender")
     summary = lines["SUMMARY"].partition(":")[2].replace("\\,", ",")
     public = EVENT_SUMMARY.fullmatch(summary)
-    must(public or SUMMARY.fullmatch(summary), f"the SUMMARY is not neutral: {summary!r}")
+    neutral = public or SUMMARY.fullmatch(summary) or TALK_SUMMARY.fullmatch(summary)
+    must(neutral, f"the SUMMARY is not neutral: {summary!r}")
     must(not re.search("my-place/|/visit/", text.replace("\r\n ", "")), "the secret link is in the calendar")
     for name in ("SUMMARY", "DESCRIPTION") if public else ("SUMMARY", "LOCATION", "DESCRIPTION"):
         value = REFERENCE.sub("", lines.get(name, "").partition(":")[2])

@@ -379,6 +379,10 @@ class Builder:
                 referees.save_draft(found, answers, step="check", now=now_utc())
                 if referee is wrote:
                     referees.submit(found, **given)
+        made.do(
+            referees.book_interview, made.case, db.session.get_one(Referee, asked.id), how="phone",
+            booked_for=now_utc() + timedelta(days=60), by=self.cast.officer,
+        )  # fmt: skip
         self.estate.secrets |= {
             "reference": referees.token_of(db.session.get_one(Referee, asked.id)),
             "reference_begun": referees.token_of(db.session.get_one(Referee, begun.id)),

@@ -198,6 +198,7 @@ officer /cases/{gathering}/referees/{gathering.referee_id}
 officer /cases/{gathering}/referees/{gathering.asked_id}/change
 officer /cases/{gathering}/referees/{gathering.asked_id}/out
 officer /cases/{gathering}/referees/{gathering.referee_id}/interview
+officer /cases/{gathering}/referees/{gathering.asked_id}/interview
 officer /cases/{gathering}/referees/{gathering.referee_id}/account
 manager /cases/{stage_one_done}/assessment/stage-one
 manager /cases/{gathering}/assessment/stage-two

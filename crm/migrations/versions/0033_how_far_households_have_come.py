@@ -26,7 +26,35 @@ WAITS = (
     "left_after",
 )
 IS_TOLD = sa.text("morning <> 'never'")
-WAS_VISITED = sa.text("visited_on IS NOT NULL")
+VISITED = ["visited_on", "asked_on", "standing", "applied_on", "applied_after", "left_after", "ended_on", "district"]
+CAMPAIGN = ["campaign_id", "asked_on", "channel", "district"]
+APPLIED = [
+    "applied_on",
+    "asked_on",
+    "standing",
+    "passed_on",
+    "passed_after",
+    "panel_on",
+    "panel_after",
+    "decided_on",
+    "decided_after",
+    "approved_on",
+    "left_after",
+    "ended_on",
+    "district",
+]
+ON_THE_WAY = [
+    "asked_on",
+    "spoken_on",
+    "visited_on",
+    "applied_on",
+    "passed_on",
+    "panel_on",
+    "approved_on",
+    "decided_on",
+    "channel",
+    "district",
+]
 
 
 def upgrade() -> None:
@@ -68,11 +96,34 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("household_id", name=op.f("pk_journey")),
     )
-    op.create_index("ix_journey_asked", "journey", ["asked_on"])
     op.create_index(
-        "ix_journey_visited", "journey", ["visited_on"], sqlite_where=WAS_VISITED, postgresql_where=WAS_VISITED
+        "ix_journey_asked",
+        "journey",
+        [
+            "asked_on",
+            "standing",
+            "spoken_on",
+            "spoken_after",
+            "visited_on",
+            "visited_after",
+            "applied_on",
+            "passed_on",
+            "panel_on",
+            "approved_on",
+            "left_after",
+            "ended_on",
+            "channel",
+            "campaign_id",
+            "district",
+        ],
     )
-    op.create_index("ix_journey_campaign", "journey", ["campaign_id"])
+    for name, columns, where in (
+        ("ix_journey_visited", VISITED, "visited_on IS NOT NULL"),
+        ("ix_journey_applied", APPLIED, "applied_on IS NOT NULL"),
+        ("ix_journey_campaign", CAMPAIGN, "campaign_id IS NOT NULL"),
+        ("ix_journey_on_the_way", ON_THE_WAY, "standing = 'on_the_way'"),
+    ):
+        op.create_index(name, "journey", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
     op.create_table(
         "journey_calendar",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -92,6 +143,9 @@ def upgrade() -> None:
         sa.Column("stamp", sa.String(length=200), nullable=False),
         sa.Column("counted_at", UTCDateTime(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("title", sa.String(length=120), nullable=False),
+        sa.Column("lede", sa.String(length=300), nullable=False),
+        sa.Column("page", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_report_answer")),
     )
     op.create_index("ix_report_answer_counted", "report_answer", ["counted_at"])
