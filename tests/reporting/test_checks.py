@@ -319,6 +319,7 @@ def test_a_number_that_is_not_there_is_not_found(app):
 def test_it_costs_as_many_statements_for_many_as_for_few(app, cast, queries):
     with app.app_context():
         answered(QUESTION, today=TODAY)  # the rules are read once
+        db.session.rollback()
         sent = []
         for several in ([DBS], [DBS, OLD, HOME] * 15):
             put_in(several)
