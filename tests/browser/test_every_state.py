@@ -85,7 +85,6 @@ stranger /reference/{secret.reference_begun}/later
 stranger /reference/told
 manager /reports/journey
 manager /reports/journey?by=activity
-manager /reports/journey?from=yesterday
 recruiter /reports/journey/rows/got.asked
 recruiter /reports/journey/keep
 recruiter /reports/saved
