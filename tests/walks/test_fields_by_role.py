@@ -78,7 +78,7 @@ OF_NOBODY = (
     "/enquiries/mailings", "/enquiries/mailings/{waiting_mailing_id}",
     "/enquiries/mailings/{waiting_mailing_id}/people",
     "/caseload", "/caseload/missed", "/reports/journey", "/reports/journey/rows/got.asked",
-    "/reports/journey/rows/still.applied", "/reports/saved",
+    "/reports/journey/rows/still.applied", "/reports/saved", "/reports/responses", "/reports/checks",
     "/reports/return/rows/flow.end", "/reports/return/2025/freeze", "/reports/return/2024/frozen",
     "/reports/return/2024/thaw",
     "/assessments", "/visits", "/visits?who=me", "/panel", "/register", "/events/all", "/events/{event_id}",
