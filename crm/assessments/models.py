@@ -209,6 +209,19 @@ class Check(RowKey, Base):
 
     __table_args__ = (
         UniqueConstraint("application_id", "slot"),
+        # How long checks take, and which are out, is read from here alone.
+        Index(
+            "ix_stage_one_check_asked",
+            "requested_on",
+            "item",
+            "received_on",
+            "dropped_on",
+            "application_id",
+            "chased_on",
+            "case_id",
+            sqlite_where=text("requested_on IS NOT NULL"),
+            postgresql_where=text("requested_on IS NOT NULL"),
+        ),
         one_of("sensitivity", Sensitivity),
         one_of("dbs_level", ("enhanced", "standard", "basic")),
         CheckConstraint("received_on IS NULL OR result_sealed IS NOT NULL", name="received_says_what"),

@@ -12,7 +12,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Protocol
 
-from crm.reporting import annual_return, journey, need
+from crm.reporting import annual_return, checks, journey, need, responses
 from crm.reporting.behind import Behind
 from crm.reporting.figures import Answer, Mode, Question
 from crm.rules.permissions import Permission
@@ -61,6 +61,15 @@ REPORTS: Mapping[str, Report] = MappingProxyType(
                 journey.behind,
                 modes=(Mode.ASKED, Mode.ACTIVITY),
             ),
+            Report(
+                "responses",
+                "Response times",
+                Permission.VIEW_REPORTS,
+                responses.answer,
+                responses.behind,
+                modes=(Mode.ASKED,),
+            ),
+            Report("checks", "Checks by age", Permission.ANSWER_FOR_CLOCKS, checks.answer, checks.behind),
             Report(
                 "return",
                 "Annual return",

@@ -40,7 +40,17 @@ from crm.reporting.populations import (
     with_area,
 )
 from crm.reporting.promises import Kept
-from crm.reporting.spells import SPELL_BEFORE, SPELLS, Spell, Spent, is_waiting_in, spent_in, who_came
+from crm.reporting.spells import (
+    SPELL_BEFORE,
+    SPELLS,
+    Spell,
+    Spent,
+    half_of,
+    is_waiting_in,
+    middle_of,
+    spent_in,
+    who_came,
+)
 from crm.rules.breaches import BREACH_WORDS, BreachCode
 from crm.rules.deadlines import ClockKind
 from crm.rules.progress import MILESTONE_WORDS, MILESTONES, Milestone, Standing
@@ -232,13 +242,6 @@ def _times(
 
 def _line_of_spell(spell: Spell, spent: Spent, kept: Kept | None, rulebook: Rulebook) -> Line:
     waits = spent.waits
-    if not waits.count:
-        middle_figure, half = NOTHING, NOTHING
-    else:
-        over = f"over {waits.longest_seen:,}"
-        middle_figure = Figure(waits.middle, f"{waits.middle:,}" if waits.middle is not None else over)
-        high = f"{waits.three_quarters:,}" if waits.three_quarters is not None else over
-        half = text(f"{waits.quarter:,} to {high}" if waits.quarter is not None else over)
     if kept is None or spell.clock is None:
         promise, kept_figure, missed = unknown("None"), text("none set"), NOTHING
     else:
@@ -254,8 +257,8 @@ def _line_of_spell(spell: Spell, spent: Spent, kept: Kept | None, rulebook: Rule
         spell.key,
         spell.label,
         (
-            middle_figure,
-            half,
+            middle_of(waits),
+            half_of(waits),
             promise,
             kept_figure,
             missed,

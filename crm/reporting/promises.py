@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import aliased
@@ -32,6 +33,14 @@ class Kept:
     @property
     def settled(self) -> int:
         return self.kept + self.missed
+
+    def __add__(self, other: Kept) -> Kept:
+        return Kept(
+            self.kept + other.kept,
+            self.missed + other.missed,
+            self.running + other.running,
+            self.over_now + other.over_now,
+        )
 
 
 def is_kept() -> ColumnElement[bool]:
@@ -62,6 +71,44 @@ def clocks_of(rule: str | Sequence[str], question: Question) -> list[ColumnEleme
         theirs = select(Case.id).join(Journey, Journey.household_id == Case.household_id).where(area)
         conditions.append(Deadline.case_id.in_(theirs))
     return conditions
+
+
+def first_clocks(rule: str, population: Sequence[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+    """Conditions for the clocks of a rule on the case with which each household of a population first asked."""
+    theirs = (
+        select(Case.id).join(Journey, Journey.household_id == Case.household_id).where(*population, is_first_case())
+    )
+    return [Deadline.rule == our_word(rule), Deadline.case_id.in_(theirs)]
+
+
+def is_first_case() -> ColumnElement[bool]:
+    """Whether a case is that with which its household first asked: what a journey's first day, hour and channel say."""
+    before = aliased(Case)
+    earlier = or_(before.opened_at < Case.opened_at, and_(before.opened_at == Case.opened_at, before.id < Case.id))
+    return ~select(before.id).where(before.household_id == Case.household_id, earlier).exists()
+
+
+def kept_by(
+    groups: Sequence[Any], rule: str, population: Sequence[ColumnElement[bool]], *, today: date
+) -> dict[tuple[Any, ...], Kept]:
+    """How the clocks of a rule went on the case with which each household first asked, by columns of their journey:
+    one statement."""
+    over = and_(Deadline.stopped_on.is_(None), Deadline.due_on < today)
+    rows = db.session.execute(
+        select(
+            *groups,
+            func.count().filter(is_kept()),
+            func.count().filter(is_missed(today)),
+            func.count().filter(is_running(today)),
+            func.count().filter(over),
+        )
+        .select_from(Journey)
+        .join(Case, Case.household_id == Journey.household_id)
+        .join(Deadline, Deadline.case_id == Case.id)
+        .where(Deadline.rule == our_word(rule), is_first_case(), *population)
+        .group_by(*groups)
+    )
+    return {tuple(row[: len(groups)]): Kept(*row[len(groups) :]) for row in rows}
 
 
 def kept_promises(rules: Sequence[str], question: Question, *, today: date) -> dict[str, Kept]:

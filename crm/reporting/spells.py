@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from crm.cases.journeys import WAIT_OF
 from crm.cases.models import Journey
 from crm.db import db, our_word
-from crm.reporting.figures import Mode, Question
+from crm.reporting.figures import NOTHING, Figure, Mode, Question, text
 from crm.reporting.populations import between, day_of, got_as_far, with_area
 from crm.reporting.waits import Waits, waits_of
 from crm.rules.progress import Milestone, Standing
@@ -87,31 +88,84 @@ def spent_in(spell: Spell, population: Sequence[ColumnElement[bool]], *, today: 
 
     Whoever ended or rests counts up to that day; whoever is on the way, up to today.
     """
+    return spent_by(spell, None, population, today=today, calendar=calendar).get(None, NOBODY)
+
+
+def spent_by(
+    spell: Spell,
+    group: Any,
+    population: Sequence[ColumnElement[bool]],
+    *,
+    today: date,
+    calendar: WorkingDays,
+) -> dict[Any, Spent]:
+    """How long each group of a population spent in a place, as ``spent_in`` has it, for all of them at once. ``group``:
+    a column of their journey; None: they are one group, of that name."""
     here = [spell.begin.is_not(None), *got_as_far(spell.begins), *population]
-    moved: dict[int, int] = {}
-    unmoved: dict[int, int] = {}
+    by = [] if group is None else [group.label("part")]
+    counts: dict[Any, _Counts] = defaultdict(_Counts)
     has_moved, has_left = spell.end.is_not(None), Journey.standing != our_word(Standing.ON_THE_WAY)
     length = case((has_moved, spell.took), else_=Journey.left_after)
     settled = db.session.execute(
-        select(length, has_moved, func.count()).where(*here, or_(has_moved, has_left)).group_by(length, has_moved)
+        select(length, has_moved, func.count(), *by)
+        .where(*here, or_(has_moved, has_left))
+        .group_by(length, has_moved, *(one.name for one in by))
     )
-    for days, is_moved, count in settled:
-        counts = moved if is_moved else unmoved
-        counts[days or 0] = counts.get(days or 0, 0) + count
-    waiting: dict[int, int] = {}
+    for days, is_moved, count, *part in settled:
+        counts[part[0] if part else None].put(days or 0, count, has_moved=is_moved)
     still = db.session.execute(
-        select(spell.begin, func.count()).where(*here, ~has_moved, ~has_left).group_by(spell.begin)
+        select(spell.begin, func.count(), *by)
+        .where(*here, ~has_moved, ~has_left)
+        .group_by(spell.begin, *(one.name for one in by))
     )
-    for began, count in still:
+    for began, count, *part in still:
         days = max(calendar.between(max(began, calendar.first_day), today), 0)
-        waiting[days] = waiting.get(days, 0) + count
-        unmoved[days] = unmoved.get(days, 0) + count
-    longest: list[int] = []
-    for days in sorted(waiting, reverse=True):
-        longest += [days] * min(waiting[days], RINGS - len(longest))
-        if len(longest) == RINGS:
-            break
-    return Spent(waits_of(moved, unmoved), sum(waiting.values()), tuple(longest))
+        counts[part[0] if part else None].put(days, count, is_here=True)
+    return {part: one.spent for part, one in counts.items()}
+
+
+@dataclass(slots=True)
+class _Counts:
+    """How many spent how long: by length in working days."""
+
+    moved: dict[int, int] = field(default_factory=dict)
+    unmoved: dict[int, int] = field(default_factory=dict)
+    waiting: dict[int, int] = field(default_factory=dict)
+    """Of those who have not moved on, whoever is there now."""
+
+    def put(self, days: int, count: int, *, has_moved: bool = False, is_here: bool = False) -> None:
+        lengths = self.moved if has_moved else self.unmoved
+        lengths[days] = lengths.get(days, 0) + count
+        if is_here:
+            self.waiting[days] = self.waiting.get(days, 0) + count
+
+    @property
+    def spent(self) -> Spent:
+        longest: list[int] = []
+        for days in sorted(self.waiting, reverse=True):
+            longest += [days] * min(self.waiting[days], RINGS - len(longest))
+            if len(longest) == RINGS:
+                break
+        return Spent(waits_of(self.moved, self.unmoved), sum(self.waiting.values()), tuple(longest))
+
+
+NOBODY = Spent(waits_of({}, {}), 0, ())
+
+
+def middle_of(waits: Waits) -> Figure:
+    """The length by which half have moved on; that it is over the longest seen, where half have not."""
+    if not waits.count:
+        return NOTHING
+    return Figure(waits.middle, f"{waits.middle:,}" if waits.middle is not None else f"over {waits.longest_seen:,}")
+
+
+def half_of(waits: Waits) -> Figure:
+    """The middle half in words: from a quarter to three quarters moved on."""
+    if not waits.count:
+        return NOTHING
+    over = f"over {waits.longest_seen:,}"
+    high = f"{waits.three_quarters:,}" if waits.three_quarters is not None else over
+    return text(f"{waits.quarter:,} to {high}" if waits.quarter is not None else over)
 
 
 def is_waiting_in(spell: Spell) -> ColumnElement[bool]:

@@ -85,6 +85,9 @@ stranger /reference/{secret.reference_begun}/later
 stranger /reference/told
 manager /reports/journey
 manager /reports/journey?by=activity
+manager /reports/responses
+manager /reports/checks
+manager /reports/checks/rows/out.all.all
 recruiter /reports/journey/rows/got.asked
 recruiter /reports/journey/keep
 recruiter /reports/saved

@@ -101,6 +101,8 @@ recruiter /events/{open_event_id}/sign-ups/{waiting_sign_up_id}
 recruiter /events/{event_id}/cost
 recruiter /reports/journey
 manager /reports/journey?by=activity
+manager /reports/responses
+manager /reports/checks
 recruiter /reports/journey/keep
 recruiter /reports/saved
 manager /reports/need

@@ -1,6 +1,6 @@
 """What homes the service needs
 
-Revision: 0036, after 0035.
+Revision: 0037, after 0036.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from crm.db import UTCDateTime
 
-revision = "0036"
-down_revision = "0035"
+revision = "0037"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
