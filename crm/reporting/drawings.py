@@ -73,7 +73,12 @@ class WaitsChart:
 def waits_chart(drawn: Sequence[Mapping[str, Any]], *, narrow: bool) -> WaitsChart:
     """Waits on one scale of days. What lies beyond the scale is drawn at its edge; the table has the number."""
     longest = max(
-        (day for one in drawn for day in (one["three_quarters"], one["middle"], one["limit"], *one["rings"]) if day),
+        (
+            day
+            for one in drawn
+            for day in (one["quarter"], one["three_quarters"], one["middle"], one["limit"], *one["rings"])
+            if day
+        ),
         default=0,
     )
     step = next((one for one in _STEPS if one * (4 if narrow else 6) >= longest), _STEPS[-1])
@@ -88,7 +93,7 @@ def waits_chart(drawn: Sequence[Mapping[str, Any]], *, narrow: bool) -> WaitsCha
     for one in drawn:
         low, high = one["quarter"], one["three_quarters"]
         known = low is not None
-        end = high if high is not None else (longest if known else None)
+        end = min(high if high is not None else one.get("seen", longest), step * count)
         tracks.append(
             WaitLine(
                 one["label"],

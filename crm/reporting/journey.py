@@ -212,6 +212,7 @@ def _times(
                 "quarter": spent.waits.quarter,
                 "middle": spent.waits.middle,
                 "three_quarters": spent.waits.three_quarters,
+                "seen": spent.waits.longest_seen,
                 "rings": list(spent.longest),
                 "limit": _limit(spell, rulebook),
             }
