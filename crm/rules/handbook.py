@@ -38,6 +38,8 @@ before relying on it); **SG** statutory guidance; **NMS** National Minimum Stand
 | who goes on a preparation course, and has been through it | `why_no_place`, `progress` | `preparation.py` | `test_preparation.py` |
 | for whom an open application waits | `waits_for`, `check_waits_for` | `waiting.py` | `test_waiting.py` |
 | which clocks a service answers for, and whether one was missed | `is_missed`, `days_over` | `breaches.py` | `test_waiting.py` |
+| how far a household has come, over all its journeys | `progress_of` | `progress.py` | `test_progress.py` |
+| what homes an area needs, and whether a household would be one by its terms | `fits` | `need.py` | `tests/assessments/test_need.py` |
 | what an application came to, and when | `applications_of` | `outcomes.py` | `test_outcomes.py` |
 | how long a record is kept | `retain_until`, `dbs_content_until` | `retention.py` | `test_refusal_and_retention.py` |
 | who may do and see what | `Actor.has`, `require`, `may_see` | `permissions.py` | `test_permissions.py` |
