@@ -534,8 +534,10 @@ class Journey(Base):
             "left_after",
             "ended_on",
             "channel",
-            "campaign_id",
             "district",
+            "asked_weekday",
+            "asked_hour",
+            "ended_why",
         ),
         Index(
             "ix_journey_visited",

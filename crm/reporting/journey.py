@@ -95,16 +95,26 @@ def _places_of_cohort(groups: Sequence[CohortGroup]) -> tuple[dict[Milestone, Pl
     return {place: Place(got[n], ended[n], still[n]) for n, place in enumerate(MILESTONES)}, resting
 
 
+_READ_TOGETHER = (MILESTONES[:2], MILESTONES[2:3], MILESTONES[3:])
+"""Places whose households are in one index: everybody, those who were visited, those who applied."""
+
+
 def _places_of_activity(question: Question) -> tuple[dict[Milestone, Place], int]:
     found: dict[Milestone, Place] = {}
-    for place in MILESTONES:
-        counts = (func.count().filter(is_counted(what, place, question)) for what in ("got", "ended", "still"))
-        row = db.session.execute(select(*counts).where(*with_area(question, *got_as_far(place)))).one()
-        got, ended, still = (int(one) for one in row)
-        found[place] = Place(got, ended, still)
-    rested = and_(stands((Standing.RESTING,)), between(Journey.ended_on, question))
-    query = select(func.count()).select_from(Journey).where(*with_area(question, rested))
-    return found, db.session.scalars(query).one()
+    rested = func.count().filter(and_(stands((Standing.RESTING,)), between(Journey.ended_on, question)))
+    resting = 0
+    for places in _READ_TOGETHER:
+        counts = [
+            func.count().filter(is_counted(what, place, question))
+            for place in places
+            for what in ("got", "ended", "still")
+        ]
+        row = db.session.execute(select(*counts, rested).where(*with_area(question, *got_as_far(places[0])))).one()
+        for n, place in enumerate(places):
+            got, ended, still = (int(one) for one in row[3 * n : 3 * n + 3])
+            found[place] = Place(got, ended, still)
+        resting = max(resting, int(row[-1]))  # of everybody, in the first
+    return found, resting
 
 
 def is_counted(what: str, place: Milestone, question: Question) -> ColumnElement[bool]:

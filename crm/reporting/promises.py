@@ -82,10 +82,18 @@ def first_clocks(rule: str, population: Sequence[ColumnElement[bool]]) -> list[C
 
 
 def is_first_case() -> ColumnElement[bool]:
-    """Whether a case is that with which its household first asked: what a journey's first day, hour and channel say."""
-    before = aliased(Case)
-    earlier = or_(before.opened_at < Case.opened_at, and_(before.opened_at == Case.opened_at, before.id < Case.id))
-    return ~select(before.id).where(before.household_id == Case.household_id, earlier).exists()
+    """Whether a case is that with which its household first asked: what a journey's first day, hour and channel say.
+
+    Few households have more than one: those are looked for, and nothing is asked of all the others.
+    """
+    several = select(Case.household_id).group_by(Case.household_id).having(func.count() > 1)
+    one, before = aliased(Case), aliased(Case)
+    earlier = or_(before.opened_at < one.opened_at, and_(before.opened_at == one.opened_at, before.id < one.id))
+    later = select(one.id).where(
+        one.household_id.in_(several),
+        select(before.id).where(before.household_id == one.household_id, earlier).exists(),
+    )
+    return Case.id.not_in(later)
 
 
 def kept_by(

@@ -108,19 +108,23 @@ def is_lost_for_no_answer() -> ColumnElement[bool]:
     return and_(Journey.standing == our_word(Standing.ENDED), Journey.ended_why == our_word(NO_ANSWER))
 
 
-def tries() -> ColumnElement[int]:
-    """How often a household was tried in vain up to and with the day of the first talk. A wrong number reached nobody
-    of theirs and is no try (see ``rules.response``); what was taken back counts for nothing."""
-    wanted = [
+def is_try() -> list[ColumnElement[bool]]:
+    """Attempts that count: in vain, up to and with the day of the first talk. A wrong number reached nobody of theirs
+    and is no try (see ``rules.response``); what was taken back counts for nothing."""
+    return [
         Case.household_id == Journey.household_id,
         ContactAttempt.undone_at.is_(None),
         *(ContactAttempt.how != our_word(how) for how in sorted(NO_TRIES)),
         (Journey.spoken_on.is_(None)) | (func.date(ContactAttempt.tried_at) <= Journey.spoken_on),
     ]
+
+
+def tries() -> ColumnElement[int]:
+    """How often a household was tried in vain before the first talk."""
     return (
         select(func.count(ContactAttempt.id))
         .join(Case, Case.id == ContactAttempt.case_id)
-        .where(*wanted)
+        .where(*is_try())
         .correlate(Journey)
         .scalar_subquery()
     )
@@ -241,19 +245,26 @@ def _line(group: str, key: str, label: str, one: Counts, kept: Kept, spent: Spen
     )
 
 
-def _tries(question: Question) -> Table:
-    """How often they were tried before the first talk: one statement."""
+def _tries(question: Question, everybody: Counts, waiting_now: int) -> Table:
+    """How often they were tried before the first talk: one statement, of those who were tried. The others are the rest
+    of everybody."""
     each = (
         select(
-            tries().label("tries"),
+            Journey.household_id,
+            func.count(ContactAttempt.id).label("tries"),
             is_spoken_to().label("spoken"),
             is_waiting_in(SPELL).label("waiting"),
             is_lost_for_no_answer().label("lost"),
         )
-        .where(*asked_in(question))
+        .select_from(ContactAttempt)
+        .join(Case, Case.id == ContactAttempt.case_id)
+        .join(Journey, Journey.household_id == Case.household_id)
+        .where(*is_try(), *asked_in(question))
+        .group_by(Journey.household_id)
         .subquery()
     )
     found = {n: [0, 0, 0, 0] for n in range(MOST_TRIES + 1)}
+    found[0] = [everybody.asked, everybody.spoken, waiting_now, everybody.lost]
     for tried, *counts in db.session.execute(
         select(
             each.c.tries,
@@ -266,6 +277,7 @@ def _tries(question: Question) -> Table:
         line = found[min(tried, MOST_TRIES)]
         for n, count in enumerate(counts):
             line[n] += count
+            found[0][n] -= count
     words = ("None", "1", "2", f"{MOST_TRIES} or more")
     most = max(line[0] for line in found.values())
     lines = []
@@ -318,7 +330,7 @@ def answer(question: Question, *, today: date, rulebook: Rulebook) -> Answer:
     return Answer(
         title="How soon people are answered",
         lede=f"Households who first asked between {date_only(question.first_on)} and {date_only(question.last_on)}.",
-        tables=(*tables, _tries(question)),
+        tables=(*tables, _tries(question, everybody, altogether.waiting)),
         charts={"part": drawn} if everybody.asked else {},
         headlines={"channel": headline} if headline else {},
     )

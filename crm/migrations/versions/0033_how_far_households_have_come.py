@@ -113,8 +113,10 @@ def upgrade() -> None:
             "left_after",
             "ended_on",
             "channel",
-            "campaign_id",
             "district",
+            "asked_weekday",
+            "asked_hour",
+            "ended_why",
         ],
     )
     for name, columns, where in (
