@@ -28,11 +28,16 @@ DAY_OF: Mapping[Milestone, str] = {place: f"{place}_on" for place in MILESTONES}
 """The column that holds the day of each place."""
 WAIT_OF: Mapping[Milestone, str] = {place: f"{place}_after" for place in MILESTONES[1:-1]}
 """The column that holds how long it took to get to each place from the one before; an approval is a decision."""
+_HELD = select(Journey.household_id).where(Journey.household_id == bindparam("household_id")).with_for_update()
 WAITS = (*WAIT_OF.values(), "decided_after", "left_after")
 
 
 def refresh(household_id: int, *, calendar: WorkingDays) -> None:
-    """Write the row of a household anew, from its cases and their moves as they stand in this transaction."""
+    """Write the row of a household anew, from its cases and their moves as they stand in this transaction.
+
+    The row is held before they are read: of two cases of one household that move at once, the second sees the first.
+    """
+    db.session.execute(_HELD, {"household_id": household_id})
     values = _worked_out([household_id], calendar).get(household_id)
     if values is None:
         return
@@ -123,6 +128,7 @@ def count_by(calendar: WorkingDays, *, today: date) -> int:
             .where(Journey.household_id > row.counted_to)
             .order_by(Journey.household_id)
             .limit(BATCH)
+            .with_for_update()  # whoever moves one of them meanwhile waits, and is not written over
         )
     )
     for values in _worked_out(ids, calendar).values():
@@ -154,9 +160,8 @@ def drift(*, calendar: WorkingDays, limit: int = 20) -> list[str]:
             if one == other:
                 continue
             if one is None or other is None:
-                faults.append(
-                    f"household {household_id}: counted in reports is {'nothing' if one is None else 'a row'}"
-                )
+                what = "is not counted in reports" if one is None else "is counted in reports and has no case"
+                faults.append(f"household {household_id} {what}")
                 continue
             wrong = ", ".join(f"{name} {one[name]} for {other[name]}" for name in other if one[name] != other[name])
             faults.append(f"household {household_id}: counted in reports as {wrong}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
 import zipfile
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from crm import policy
 from crm.audit.models import AuditEntry
 from crm.cases import journeys
+from crm.cases.change_stage import change_stage
 from crm.cases.models import Case, Household, Journey, JourneyCalendar
 from crm.clock import now_utc
 from crm.db import db, transaction
@@ -345,3 +347,35 @@ def test_the_command_lists_what_there_is():
 
     assert said.exit_code == 0
     assert "journey" in said.output
+
+
+def test_two_cases_of_one_household_that_move_at_once_are_both_counted(app, session, cast, freeze):
+    """Whoever comes second reads what the first wrote, instead of writing over it what was known before."""
+    freeze(NOW)
+    today = date(2026, 7, 14)
+    rulebook = policy.rulebook_on(today)
+    with transaction():
+        first, other = make_case(cast), make_case(cast)
+        session.execute(sa.delete(Journey).where(Journey.household_id == other.household_id))
+        other.household_id = first.household_id
+        first_id, other_id = first.id, other.id
+
+    def speak(case_id, on):
+        change_stage(
+            db.session.get_one(Case, case_id), "record_contact", actor=cast.manager.actor, now=now_utc(), today=today,
+            rulebook=rulebook, effective_on=on, send_letters=False,
+        )  # fmt: skip
+
+    def second():
+        with app.app_context(), transaction():
+            speak(other_id, today)
+
+    racer = threading.Thread(target=second)
+    with transaction():
+        speak(first_id, date(2026, 7, 10))
+        racer.start()
+        racer.join(0.7)  # time to come as far as it can
+    racer.join(20)
+
+    assert journeys.drift(calendar=rulebook.calendar) == []
+    assert session.scalar(sa.select(Journey.spoken_on)) == date(2026, 7, 10)
